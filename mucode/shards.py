@@ -1,0 +1,62 @@
+"""Finished pieces of an unfinished stage: what lets a killed stage go on where it was.
+
+Shards lie outside the stage's outs, which DVC deletes before each run. A folder of shards belongs to exactly one work
+list: its name is a digest of everything that the pieces depend on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mucode.records import read_rows, write_rows
+
+ROOT = Path(".mucode/shards")
+
+
+class Shards:
+    """The shards of one stage instance.
+
+    Args:
+        stage: the instance's name, for people who look into the folder.
+        inputs: files and folders whose bytes the work depends on.
+        settings: everything else that it depends on; JSON values.
+    """
+
+    def __init__(self, stage: str, inputs: Sequence[Path], settings: object, root: Path = ROOT) -> None:
+        address = [_digest(path) for path in inputs]
+        digest = hashlib.sha256(json.dumps([address, settings], sort_keys=True, default=str).encode()).hexdigest()
+        self.folder = root / f"{stage}-{digest[:16]}"
+
+    def tables(
+        self, piece: str, row_types: Sequence[type[Any]], make: Callable[[], Sequence[Sequence[Any]]]
+    ) -> list[list[Any]]:
+        """A piece's tables, one per row type: read back if it was finished before, else made and kept."""
+        paths = [self.folder / f"{piece}.{row_type.__name__}.parquet" for row_type in row_types]
+        if not all(path.exists() for path in paths):
+            for path, rows, row_type in zip(paths, make(), row_types, strict=True):
+                write_rows(path, rows, row_type)
+        return [read_rows(path, row_type) for path, row_type in zip(paths, row_types, strict=True)]
+
+    def clear(self) -> None:
+        """Forget the pieces; call it when the stage's outs are in place."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    hasher = hashlib.sha256()
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+        hasher.update(file.relative_to(path).as_posix().encode() + b"\0")
+        with file.open("rb") as stream:
+            hasher.update(hashlib.file_digest(stream, "sha256").digest())
+    return hasher.hexdigest()
+
+
+def pieces(count: int, size: int) -> Iterator[slice]:
+    """Slices of at most `size` that cover `count` items in order."""
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mucode.expert import best_candidate, candidates_by_problem, relabel
+from mucode.records import Experience
+from mucode.types import Candidate, Demonstration
+from tests.conftest import make_experience
+
+SCORES = st.floats(-50, 50)
+DATASETS = st.lists(
+    st.builds(
+        make_experience,
+        program=st.sampled_from(["a", "b", "c", None]),
+        problem=st.sampled_from(["toy/p", "toy/q"]),
+        iteration=st.integers(1, 2),
+        rollout=st.integers(0, 2),
+    ),
+    unique_by=lambda row: (row.problem_id, row.iteration, row.rollout),
+)
+
+
+def scored(experiences: list[Experience]) -> dict[tuple[str, str], float]:
+    return {(row.problem_id, row.program): float(len(row.program)) for row in experiences if row.program is not None}
+
+
+def relabelled(experiences: list[Experience], **changes: float | bool) -> list[Demonstration]:
+    settings = {"beta_oracle": 1.0, "beta_learned": 0.1, "require_correct": False, "keep_correct": False} | changes
+    return relabel(experiences, scored(experiences), **settings)  # type: ignore[arg-type]
+
+
+def test_a_correct_program_beats_a_better_scored_wrong_one() -> None:
+    right, wrong = Candidate("p", "right", reward=1.0), Candidate("p", "wrong", reward=0.0)
+    assert best_candidate([wrong, right], [9.0, -9.0], beta_oracle=1.0, beta_learned=0.1) is right
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1))
+def test_no_wrong_program_ever_outranks_a_correct_one(rows: list[tuple[bool, float]]) -> None:
+    candidates = [Candidate("p", str(i), float(right)) for i, (right, _) in enumerate(rows)]
+    best = best_candidate(candidates, [score for _, score in rows], beta_oracle=1.0, beta_learned=0.1)
+    assert best.reward == max(c.reward for c in candidates)
+
+
+@given(st.lists(SCORES, min_size=1))
+def test_among_equals_the_higher_score_wins_even_where_the_sigmoid_saturates(scores: list[float]) -> None:
+    candidates = [Candidate("p", str(i), 1.0) for i in range(len(scores))]
+    best = best_candidate(candidates, scores, beta_oracle=1.0, beta_learned=0.1)
+    assert scores[int(best.program)] == max(scores)
+
+
+def test_the_corners_reproduce_the_oracle_only_and_the_verifier_only_expert() -> None:
+    right, wrong = Candidate("p", "right", 1.0), Candidate("p", "wrong", 0.0)
+    assert best_candidate([wrong, right], [9.0, -9.0], beta_oracle=1.0, beta_learned=0.0) is right
+    assert best_candidate([wrong, right], [9.0, -9.0], beta_oracle=0.0, beta_learned=1.0) is wrong
+
+
+def test_ties_fall_to_the_first_candidate() -> None:
+    candidates = [Candidate("p", "one", 1.0), Candidate("p", "two", 1.0)]
+    assert best_candidate(candidates, [0.5, 0.5], beta_oracle=1.0, beta_learned=0.1) is candidates[0]
+
+
+def test_the_candidates_of_a_problem_come_from_all_turns_and_iterations_once_each() -> None:
+    rows = [
+        make_experience("b", turn=1),
+        make_experience("a", 1.0, turn=2),
+        make_experience("b", iteration=2),
+        make_experience(None, rollout=1),
+    ]
+    assert [c.program for c in candidates_by_problem(rows)["toy/p"]] == ["a", "b"]
+
+
+@given(DATASETS)
+def test_every_state_of_a_problem_with_a_program_appears_exactly_once(rows: list[Experience]) -> None:
+    with_program = {row.problem_id for row in rows if row.program is not None}
+    expected = sum(row.problem_id in with_program for row in rows)
+    assert sum(demonstration.weight for demonstration in relabelled(rows)) == expected
+
+
+@given(DATASETS)
+def test_relabelling_does_not_depend_on_the_order_of_the_rows(rows: list[Experience]) -> None:
+    def counted(demonstrations: list[Demonstration]) -> set[Demonstration]:
+        return set(demonstrations)
+
+    assert counted(relabelled(rows)) == counted(relabelled(rows[::-1]))
+
+
+def test_an_old_state_gets_the_program_found_in_a_later_iteration() -> None:
+    rows = [make_experience("wrong"), make_experience("right", 1.0, iteration=2)]
+    assert {d.program for d in relabelled(rows)} == {"right"}
+
+
+def test_a_later_state_carries_the_earlier_turns_as_history() -> None:
+    rows = [make_experience("wrong", turn=1), make_experience("right", 1.0, turn=2)]
+    by_length = {len(d.history): d for d in relabelled(rows)}
+    assert by_length[0].program == by_length[1].program == "right"
+    assert by_length[1].history[0].completion.program == "wrong"
+    assert by_length[1].history[0].verdict.feedback == "wrong"
+
+
+def test_problems_without_a_correct_program_are_left_out_on_request() -> None:
+    rows = [make_experience("wrong"), make_experience("right", 1.0, problem="toy/q")]
+    assert {d.problem_id for d in relabelled(rows)} == {"toy/p", "toy/q"}
+    assert {d.problem_id for d in relabelled(rows, require_correct=True)} == {"toy/q"}
+
+
+def test_a_correct_answer_of_its_own_is_kept_beside_the_best_on_request() -> None:
+    rows = [make_experience("right", 1.0), make_experience("right too", 1.0, rollout=1)]
+    assert {d.program for d in relabelled(rows)} == {"right too"}
+    assert {d.program for d in relabelled(rows, keep_correct=True)} == {"right", "right too"}

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+import pytest
+
+from mucode.config import Selector
+from mucode.records import SearchChoice, SearchSample
+from mucode.search import ORACLE, SELECTORS, Players, SearchSettings, search
+from mucode.types import Answer, Completion, Problem, Sampling, State, Test
+from tests.conftest import SAMPLING, FunctionGenerator, FunctionVerifier, TabularSandbox
+
+EVERY = (*SELECTORS, ORACLE)
+
+
+class Counting:
+    """Counts the states it is asked about."""
+
+    def __init__(self, generator: FunctionGenerator) -> None:
+        self.generator = generator
+        self.states: list[State] = []
+
+    def generate(self, states: Sequence[State], seeds: Sequence[int], sampling: Sampling) -> list[Completion]:
+        self.states += states
+        return self.generator.generate(states, seeds, sampling)
+
+
+def run(
+    problems: list[Problem],
+    reply: Callable[[State, int], str | None],
+    selectors: tuple[str, ...] = EVERY,
+    turns: int = 2,
+    searches: int = 1,
+) -> tuple[list[SearchSample], list[SearchChoice], Counting]:
+    answers = {problem.id: Answer(problem.id, (Test("assert True"),), "right") for problem in problems}
+    generator = Counting(FunctionGenerator(reply))
+    players = Players(generator, FunctionVerifier(lambda program: float(program.split()[-1])), TabularSandbox())
+    settings = SearchSettings(selectors, 4, turns, searches, SAMPLING, seed=0)
+    samples, choices = search("toy/test", problems, answers, players, settings)
+    return samples, choices, generator
+
+
+def cycle(programs: list[str]) -> Callable[[State, int], str]:
+    """The replies in turn, whatever the state."""
+    position = iter(range(10**6))
+    return lambda state, seed: programs[next(position) % len(programs)]
+
+
+def final(choices: list[SearchChoice], selector: str) -> SearchChoice:
+    return next(choice for choice in choices if choice.final and choice.selector == selector)
+
+
+def test_the_selectors_of_the_parameters_are_the_table() -> None:
+    assert set(get_args(Selector)) == set(EVERY)
+
+
+@pytest.mark.parametrize(("selector", "candidate"), [("lv", 0), ("pt", 1), ("pt+lv", 2), ("oracle", 3)])
+def test_each_selector_picks_by_its_own_rule(problems: list[Problem], selector: str, candidate: int) -> None:
+    programs = ["wrong 9", "public only 1", "public only 5", "right 0"]
+    _, choices, _ = run(problems[:1], cycle(programs), turns=1)
+    assert final(choices, selector).candidate == candidate
+
+
+def test_without_a_public_pass_pt_takes_the_first_and_pt_lv_the_best_scored(problems: list[Problem]) -> None:
+    _, choices, _ = run(problems[:1], cycle(["wrong 1", "wrong 4", "wrong 2", "wrong 3"]), turns=1)
+    assert final(choices, "pt").candidate == 0
+    assert final(choices, "pt+lv").candidate == 1
+
+
+def test_a_search_stops_on_a_public_pass_only_and_keeps_its_choice(problems: list[Problem]) -> None:
+    _, choices, generator = run(problems[:1], cycle(["public only 1"]), selectors=("pt+lv",), turns=3)
+    assert {state.turn for state in generator.states} == {1}
+    assert [(choice.turn, choice.final, choice.reward) for choice in choices] == [
+        (1, False, 0.0),
+        (2, False, 0.0),
+        (3, True, 0.0),
+    ]
+
+
+def test_a_high_score_does_not_stop_a_search(problems: list[Problem]) -> None:
+    _, _, generator = run(problems[:1], cycle(["wrong 99"]), selectors=("lv",), turns=2)
+    assert {state.turn for state in generator.states} == {1, 2}
+
+
+def test_the_oracle_finds_what_any_selector_can_find(problems: list[Problem]) -> None:
+    def reply(state: State, seed: int) -> str:
+        return ("right", "public only", "wrong")[seed % 3] + f" {seed % 7}"
+
+    _, choices, _ = run(problems, reply, turns=1)
+    for problem in problems:
+        rewards = {c.selector: c.reward for c in choices if c.final and c.problem_id == problem.id}
+        assert rewards["oracle"] == max(rewards.values())
+
+
+def test_selectors_share_the_samples_of_one_state(problems: list[Problem]) -> None:
+    samples, _, generator = run(problems, lambda state, seed: f"wrong {seed % 5}", turns=2)
+    assert sum(state.turn == 1 for state in generator.states) == 3 * 4
+    keys = [(s.problem_id, s.search, s.turn, s.state, s.candidate) for s in samples]
+    assert len(set(keys)) == len(keys) == len(generator.states)
+
+
+def test_independent_searches_draw_different_samples(problems: list[Problem]) -> None:
+    samples, _, _ = run(problems[:1], lambda state, seed: f"wrong {seed}", turns=1, searches=2)
+    assert {s.program for s in samples if s.search == 0}.isdisjoint(s.program for s in samples if s.search == 1)
+
+
+def test_a_reply_without_a_program_is_never_preferred(problems: list[Problem]) -> None:
+    position = iter(range(8))
+    samples, choices, _ = run(
+        problems[:1], lambda state, seed: None if next(position) % 2 == 0 else "wrong -99", ("lv",), turns=1
+    )
+    assert final(choices, "lv").candidate == 1
+    assert sum(sample.program is None for sample in samples) == 2
+
+
+def test_every_search_ends_with_one_answer_per_selector(problems: list[Problem]) -> None:
+    _, choices, _ = run(problems, lambda state, seed: f"wrong {seed % 5}", turns=2, searches=2)
+    answers = [(c.problem_id, c.search, c.selector) for c in choices if c.final]
+    assert len(answers) == len(set(answers)) == 3 * 2 * len(EVERY)

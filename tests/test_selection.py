@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mucode.records import SearchChoice, write_json, write_rows
+from mucode.selection import accuracy, best_pair
+from mucode.types import MucodeError
+
+
+def choice(problem: str, reward: float, selector: str = "pt+lv", final: bool = True) -> SearchChoice:
+    return SearchChoice("toy/validation", problem, 0, selector, 1, "state", 0, bool(reward), reward, final)
+
+
+def write_evaluation(folder: Path, rewards: list[float]) -> None:
+    write_rows(folder / "choices.parquet", [choice(str(i), r) for i, r in enumerate(rewards)], SearchChoice)
+    write_json(folder / "pair.json", {"generator": f"generators/{folder.name}", "verifier": f"verifiers/{folder.name}"})
+
+
+def test_the_pair_with_the_highest_validation_accuracy_wins(tmp_path: Path) -> None:
+    for name, rewards in {"1": [1.0, 0.0], "2": [1.0, 1.0], "10": [0.0, 1.0]}.items():
+        write_evaluation(tmp_path / name, rewards)
+    pair, accuracies = best_pair(tmp_path)
+    assert pair.generator == Path("generators/2")
+    assert accuracies == {"1": 0.5, "2": 1.0, "10": 0.5}
+
+
+def test_a_tie_goes_to_the_earlier_iteration(tmp_path: Path) -> None:
+    for name in ("10", "9"):
+        write_evaluation(tmp_path / name, [1.0])
+    assert best_pair(tmp_path)[0].generator == Path("generators/9")
+
+
+def test_only_the_final_programs_of_the_headline_selector_count() -> None:
+    choices = [choice("a", 1.0), choice("b", 0.0), choice("b", 1.0, "random"), choice("b", 1.0, final=False)]
+    assert accuracy(choices) == 0.5
+
+
+def test_a_search_by_the_oracle_alone_cannot_choose() -> None:
+    with pytest.raises(MucodeError, match=r"search\.selectors"):
+        accuracy([choice("a", 1.0, "oracle")])

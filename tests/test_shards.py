@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from mucode.records import Experience
+from mucode.shards import Shards, pieces
+from tests.conftest import make_experience
+
+
+def test_a_finished_piece_is_read_back_and_not_made_again(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make() -> list[list[Experience]]:
+        made.append("once")
+        return [[make_experience("x")]]
+
+    for _ in range(2):
+        assert Shards("s", [], {}, tmp_path).tables("000", [Experience], make) == [[make_experience("x")]]
+    assert made == ["once"]
+
+
+def test_other_inputs_or_settings_never_see_the_old_pieces(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.write_text("one")
+    first = Shards("s", [data], {"turns": 2}, tmp_path).folder
+    assert Shards("s", [data], {"turns": 3}, tmp_path).folder != first
+    data.write_text("two")
+    assert Shards("s", [data], {"turns": 2}, tmp_path).folder != first
+
+
+def test_cleared_shards_are_gone(tmp_path: Path) -> None:
+    shards = Shards("s", [], {}, tmp_path)
+    shards.tables("000", [Experience], lambda: [[make_experience("x")]])
+    shards.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pieces_cover_everything_in_order() -> None:
+    assert [list(range(10))[piece] for piece in pieces(10, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
