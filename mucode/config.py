@@ -1,0 +1,199 @@
+"""params.yaml -> frozen, closed, bounded sections.
+
+No section has defaults: a default would be a second home for a value. A misspelt key stops the run in its first second.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mucode.types import MucodeError, Sampling
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Weight = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+DType = Literal["float32", "bfloat16"]
+Selector = Literal["random", "lv", "pt", "pt+lv", "oracle"]
+
+
+class Section(BaseModel):
+    """A closed, frozen part of params.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class BenchmarkSet(Section):
+    """A test set: the first `limit` problems (0: all) of one split of one source."""
+
+    source: str
+    split: Literal["train", "validation", "test"]
+    limit: Annotated[int, Field(ge=0)]
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}/{self.split}"
+
+
+class Problems(Section):
+    source: str
+    train: Annotated[int, Field(ge=0)]
+    validation: Annotated[int, Field(ge=0)]
+    benchmarks: tuple[BenchmarkSet, ...] = Field(min_length=1, strict=False)
+
+
+class Model(Section):
+    setting: str
+
+
+class Execution(Section):
+    timeout: Positive
+
+
+class SamplingSection(Section):
+    """How replies are drawn; temperature 0 is greedy."""
+
+    temperature: Weight
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    max_new_tokens: Count
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(self.temperature, self.top_p, self.max_new_tokens)
+
+
+class RolloutSection(SamplingSection):
+    turns: Count
+    rollouts: Count
+    show_public_tests: bool
+
+
+class Gates(Section):
+    min_pass_rate: Share
+    max_pass_rate: Share
+
+
+class Training(Section):
+    """What both trainings share, under the names of `training.settings.TrainingSettings`."""
+
+    learning_rate: Positive
+    epochs: Count
+    batch_size: Count
+    accumulation: Count
+    max_tokens: Count
+    lora_rank: Annotated[int, Field(ge=0)]
+    lora_alpha: Count
+    lora_dropout: Share
+    weight_decay: Weight
+    warmup_steps: Annotated[int, Field(ge=0)]
+    schedule: Literal["linear", "constant", "constant_with_warmup", "cosine"]
+    adam_epsilon: Positive
+    max_gradient_norm: Positive
+    dtype: DType
+
+
+class VerifierSection(Training):
+    loss: Literal["bradley_terry", "bce"]
+    pairs_per_problem: Count
+    score_penalty: Weight
+    head_learning_rate: Positive
+
+
+class FineTune(Training):
+    pass
+
+
+class Search(SamplingSection):
+    candidates: Count
+    turns: Count
+    searches: Count
+    selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
+
+
+class ReportSection(Section):
+    confidence: Annotated[float, Field(gt=0, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]
+
+
+class Method(Section):
+    """The expert's corners: mucode_ov is beta_learned 0, mucode_lv is beta_oracle 0."""
+
+    beta_oracle: Weight
+    beta_learned: Weight
+    require_correct: bool
+    keep_correct: bool
+
+
+class Study(Section):
+    methods: tuple[str, ...] = Field(min_length=1, strict=False)
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, strict=False)
+    iterations: Count
+    final_verifier: bool
+
+
+class Config(Section):
+    """The whole of params.yaml."""
+
+    problems: Problems
+    model: Model
+    execution: Execution
+    rollout: RolloutSection
+    gates: Gates
+    verifier: VerifierSection
+    fine_tune: FineTune
+    search: Search
+    report: ReportSection
+    methods: dict[str, Method]
+    study: Study
+    plan: dict[str, dict[str, dict[str, Any]]]  # checked against `plan.expand(study)`, which makes it
+
+
+def load_config(path: Path = Path("params.yaml")) -> Config:
+    """Read and check params.yaml.
+
+    Raises:
+        MucodeError: no such file, not YAML, or a key that is unknown, missing or out of bounds, by name.
+    """
+    return parse_config(read_yaml(path), path)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise MucodeError(f"{path} is missing: run in the project's folder, or in one that `mucode workspace` made")
+    try:
+        values = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise MucodeError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise MucodeError(f"{path} holds no sections: restore it with `git checkout {path}`")
+    return values
+
+
+def parse_config(values: dict[str, Any], path: Path) -> Config:
+    """The checked form of what a parameter file says."""
+    from mucode.plan import expand
+
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise MucodeError(f"{path}: {_first_sentence(error)}") from error
+    unknown = sorted(set(config.study.methods) - set(config.methods))
+    if unknown:
+        raise MucodeError(f"{path}: study.methods names {unknown[0]!r}; methods defines {sorted(config.methods)}")
+    if config.plan != expand(config.study):
+        raise MucodeError(f"{path}: plan does not follow from study: run `mucode plan {path}` to write it anew")
+    return config
+
+
+def _first_sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return f"{where} is no parameter: correct its name or remove it"
+    if first["type"] == "missing":
+        return f"{where} is missing: add it (there are no defaults)"
+    return f"{where} = {first.get('input')!r}: {first['msg'].lower()}"

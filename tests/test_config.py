@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mucode.config import load_config, parse_config
+from mucode.types import MucodeError
+
+ROOT = Path(__file__).parent.parent
+PARAMS = ROOT / "params.yaml"
+
+
+def values() -> dict[str, Any]:
+    loaded = yaml.safe_load(PARAMS.read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def test_the_committed_parameters_are_valid() -> None:
+    assert load_config(PARAMS).rollout.turns == 2
+
+
+def test_a_misspelt_key_is_named() -> None:
+    changed = values()
+    changed["rollout"]["tursn"] = 3
+    with pytest.raises(MucodeError, match=r"params\.yaml: rollout\.tursn is no parameter"):
+        parse_config(changed, Path("params.yaml"))
+
+
+def test_a_missing_key_is_named_because_there_are_no_defaults() -> None:
+    changed = values()
+    del changed["search"]["candidates"]
+    with pytest.raises(MucodeError, match=r"search\.candidates is missing"):
+        parse_config(changed, Path("params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [
+        ("rollout", "turns", 0),
+        ("rollout", "temperature", -0.1),
+        ("search", "selectors", ["best"]),
+        ("fine_tune", "learning_rate", "fast"),
+        ("execution", "timeout", 0),
+        ("verifier", "loss", "hinge"),
+    ],
+)
+def test_a_value_out_of_bounds_is_named(section: str, key: str, value: object) -> None:
+    changed = values()
+    changed[section][key] = value
+    with pytest.raises(MucodeError, match=rf"{section}\.{key}"):
+        parse_config(changed, Path("params.yaml"))
+
+
+def test_a_study_of_an_unknown_method_is_refused() -> None:
+    changed = values()
+    changed["study"]["methods"] = ["mucode", "magic"]
+    with pytest.raises(MucodeError, match="'magic'"):
+        parse_config(changed, Path("params.yaml"))
+
+
+def test_a_plan_that_does_not_follow_from_its_study_is_refused() -> None:
+    changed = values()
+    changed["study"]["iterations"] = 2
+    with pytest.raises(MucodeError, match="mucode plan"):
+        parse_config(changed, Path("params.yaml"))
+
+
+def test_a_folder_without_parameters_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(MucodeError, match="is missing: run in the project's folder"):
+        load_config(tmp_path / "params.yaml")
+
+
+def test_a_file_that_is_no_yaml_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("a: [")
+    with pytest.raises(MucodeError, match="is not YAML"):
+        load_config(tmp_path / "params.yaml")

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mucode import stages
+from mucode.cli import STAGES
+from mucode.config import Study, load_config, parse_config
+from mucode.parameters import profiled, with_plan
+from mucode.plan import expand
+
+ROOT = Path(__file__).parent.parent
+
+
+def study(**changes: Any) -> Study:
+    values = {"methods": ("mucode",), "seeds": (0,), "iterations": 1, "final_verifier": False}
+    return Study.model_validate(values | changes)
+
+
+def test_one_iteration_is_algorithm_1_literally() -> None:
+    plan = expand(study())
+    assert list(plan["rollouts"]) == list(plan["datasets"]) == ["base-0"]
+    assert plan["evaluations"]["mucode-0-1"]["verifier"] == "base-0"
+
+
+def test_methods_share_what_precedes_the_first_fine_tuning() -> None:
+    plan = expand(study(methods=("mucode", "mucode_ov"), iterations=2))
+    assert list(plan["rollouts"]) == ["base-0", "mucode-0-2", "mucode_ov-0-2"]
+
+
+def test_each_iteration_adds_to_the_data_of_the_one_before() -> None:
+    plan = expand(study(iterations=3))
+    assert plan["datasets"]["mucode-0-2"]["previous"] == "base-0"
+    assert plan["datasets"]["mucode-0-3"]["previous"] == "mucode-0-2"
+    assert plan["rollouts"]["mucode-0-3"]["generator"] == "mucode-0/2"
+
+
+def test_the_final_verifier_has_seen_the_last_generators_rollouts() -> None:
+    plan = expand(study(iterations=2, final_verifier=True))
+    assert plan["rollouts"]["mucode-0-3"]["generator"] == "mucode-0/2"
+    assert plan["evaluations"]["mucode-0-2"]["verifier"] == "mucode-0/3"
+    assert plan["evaluations"]["mucode-0-1"]["verifier"] == "mucode-0/2"
+
+
+@pytest.mark.parametrize("final_verifier", [False, True])
+@pytest.mark.parametrize("iterations", [1, 2, 3])
+def test_whatever_an_instance_reads_another_makes(iterations: int, final_verifier: bool) -> None:
+    plan = expand(
+        study(methods=("mucode", "mucode_lv"), seeds=(0, 1), iterations=iterations, final_verifier=final_verifier)
+    )
+    datasets = {*plan["datasets"], "empty"}
+    verifiers = {item["verifier"] for item in plan["datasets"].values()}
+    generators = {"base", *(item["out"] for item in plan["generators"].values())}
+    assert all(item["previous"] in datasets for item in plan["datasets"].values())
+    assert set(plan["datasets"]) == set(plan["rollouts"])
+    assert all(item["generator"] in generators for item in plan["rollouts"].values())
+    assert all(item["dataset"] in datasets and item["verifier"] in verifiers for item in plan["generators"].values())
+    assert all(i["generator"] in generators and i["verifier"] in verifiers for i in plan["evaluations"].values())
+
+
+@pytest.mark.parametrize("profile", sorted(path.name for path in (ROOT / "profiles").glob("*.yaml")))
+def test_every_profile_gives_valid_parameters(profile: str) -> None:
+    text = profiled(ROOT / "params.yaml", ROOT / "profiles" / profile)
+    parse_config(yaml.safe_load(text), Path(profile))
+
+
+def test_making_the_plan_anew_keeps_the_comments_above_it() -> None:
+    text = (ROOT / "params.yaml").read_text()
+    assert with_plan(text) == text
+    assert "# Algorithm 1, line 1" in with_plan(text)
+
+
+def test_the_command_line_knows_exactly_the_stages_of_dvc_yaml() -> None:
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert tuple(pipeline) == STAGES
+    assert all(callable(getattr(stages, name)) for name in STAGES)
+
+
+def test_what_a_stage_reads_and_writes_is_on_its_command_line() -> None:
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    for name, stage in pipeline.items():
+        body = stage.get("do", stage)
+        paths = [path for path in (*body["deps"], *body["outs"]) if path.startswith("data/")]
+        missing = [path for path in paths if path not in body["cmd"]]
+        assert not missing, f"{name}: {missing}"
+
+
+def test_no_rollout_reads_a_private_test() -> None:
+    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    readers = {name for name, stage in pipeline.items() if "answers" in stage.get("do", stage)["cmd"]}
+    assert readers == {"prepare", "base_model", "label", "evaluate", "benchmark"}
+    names = {field.lower() for field in re.findall(r"private\w*", (ROOT / "mucode/rollout.py").read_text())}
+    assert names <= {"private"}
+
+
+def test_the_committed_plan_is_the_one_of_its_study() -> None:
+    config = load_config(ROOT / "params.yaml")
+    assert config.plan == expand(config.study)
