@@ -1,0 +1,66 @@
+"""Problem sets: one loader per source, one table of sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mucode.problems import humaneval, mbpp, starter
+from mucode.problems.humaneval import problem_from_humaneval_row
+from mucode.problems.mbpp import problem_from_mbpp_row
+from mucode.types import Answer, MucodeError, Problem
+
+__all__ = ["SOURCES", "Source", "load_problems", "load_split", "problem_from_humaneval_row", "problem_from_mbpp_row"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A problem set: how to load it, what it is, under which license its problems come."""
+
+    load: Callable[[Path | None], list[tuple[Problem, Answer]]]
+    description: str
+    license: str
+
+
+SOURCES: dict[str, Source] = {
+    "starter": Source(starter.load, "one-function exercises of our own, train/validation/test", "Apache-2.0"),
+    "mbpp": Source(mbpp.load, "974 crowd-sourced one-function tasks, train/validation/test", "CC-BY-4.0"),
+    "humaneval": Source(humaneval.load, "164 functions to complete from their docstrings, test only", "MIT"),
+    # Later sources take their place here: mbpp_plus, humaneval_plus (the EvalPlus inputs), codecontests (stdin/stdout).
+}
+
+
+def load_problems(source: str, path: Path | None = None) -> list[tuple[Problem, Answer]]:
+    """Every problem of a source with its answer, ids unique, in a fixed order.
+
+    Args:
+        source: a key of SOURCES.
+        path: a local file in the source's own format, instead of where the source usually lies.
+
+    Raises:
+        MucodeError: no such source, its data cannot be had, or it is empty or names a problem twice.
+    """
+    if source not in SOURCES:
+        raise MucodeError(f"{source!r} is no problem source: choose one of {', '.join(SOURCES)}")
+    pairs = SOURCES[source].load(path)
+    if not pairs:
+        raise MucodeError(f"{source} holds no problems: name a file that has some")
+    seen: set[str] = set()
+    for problem, _ in pairs:
+        if problem.id in seen:
+            raise MucodeError(f"{problem.id} is there twice: remove one of the two rows")
+        seen.add(problem.id)
+    return pairs
+
+
+def load_split(source: str, split: str, limit: int = 0, path: Path | None = None) -> list[tuple[Problem, Answer]]:
+    """The first `limit` problems (0: all) of one split of a source.
+
+    Raises:
+        MucodeError: as `load_problems`, or the split holds fewer problems than asked for, or none.
+    """
+    pairs = [pair for pair in load_problems(source, path) if pair[0].split == split]
+    if not pairs or len(pairs) < limit:
+        raise MucodeError(f"{source}/{split} holds {len(pairs)} problems, not {limit or 'one'}: lower the limit")
+    return pairs[:limit] if limit else pairs

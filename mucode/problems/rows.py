@@ -1,0 +1,114 @@
+"""JSON lines and their fields: what MBPP, HumanEval, the starter set and `mucode label` are all written in."""
+
+from __future__ import annotations
+
+import ast
+import json
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mucode.types import MucodeError
+
+Row = Mapping[str, Any]
+
+
+def json_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """The objects of a JSON-lines file with their line numbers, from 1, one at a time; blank lines are skipped.
+
+    Raises:
+        MucodeError: no such file, or a line that is no JSON object, by its number.
+    """
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.strip():
+                    yield number, _object(line, f"{path}, line {number}")
+    except OSError as error:
+        raise MucodeError(f"{path} cannot be read ({error.strerror or error}): name a JSON-lines file") from error
+
+
+def row_in(line: bytes) -> Row:
+    """The object on one line.
+
+    Raises:
+        MucodeError: not UTF-8, not JSON, or JSON of another kind.
+    """
+    return _object(line, "this line")
+
+
+def text_in(row: Row, name: str, default: str | None = None) -> str:
+    """A field that holds text, with "\\n" line ends; `default` where it is absent or null (None: it must be there)."""
+    value = row.get(name)
+    if value is None:
+        value = default
+    if not isinstance(value, str):
+        raise MucodeError(f"{_called(row)}: {name} must be {'there as ' if value is None else ''}text")
+    return value.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def texts_in(row: Row, name: str) -> tuple[str, ...]:
+    """A field that holds a list of texts; empty where it is absent or null."""
+    values = row.get(name)
+    if values is None:
+        return ()
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise MucodeError(f"{_called(row)}: {name} must be a list of texts")
+    return tuple(value.replace("\r\n", "\n").replace("\r", "\n").strip() for value in values)
+
+
+def task_id_in(row: Row) -> int | str:
+    """The row's task_id: a whole number or text, as given."""
+    value = row.get("task_id")
+    if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+        raise MucodeError("task_id must be there as a whole number or text")
+    return value
+
+
+def python_in(name: str, what: str, code: str) -> ast.Module:
+    """Trusted code, parsed.
+
+    Raises:
+        MucodeError: it does not compile, so the judge could not run it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an escape in somebody's test is not our user's concern
+        try:
+            tree = ast.parse(code)
+            compile(tree, "<trusted>", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            raise MucodeError(f"{name}: {what} is no Python ({error}): correct it: {_brief(code)}") from error
+    return tree
+
+
+def test_in(name: str, code: str) -> ast.Module:
+    """A test, parsed.
+
+    Raises:
+        MucodeError: it is no Python, or asserts nothing, so that any program would pass it.
+    """
+    tree = python_in(name, "a test", code)
+    if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
+        raise MucodeError(f"{name}: a test asserts nothing, so anything would pass it: correct it: {_brief(code)}")
+    return tree
+
+
+def _brief(code: str) -> str:
+    return repr(code if len(code) <= 80 else f"{code[:77]}...")
+
+
+def _object(line: bytes, where: str) -> Row:
+    try:
+        value = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise MucodeError(f"{where} is not UTF-8 (byte {error.start}): write the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise MucodeError(f"{where} is no JSON ({error}): write one object per line") from error
+    if not isinstance(value, dict):
+        raise MucodeError(f"{where} is JSON, but no object: write one object per line")
+    return value
+
+
+def _called(row: Row) -> str:
+    return f"task_id {row.get('task_id')!r}"

@@ -1,0 +1,58 @@
+"""The gold check, with the real sandbox: references pass their own tests, or their problem is refused by name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from mucode.execution import open_sandbox
+from mucode.problems import load_problems, problem_from_mbpp_row
+from mucode.problems.gold import gold_check, require_gold
+from mucode.problems.mbpp import PATH_VARIABLE
+from mucode.types import Answer, MucodeError, Problem, Test
+
+
+def make_pair(number: int, reference: str) -> tuple[Problem, Answer]:
+    tests = ["assert double(1) == 2", "assert double(2) == 4"]
+    return problem_from_mbpp_row({"task_id": number, "code": reference, "test_list": tests}, "mbpp", "train")
+
+
+def test_a_broken_problem_is_found_in_either_half_and_refused_by_name() -> None:
+    references = ["def double(x): return 2 * x", "def double(x): return 2", "def double(x): return 4", ""]
+    pairs = [make_pair(number, reference) for number, reference in enumerate(references)]
+    problems, answers = [problem for problem, _ in pairs], [answer for _, answer in pairs]
+    with open_sandbox(workers=2) as sandbox:
+        broken = gold_check(problems, answers, sandbox)
+        with pytest.raises(MucodeError, match=r"mbpp/1 \(private: failed, 0 of 1 tests\); mbpp/2 \(public"):
+            require_gold(problems, answers, sandbox)
+        require_gold(problems[:1], answers[:1], sandbox)
+    assert [entry.problem_id for entry in broken] == ["mbpp/1", "mbpp/2"]
+
+
+def test_a_problem_without_any_test_is_broken() -> None:
+    problem, answer = make_pair(1, "def double(x): return 2 * x")
+    empty = replace(problem, public_tests=()), replace(answer, private_tests=())
+    with open_sandbox(workers=1) as sandbox:
+        (broken,) = gold_check([empty[0]], [empty[1]], sandbox)
+    assert broken.reason == "it has no test at all"
+
+
+def test_a_check_that_lost_its_asserts_is_noticed() -> None:
+    """What fault 1 of the reference implementation comes to: a check with an empty body."""
+    problem, answer = load_problems("humaneval")[0]
+    gutted = Test("def check(candidate): pass\n\ncheck(has_close_elements)")
+    with open_sandbox(workers=1) as sandbox:
+        (broken,) = gold_check([problem], [replace(answer, private_tests=(gutted,))], sandbox)
+    assert (broken.problem_id, broken.reason) == ("humaneval/0", "private: its tests assert nothing")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["starter", "humaneval", "mbpp"])
+def test_every_reference_of_every_source_passes_its_own_tests(source: str) -> None:
+    if source == "mbpp" and PATH_VARIABLE not in os.environ:
+        pytest.skip(f"{PATH_VARIABLE} names no local mbpp.jsonl")
+    pairs = load_problems(source)
+    with open_sandbox(timeout=30.0) as sandbox:  # mbpp/123 computes for seconds
+        assert gold_check([problem for problem, _ in pairs], [answer for _, answer in pairs], sandbox) == []

@@ -1,0 +1,127 @@
+"""MBPP's rows: splits, public and private tests, entry points, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mucode.problems import load_problems, problem_from_mbpp_row
+from mucode.problems.mbpp import PATH_VARIABLE
+from mucode.types import MucodeError, Problem
+
+needs_mbpp = pytest.mark.skipif(PATH_VARIABLE not in os.environ, reason=f"{PATH_VARIABLE} names no local mbpp.jsonl")
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    plain = {
+        "task_id": 602,
+        "text": "Write a function that doubles.",
+        "code": "def double(x):\r\n    return 2 * x",
+        "test_setup_code": "",
+        "test_list": ["assert double(1) == 2", "assert double(2) == 4", "assert double(0) == 0"],
+        "challenge_test_list": ["assert double(-1) == -2"],
+    }
+    return {**plain, **changes}
+
+
+def parsed(**changes: Any) -> Problem:
+    return problem_from_mbpp_row(row(**changes), "mbpp", "train")[0]
+
+
+def test_the_first_assert_is_public_and_all_others_are_private() -> None:
+    problem, answer = problem_from_mbpp_row(row(), "mbpp", "train")
+    assert (problem.id, answer.problem_id) == ("mbpp/602", "mbpp/602")
+    assert [test.code for test in problem.public_tests] == ["assert double(1) == 2"]
+    assert [test.code for test in answer.private_tests] == [
+        "assert double(2) == 4",
+        "assert double(0) == 0",
+        "assert double(-1) == -2",
+    ]
+    assert answer.reference == "def double(x):\n    return 2 * x"
+
+
+@pytest.mark.parametrize("code", ["class Pair: ...\ndef longest(pairs): ...", None])
+def test_the_entry_point_is_the_function_called_outermost(code: str | None) -> None:
+    tests = ["assert longest([Pair(5, 24), Pair(15, 25)]) == 3", "assert set(longest([Pair(1, 2)])) == {1}"]
+    assert parsed(code=code, test_list=tests).entry_point == "longest"
+
+
+def test_a_function_that_shadows_a_builtin_is_an_entry_point() -> None:
+    assert parsed(code=None, test_list=["assert sum(10, 15) == 6"], challenge_test_list=[]).entry_point == "sum"
+
+
+def test_a_function_of_the_setup_is_no_entry_point() -> None:
+    problem = parsed(
+        code=None, test_setup_code="def near(a, b): return a - b < 1", test_list=["assert near(half(3), 1.5)"]
+    )
+    assert problem.entry_point == "half"
+    assert problem.setup.startswith("def near")
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"test_list": []}, "mbpp/602 has no tests"),
+        ({"test_list": ["assert double(1 == 2"]}, "is no Python"),
+        ({"test_list": ["double(1) == 2"]}, "asserts nothing"),
+        ({"test_list": ["assert double(1) == 2; return"]}, "is no Python"),
+        ({"test_setup_code": "def double("}, "mbpp/602: test_setup_code is no Python"),
+        ({"test_list": "assert double(1) == 2"}, "test_list must be a list of texts"),
+        ({"test_list": [1]}, "test_list must be a list of texts"),
+        ({"code": 3}, "code must be text"),
+        ({"task_id": None}, "task_id must be there"),
+        ({"task_id": True}, "task_id must be there"),
+    ],
+)
+def test_a_malformed_row_is_refused_in_one_sentence(changes: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(MucodeError, match=complaint):
+        parsed(**changes)
+
+
+def test_a_local_file_is_sorted_into_the_splits_of_its_authors(tmp_path: Path) -> None:
+    numbers = [974, 601, 600, 511, 510, 11, 10, 1]
+    path = tmp_path / "mbpp.jsonl"
+    path.write_text("\n".join(json.dumps(row(task_id=number)) for number in numbers))
+    found = [(problem.id, problem.split) for problem, _ in load_problems("mbpp", path)]
+    assert found == [
+        ("mbpp/1", "prompt"),
+        ("mbpp/10", "prompt"),
+        ("mbpp/11", "test"),
+        ("mbpp/510", "test"),
+        ("mbpp/511", "validation"),
+        ("mbpp/600", "validation"),
+        ("mbpp/601", "train"),
+        ("mbpp/974", "train"),
+    ]
+
+
+def test_a_row_without_a_number_has_no_split(tmp_path: Path) -> None:
+    path = tmp_path / "mbpp.jsonl"
+    path.write_text(json.dumps(row(task_id="one")))
+    with pytest.raises(MucodeError, match="'one' of MBPP is no number"):
+        load_problems("mbpp", path)
+
+
+@needs_mbpp
+def test_the_whole_of_mbpp_loads() -> None:
+    pairs = load_problems("mbpp")
+    assert Counter(p.split for p, _ in pairs) == {"prompt": 10, "test": 500, "validation": 90, "train": 374}
+    assert all(p.entry_point and p.entry_point in a.reference for p, a in pairs)
+    assert sum(len(a.private_tests) for _, a in pairs) == 974 * 2 + 8 + 2 * 3 + 2
+
+
+@pytest.mark.slow
+def test_a_hub_that_is_not_reached_is_one_sentence(tmp_path: Path) -> None:
+    source = "from mucode.problems import load_problems; load_problems('mbpp')"
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path)}
+    environment.pop(PATH_VARIABLE, None)
+    ended = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert f"name a local file in {PATH_VARIABLE}" in ended.stderr.strip().splitlines()[-1]

@@ -1,0 +1,90 @@
+"""The table of sources, and what is refused before anything else reads a problem."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mucode.problems import SOURCES, load_problems, load_split
+from mucode.problems.rows import json_rows
+from mucode.types import MucodeError
+
+
+def starter_row(number: int, split: str = "train") -> dict[str, Any]:
+    return {
+        "task_id": number,
+        "text": "Double x.",
+        "split": split,
+        "topic": "numbers",
+        "test_list": ["assert d(1) == 2"],
+    }
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return path
+
+
+def test_every_source_says_what_it_is() -> None:
+    assert list(SOURCES) == ["starter", "mbpp", "humaneval"]
+    assert all(source.description and source.license for source in SOURCES.values())
+
+
+def test_an_unknown_source_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(MucodeError, match="'mbbp' is no problem source: choose one of starter, mbpp, humaneval"):
+        load_problems("mbbp")
+
+
+def test_a_starter_row_keeps_its_split_and_order(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "s.jsonl", [starter_row(3, "test"), starter_row(1)])
+    assert [(p.id, p.split, p.source) for p, _ in load_problems("starter", path)] == [
+        ("starter/3", "test", "starter"),
+        ("starter/1", "train", "starter"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        ([starter_row(1, "training")], "line 1: split 'training' is none of"),
+        ([starter_row(1), starter_row(1)], "starter/1 is there twice"),
+        ([], "starter holds no problems"),
+    ],
+)
+def test_a_bad_problem_file_is_refused(tmp_path: Path, rows: list[dict[str, Any]], complaint: str) -> None:
+    with pytest.raises(MucodeError, match=complaint):
+        load_problems("starter", write_rows(tmp_path / "s.jsonl", rows))
+
+
+def test_a_split_gives_its_first_problems_and_refuses_to_give_fewer(tmp_path: Path) -> None:
+    path = write_rows(tmp_path / "s.jsonl", [starter_row(n, "train" if n % 2 else "test") for n in range(6)])
+    assert [p.id for p, _ in load_split("starter", "train", 2, path)] == ["starter/1", "starter/3"]
+    assert len(load_split("starter", "test", path=path)) == 3
+    with pytest.raises(MucodeError, match="starter/test holds 3 problems, not 4"):
+        load_split("starter", "test", 4, path)
+    with pytest.raises(MucodeError, match="starter/validation holds 0 problems"):
+        load_split("starter", "validation", path=path)
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b'{"a": 1}\n\n{"a": \n', "line 3 is no JSON"),
+        (b'{"a": 1}\n[1]\n', "line 2 is JSON, but no object"),
+        (b'{"a": "\xff"}\n', "line 1 is not UTF-8"),
+        (b"[" * 100_000, "line 1 is no JSON"),
+    ],
+)
+def test_a_broken_line_is_named_by_its_number(tmp_path: Path, content: bytes, complaint: str) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(MucodeError, match=complaint):
+        list(json_rows(path))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MucodeError, match=r"none\.jsonl cannot be read"):
+        list(json_rows(tmp_path / "none.jsonl"))
