@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import shutil
@@ -200,8 +201,7 @@ def _plain(value: Any) -> Any:
 def _schema(row_type: type[Any]) -> Any:
     import pyarrow as pa
 
-    hints = typing.get_type_hints(row_type)
-    return pa.schema([pa.field(f.name, _arrow(hints[f.name])) for f in dataclasses.fields(row_type)])
+    return pa.schema([pa.field(name, _arrow(hint)) for name, hint in _fields(row_type).items()])
 
 
 def _arrow(hint: Any) -> Any:
@@ -211,8 +211,7 @@ def _arrow(hint: Any) -> Any:
     if typing.get_origin(hint) is tuple:
         return pa.list_(_arrow(typing.get_args(hint)[0]))
     if dataclasses.is_dataclass(hint):
-        hints = typing.get_type_hints(hint)
-        return pa.struct([pa.field(f.name, _arrow(hints[f.name])) for f in dataclasses.fields(hint)])
+        return pa.struct([pa.field(name, _arrow(inner)) for name, inner in _fields(hint).items()])
     if issubclass(hint, str):  # StrEnum as well
         return pa.string()
     return {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[hint]
@@ -225,11 +224,17 @@ def _typed(value: Any, hint: Any) -> Any:
     if typing.get_origin(hint) is tuple:
         return tuple(_typed(item, typing.get_args(hint)[0]) for item in value)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        hints = typing.get_type_hints(hint)
-        return hint(**{f.name: _typed(value[f.name], hints[f.name]) for f in dataclasses.fields(hint)})
+        return hint(**{name: _typed(value[name], inner) for name, inner in _fields(hint).items()})
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(value)
     return value
+
+
+@functools.cache
+def _fields(row_type: type[Any]) -> dict[str, Any]:
+    """Field name -> type; looked up once, because resolving the annotations costs more than the rows."""
+    hints = typing.get_type_hints(row_type)
+    return {field.name: hints[field.name] for field in dataclasses.fields(row_type)}
 
 
 def _without_none(hint: Any) -> Any:

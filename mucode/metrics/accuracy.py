@@ -1,0 +1,65 @@
+"""pass@k and best-of-N: what each problem's searches were worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from mucode.records import SearchChoice, SearchSample
+
+
+def pass_at_k(n: int, correct: int, k: int) -> float:
+    """The unbiased estimate of pass@k from n samples (Chen et al. 2021): 1 - C(n - correct, k) / C(n, k).
+
+    Raises:
+        ValueError: not 0 <= correct <= n, or not 1 <= k <= n.
+    """
+    if not 0 <= correct <= n or not 1 <= k <= n:
+        raise ValueError(f"no pass@{k} of {correct} correct among {n} samples")
+    return 1 - math.comb(n - correct, k) / math.comb(n, k)
+
+
+def best_of_subsets(rewards: Sequence[float], n: int) -> float:
+    """The expected reward of the best-ranked of n samples drawn without replacement.
+
+    Args:
+        rewards: of all N samples, in the order of a selector's preference, best first.
+        n: from 1 to N.
+
+    Returns:
+        The mean over all C(N, n) subsets of the reward of each subset's first member.
+    """
+    total = len(rewards)
+    if not 1 <= n <= total:
+        raise ValueError(f"no subset of {n} among {total} samples")
+    subsets = math.comb(total, n)
+    return sum(reward * (math.comb(total - 1 - rank, n - 1) / subsets) for rank, reward in enumerate(rewards))
+
+
+def first_turn_passes(samples: Iterable[SearchSample], k: int = 1) -> dict[str, tuple[float, ...]]:
+    """pass@k of the first turn's samples, one value of each search. The rows are of one test set."""
+    states: dict[str, dict[int, list[float]]] = {}
+    for row in samples:
+        if row.turn == 1:
+            states.setdefault(row.problem_id, {}).setdefault(row.search, []).append(row.reward)
+    return {
+        problem_id: tuple(pass_at_k(len(r), sum(value == 1.0 for value in r), k) for _, r in sorted(searches.items()))
+        for problem_id, searches in sorted(states.items())
+    }
+
+
+def search_rewards(
+    choices: Iterable[SearchChoice], selector: str, turn: int | None = None
+) -> dict[str, tuple[float, ...]]:
+    """Best-of-N rewards of one selector, one value of each search: of its answer, or of its choice after `turn`.
+
+    The mean over problems is the BoN accuracy. The rows are of one test set.
+    """
+    rows: dict[str, dict[int, float]] = {}
+    for row in choices:
+        if row.selector == selector and (row.final if turn is None else row.turn == turn):
+            rows.setdefault(row.problem_id, {})[row.search] = row.reward
+    return {
+        problem_id: tuple(reward for _, reward in sorted(searches.items()))
+        for problem_id, searches in sorted(rows.items())
+    }

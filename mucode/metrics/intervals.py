@@ -1,0 +1,151 @@
+"""Means over problems with bootstrap intervals, and paired comparisons: how sure a number is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Outcomes = Mapping[str, Sequence[float]]
+"""Problem id -> one value of each independent search of that problem (all seeds of a method, one after another)."""
+
+_BATCH = 2_000_000  # values that one step of the bootstrap holds at once
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean over problems with its confidence interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int  # problems
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How intervals are made: percentiles over resamples of the problems, and within each of its searches."""
+
+    confidence: float  # 0.95
+    resamples: int
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two methods on the same problems."""
+
+    difference: Estimate  # second minus first
+    better: int  # problems on which the second has the higher mean over its searches
+    worse: int
+    p_value: float  # exact McNemar, two-sided
+
+
+def estimate(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
+    """Mean over problems of the mean over searches, with a percentile bootstrap interval; values lie in [0, 1].
+
+    Problems are resampled, then searches within each drawn problem. Equal calls give equal numbers. Where all searches
+    of all problems agree, resampling would give an interval of width zero; it is then the exact binomial one of n equal
+    trials (Clopper and Pearson 1934): 0 of 40 is [0, 0.088].
+
+    Returns:
+        None if there is no problem.
+    """
+    return _estimate([(1.0, outcomes)], bootstrap, lower=0.0)
+
+
+def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap) -> Comparison | None:
+    """The paired difference after - before over the same problems.
+
+    The interval resamples the problems jointly and each method's searches on its own. The p-value is the exact McNemar
+    test (McNemar 1947) over problems: how improbable so uneven a split of the problems that changed would be if change
+    were as likely for better as for worse. With several searches a problem counts by its mean over them.
+
+    Returns:
+        None if there is no problem.
+
+    Raises:
+        ValueError: the two were not measured on the same problems.
+    """
+    if set(before) != set(after):
+        raise ValueError(f"not the same problems: {sorted(set(before) ^ set(after))[:3]}")
+    difference = _estimate([(-1.0, before), (1.0, after)], bootstrap, lower=-1.0)
+    if difference is None:
+        return None
+    changes = [fmean(after[problem]) - fmean(before[problem]) for problem in before]
+    better = sum(change > 1e-12 for change in changes)
+    worse = sum(change < -1e-12 for change in changes)
+    return Comparison(difference, better, worse, mcnemar(better, worse))
+
+
+def mcnemar(better: int, worse: int) -> float:
+    """The two-sided exact p-value of `better` against `worse` changed problems; 1.0 if none changed."""
+    changed = better + worse
+    tail = sum(math.comb(changed, i) for i in range(min(better, worse) + 1))
+    return min(1.0, float(2 * tail / 2**changed))
+
+
+_Term = tuple[float, Floats, Integers]  # sign, values, counts
+
+
+def _estimate(terms: Sequence[tuple[float, Outcomes]], bootstrap: Bootstrap, lower: float) -> Estimate | None:
+    """A signed sum of means over the same problems; each problem's sum lies in [lower, 1]."""
+    problems = sorted(terms[0][1])
+    if not problems:
+        return None
+    tables = [(sign, *_table([outcomes[problem] for problem in problems])) for sign, outcomes in terms]
+    per_problem = np.sum([sign * values.sum(axis=1) / counts for sign, values, counts in tables], axis=0)
+    value = float(per_problem.mean())
+    if np.ptp(per_problem) < 1e-12 and not any(_searches_differ(values, counts) for _, values, counts in tables):
+        unseen = 1 - ((1 - bootstrap.confidence) / 2) ** (1 / len(problems))
+        return Estimate(value, value - unseen * (value - lower), value + unseen * (1 - value), len(problems))
+    means = _resampled(tables, len(problems), bootstrap)
+    tail = 50 * (1 - bootstrap.confidence)
+    low, high = np.percentile(means, [tail, 100 - tail])
+    return Estimate(value, min(float(low), value), max(float(high), value), len(problems))
+
+
+def _searches_differ(values: Floats, counts: Integers) -> bool:
+    """Whether any problem's searches ended differently."""
+    beyond = np.arange(values.shape[1]) >= counts[:, np.newaxis]
+    return bool((np.where(beyond, values[:, :1], values) != values[:, :1]).any())
+
+
+def _table(rows: Sequence[Sequence[float]]) -> tuple[Floats, Integers]:
+    """Rows of unequal length -> values [problems, longest] padded with zeros, and lengths [problems]."""
+    counts = np.array([len(row) for row in rows])
+    values = np.zeros((len(rows), int(counts.max())))
+    for place, row in enumerate(rows):
+        values[place, : len(row)] = row
+    return values, counts
+
+
+def _resampled(terms: Sequence[_Term], problems: int, bootstrap: Bootstrap) -> Floats:
+    """The statistic of each resample [resamples]."""
+    rng = np.random.default_rng(bootstrap.seed)
+    width = max(values.shape[1] for _, values, _ in terms)
+    batch = max(1, _BATCH // (problems * width))
+    means: list[Floats] = []
+    for start in range(0, bootstrap.resamples, batch):
+        drawn = rng.integers(problems, size=(min(batch, bootstrap.resamples - start), problems))
+        per_problem = [sign * _search_means(values, counts, drawn, rng) for sign, values, counts in terms]
+        means.append(np.sum(per_problem, axis=0).mean(axis=1))
+    return np.concatenate(means)
+
+
+def _search_means(values: Floats, counts: Integers, drawn: Integers, rng: np.random.Generator) -> Floats:
+    """The mean over resampled searches of each drawn problem [resamples, problems]."""
+    if values.shape[1] == 1:
+        single: Floats = values[drawn, 0]
+        return single
+    many = counts[drawn][..., np.newaxis]
+    picks = (rng.random((*drawn.shape, values.shape[1])) * many).astype(np.int64)
+    kept = np.arange(values.shape[1]) < many
+    means: Floats = (values[drawn[..., np.newaxis], picks] * kept).sum(axis=-1) / counts[drawn]
+    return means

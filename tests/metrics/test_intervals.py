@@ -1,0 +1,110 @@
+"""Intervals and paired comparisons."""
+
+from __future__ import annotations
+
+import random
+from statistics import fmean
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mucode.metrics import Bootstrap, compare, estimate, mcnemar
+
+FEW = Bootstrap(confidence=0.95, resamples=200)
+values = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=3)
+outcomes = st.dictionaries(st.text(max_size=3), values, min_size=1, max_size=8)
+
+
+@settings(max_examples=40)
+@given(outcomes)
+def test_an_interval_holds_its_value_and_stays_within_bounds(table: dict[str, list[float]]) -> None:
+    result = estimate(table, FEW)
+    assert result is not None
+    assert result.value == pytest.approx(fmean(fmean(row) for row in table.values()))
+    assert 0 <= result.low <= result.value <= result.high <= 1
+    assert result.n == len(table)
+
+
+@settings(max_examples=40)
+@given(outcomes)
+def test_the_order_of_the_problems_does_not_matter(table: dict[str, list[float]]) -> None:
+    assert estimate(table, FEW) == estimate(dict(reversed(table.items())), FEW)
+
+
+@settings(max_examples=40)
+@given(outcomes, outcomes)
+def test_swapping_the_methods_mirrors_the_difference(one: dict[str, list[float]], two: dict[str, list[float]]) -> None:
+    two = {problem: two.get(problem, [0.0]) for problem in one}
+    there, back = compare(one, two, FEW), compare(two, one, FEW)
+    assert there is not None
+    assert back is not None
+    assert there.difference.value == pytest.approx(-back.difference.value)
+    assert (there.better, there.worse, there.p_value) == (back.worse, back.better, back.p_value)
+    assert -1 <= there.difference.low <= there.difference.value <= there.difference.high <= 1
+
+
+def test_no_problem_gives_no_estimate() -> None:
+    assert estimate({}, FEW) is None
+    assert compare({}, {}, FEW) is None
+
+
+def test_no_success_at_all_leaves_the_exact_binomial_bound_not_certainty() -> None:
+    result = estimate({str(i): [0.0] for i in range(40)}, FEW)
+    assert result is not None
+    assert (result.value, result.low) == (0.0, 0.0)
+    assert result.high == pytest.approx(0.0881, abs=1e-4)  # 1 - 0.025 ** (1 / 40)
+
+
+def test_a_single_problem_says_almost_nothing() -> None:
+    result = estimate({"a": [1.0]}, FEW)
+    assert result is not None
+    assert (result.high, result.n) == (1.0, 1)
+    assert result.low == pytest.approx(0.025)
+
+
+def test_the_interval_is_about_two_standard_errors_wide() -> None:
+    table = {str(i): [float(i % 4 == 0)] for i in range(400)}
+    result = estimate(table, Bootstrap(confidence=0.95, resamples=2000))
+    assert result is not None
+    assert result.high - result.low == pytest.approx(2 * 1.96 * (0.25 * 0.75 / 400) ** 0.5, rel=0.1)
+
+
+def test_searches_are_resampled_as_well_as_problems() -> None:
+    result = estimate({str(i): [0.0, 1.0] for i in range(40)}, Bootstrap(confidence=0.95, resamples=2000))
+    assert result is not None
+    assert result.high - result.low == pytest.approx(2 * 1.96 * (0.25 / 2 / 40) ** 0.5, rel=0.15)
+    assert (result.low + result.high) / 2 == pytest.approx(0.5, abs=0.02)
+
+
+def test_nine_of_ten_intervals_hold_the_truth() -> None:
+    rng = random.Random(1)
+    covered = 0
+    for _ in range(200):
+        table = {str(i): [float(rng.random() < 0.3)] for i in range(60)}
+        result = estimate(table, Bootstrap(confidence=0.9, resamples=300))
+        assert result is not None
+        covered += result.low <= 0.3 <= result.high
+    assert 165 <= covered <= 195
+
+
+def test_pairing_makes_a_difference_surer_than_two_separate_intervals() -> None:
+    before = {str(i): [float(i < 50)] for i in range(100)}
+    after = {str(i): [float(i < 60)] for i in range(100)}
+    result = compare(before, after, Bootstrap(confidence=0.95, resamples=1000))
+    assert result is not None
+    assert result.difference.low > 0
+    assert (result.better, result.worse) == (10, 0)
+    assert result.p_value == pytest.approx(2 / 2**10)
+
+
+def test_methods_measured_on_other_problems_are_not_compared() -> None:
+    with pytest.raises(ValueError, match="not the same problems"):
+        compare({"a": [1.0]}, {"b": [1.0]}, FEW)
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "p"), [(0, 0, 1.0), (1, 0, 1.0), (5, 0, 0.0625), (8, 2, 0.109375), (5, 5, 1.0)]
+)
+def test_mcnemar_is_the_two_sided_binomial_tail(better: int, worse: int, p: float) -> None:
+    assert mcnemar(better, worse) == p == mcnemar(worse, better)

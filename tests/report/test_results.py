@@ -1,0 +1,131 @@
+"""The numbers of the table are those of the rows behind it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from mucode.config import read_yaml
+from mucode.report.curves import by_samples, picked, preference
+from mucode.report.results import results, table
+from mucode.report.sources import Folders, Material, Origin, read_material
+from mucode.report.verifiers import quality
+from tests.report.conftest import FEW
+from tests.report.study import PARAMS, Study, World, make_config, write_study
+
+
+def material_of(study: Study) -> Material:
+    arguments = study.arguments()
+    config = arguments.pop("config")
+    return read_material(Folders(**arguments), config)
+
+
+@pytest.fixture(scope="module")
+def material(study: Study) -> Material:
+    return material_of(study)
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Material:
+    """Two methods, two seeds, two iterations, two searches."""
+    block = {**read_yaml(PARAMS)["methods"]["mucode"], "beta_learned": 0.0}
+    config = make_config(
+        report=FEW,
+        methods={"mucode_ov": block},
+        study={"methods": ["mucode", "mucode_ov"], "seeds": [0, 1], "iterations": 2, "final_verifier": True},
+        search={"searches": 2},
+    )
+    worlds = {"mucode_ov": World(skill=0.05), "mucode-0/1": World(skill=0.4), "mucode-0/2": World(skill=0.05)}
+    return material_of(write_study(tmp_path_factory.mktemp("several"), config, problems=8, worlds=worlds))
+
+
+def test_best_of_n_is_the_mean_reward_of_the_final_choices(study: Study, out: Path) -> None:
+    rows = json.loads((out / "results.json").read_text())
+    for group, method in (("base-0", "instruct"), ("mucode-0", "mucode")):
+        _, choices = study.searches(group)
+        for selector in study.config.search.selectors:
+            rewards = [row.reward for row in choices if row.selector == selector and row.final]
+            found = [r for r in rows if (r["method"], r["selector"]) == (method, selector)]
+            assert [r["accuracy"] for r in found] == [pytest.approx(fmean(rewards), abs=1e-6)]
+            assert found[0]["ci_low"] <= found[0]["accuracy"] <= found[0]["ci_high"]
+            assert (found[0]["metric"], found[0]["n"], found[0]["turns"], found[0]["problems"]) == ("bon", 4, 2, 12)
+
+
+def test_pass_at_1_is_the_mean_reward_of_the_first_turn(study: Study, out: Path) -> None:
+    samples, _ = study.searches("base-0")
+    rewards = [row.reward for row in samples if row.turn == 1]
+    rows = json.loads((out / "results.json").read_text())
+    found = next(row for row in rows if row["metric"] == "pass@1" and row["method"] == "instruct")
+    assert found["accuracy"] == pytest.approx(fmean(rewards), abs=1e-6)
+    assert (found["n"], found["turns"], found["selector"]) == (1, 1, None)
+
+
+def test_differences_are_after_minus_before_and_count_the_problems_that_changed(study: Study, out: Path) -> None:
+    def answers(group: str) -> dict[str, float]:
+        return {row.problem_id: row.reward for row in study.searches(group)[1] if row.selector == "pt+lv" and row.final}
+
+    before, after = answers("base-0"), answers("mucode-0")
+    change = next(row for row in json.loads((out / "differences.json").read_text()) if row["selector"] == "pt+lv")
+    assert change["difference"] == pytest.approx(fmean(after.values()) - fmean(before.values()), abs=1e-6)
+    assert change["better"] == sum(after[problem] > before[problem] for problem in before)
+    assert change["worse"] == sum(after[problem] < before[problem] for problem in before)
+
+
+def test_the_markdown_table_and_the_page_show_the_same_numbers(material: Material, out: Path) -> None:
+    text = (out / "table.md").read_text()
+    page = (out / "report.html").read_text(encoding="utf-8")
+    rows = table(material, "starter/test")
+    assert len(rows) == 2 * 6
+    for row in rows:
+        shown = f"{100 * row.accuracy.value:.1f}"
+        assert any(row.measure.name in line and shown in line for line in text.splitlines())
+        assert f"{shown}\u00a0%" in page
+
+
+def test_the_markdown_columns_are_aligned_for_a_terminal(out: Path) -> None:
+    lines = [line for line in (out / "table.md").read_text().splitlines() if line.startswith("|")]
+    assert len({len(line) for line in lines}) == 1
+    assert len({tuple(i for i, letter in enumerate(line) if letter == "|") for line in lines}) == 1
+
+
+def test_seeds_are_rows_of_their_own_in_the_file_and_one_row_in_the_table(several: Material) -> None:
+    rows = [row for row in results(several) if row.selector == "lv"]
+    assert [(row.method, row.seed) for row in rows] == [
+        ("instruct", 0), ("instruct", 1), ("mucode", 0), ("mucode", 1), ("mucode_ov", 0), ("mucode_ov", 1),
+    ]  # fmt: skip
+    pooled = {row.method: row.accuracy for row in table(several, "starter/test") if row.measure.selector == "lv"}
+    assert pooled["mucode"].value == pytest.approx(fmean(row.accuracy for row in rows if row.method == "mucode"))
+    assert pooled["mucode"].n == 8
+
+
+def test_calibration_is_fitted_on_the_pair_that_validation_chose(several: Material) -> None:
+    origin = Origin("mucode", 0)
+    assert several.chosen[origin] == 1  # its second generator is worse
+    assert "seed by seed: mucode 1, " in picked(several)
+    other = dataclasses.replace(several, chosen={**several.chosen, origin: 2})
+    bins = quality(several, origin, "starter/test").bins
+    assert bins != quality(other, origin, "starter/test").bins
+    assert sum(group.n for group in bins) == len(quality(several, origin, "starter/test").scored)
+
+
+def test_the_curve_by_n_ends_where_the_search_s_first_turn_stands(material: Material, study: Study) -> None:
+    searches = material.test[Origin("mucode", 0)]
+    curves = {name: dict(points) for name, _, points in by_samples(material, [searches])}
+    for selector in ("lv", "pt", "pt+lv", "oracle"):
+        first = [row.reward for row in searches.choices if row.selector == selector and row.turn == 1]
+        assert curves[selector][4].value == pytest.approx(fmean(first))
+        assert curves[selector][1].value == pytest.approx(curves["random"][1].value)
+
+
+def test_a_selector_s_order_of_preference_starts_with_its_pick(material: Material) -> None:
+    searches = material.test[Origin("instruct", 0)]
+    for choice in searches.choices:
+        if choice.selector in {"lv", "pt", "pt+lv"} and choice.turn == 1:
+            state = [row for row in searches.samples if (row.problem_id, row.turn) == (choice.problem_id, 1)]
+            order = preference(state, choice.selector)
+            assert order[0] == choice.candidate
+            assert sorted(order) == [0, 1, 2, 3]
