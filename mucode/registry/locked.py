@@ -1,0 +1,42 @@
+"""What dvc.lock says the files are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import yaml
+
+from mucode.types import MucodeError
+
+
+def locked_hashes(lock: Path) -> dict[str, str]:
+    """path -> DVC's md5 (a folder's ends in ".dir"), of every out that dvc.lock records.
+
+    Raises:
+        MucodeError: there is no dvc.lock.
+    """
+    if not lock.exists():
+        raise MucodeError(f"{lock} is missing: run the graph first, with `make quickstart` or `dvc repro`")
+    stages = yaml.safe_load(lock.read_text())["stages"]
+    return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+
+
+def folder_md5(folder: Path) -> str:
+    """What DVC's md5 of this folder is: the md5 of the sorted list of its files with theirs.
+
+    Raises:
+        MucodeError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise MucodeError(f"{folder} is missing: run `dvc repro` or `dvc pull`")
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    entries = [{"md5": _file_md5(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
+    listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True)
+    return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _file_md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

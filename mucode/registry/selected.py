@@ -1,0 +1,191 @@
+"""A selected pair as it lies in data/: its files, what dvc.lock says they are, how they did, and its model cards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from mucode.config import Config
+from mucode.layout import Layout
+from mucode.metrics import search_rewards
+from mucode.records import SearchChoice, read_rows
+from mucode.registry.card import measure, model_card
+from mucode.registry.locked import folder_md5, locked_hashes
+from mucode.registry.promotion import VALIDATION, Measured
+from mucode.selection import JUDGED_BY
+from mucode.tracking.models import Kind, ModelFiles
+from mucode.types import MucodeError
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedPair:
+    """The pair that a method and seed ended with."""
+
+    workspace: Path
+    group: str  # "mucode-0"
+    generator: str  # where the two were trained: "data/generators/mucode-0/1"
+    verifier: str
+    hashes: Mapping[str, str]  # path -> DVC md5, of every out in dvc.lock
+    base_sha256: str
+    measured: Measured
+    results: tuple[Mapping[str, Any], ...]  # the rows of results.json about this pair
+
+    @property
+    def generator_md5(self) -> str:
+        return self.hashes[self.generator]
+
+    @property
+    def verifier_md5(self) -> str:
+        return self.hashes[self.verifier]
+
+    @property
+    def method(self) -> str:
+        return self.group.rpartition("-")[0]
+
+    @property
+    def seed(self) -> int:
+        return int(self.group.rpartition("-")[2])
+
+    @property
+    def validation_accuracy(self) -> float:
+        return fmean(fmean(rewards) for rewards in self.measured.sets[VALIDATION].values())
+
+    def params(self, config: Config) -> dict[str, str]:
+        """The numbers it was made with, flat."""
+        numbers = {
+            "model": config.model.setting,
+            **{f"{self.method}.{k}": v for k, v in config.methods[self.method].model_dump().items()},
+            **{f"rollout.{k}": v for k, v in config.rollout.model_dump().items()},
+            **{f"verifier.{k}": v for k, v in config.verifier.model_dump().items()},
+            **{f"fine_tune.{k}": v for k, v in config.fine_tune.model_dump().items()},
+            **{f"search.{k}": v for k, v in config.search.model_dump().items()},
+        }
+        return {name: value if isinstance(value, str) else json.dumps(value) for name, value in numbers.items()}
+
+    def metrics(self) -> dict[str, float]:
+        """The accuracies with their intervals, named for MLflow ("+" is not allowed there)."""
+        named: dict[str, float] = {f"{VALIDATION}/bon": self.validation_accuracy}
+        for row in self.results:
+            name = f"{row['benchmark']}/{measure(row)}".replace("+", " ").replace("@", " ")
+            named |= {name: row["accuracy"], f"{name}/low": row["ci_low"], f"{name}/high": row["ci_high"]}
+        return named
+
+    def generator_files(self, config: Config) -> ModelFiles:
+        sampling = config.rollout.sampling
+        serving = {
+            "show_public_tests": config.rollout.show_public_tests,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_new_tokens": sampling.max_new_tokens,
+        }
+        return self._files("generator", serving, config)
+
+    def verifier_files(self, config: Config) -> ModelFiles:
+        return self._files("verifier", {}, config)
+
+    def _files(self, kind: Kind, serving: Mapping[str, Any], config: Config) -> ModelFiles:
+        folder = Layout(self.workspace).selected(self.group) / kind
+        tags = self._tags(kind, config)
+        card = model_card(
+            self.workspace, kind, {**tags, "iteration": Path(self.generator).name}, self.results, self.params(config)
+        )
+        return ModelFiles(kind, folder, serving, tags, card)
+
+    def _tags(self, kind: Kind, config: Config) -> dict[str, str]:
+        dataset = self._dataset(kind, config)
+        tags = {
+            "dvc_md5": self.generator_md5 if kind == "generator" else self.verifier_md5,
+            "trained_as": self.generator if kind == "generator" else self.verifier,
+            "partner_md5": self.verifier_md5 if kind == "generator" else self.generator_md5,
+            "method": self.method,
+            "seed": str(self.seed),
+            "base_setting": config.model.setting,
+            "base_sha256": self.base_sha256,
+            "dataset": dataset,
+            "dataset_md5": self.hashes[dataset],
+            "problems_md5": self.hashes["data/problems.parquet"],
+            **_commit(self.workspace),
+        }
+        # a random base tries the machinery out and says nothing about the method
+        return tags | ({"claims": "nothing"} if config.model.setting.startswith("random:") else {})
+
+    def _dataset(self, kind: Kind, config: Config) -> str:
+        """The dataset that the model was trained on, from the plan."""
+        if kind == "generator":
+            out = self.generator.removeprefix("data/generators/")
+            keys = [item["dataset"] for item in config.plan["generators"].values() if item["out"] == out]
+        else:
+            out = self.verifier.removeprefix("data/verifiers/")
+            keys = [key for key, item in config.plan["datasets"].items() if item["verifier"] == out]
+        if not keys:
+            raise MucodeError(f"params.yaml's plan has no {kind} {out}: run `dvc repro` for the plan as it is now")
+        return f"data/datasets/{keys[0]}.parquet"
+
+
+def selected_pairs(workspace: Path, config: Config) -> list[SelectedPair]:
+    """Every group's selected pair.
+
+    Raises:
+        MucodeError: the graph has not run to its end, or a file is not the one that dvc.lock records.
+    """
+    hashes = locked_hashes(workspace / "dvc.lock")
+    results = _read_json(Layout(workspace).report / "results.json")
+    return [_selected(workspace, group, config, hashes, results) for group in config.plan["selections"]]
+
+
+def _selected(
+    workspace: Path, group: str, config: Config, hashes: Mapping[str, str], results: list[dict[str, Any]]
+) -> SelectedPair:
+    folder = Layout(workspace).selected(group)
+    selection = _read_json(folder / "selection.json")
+    for kind in ("generator", "verifier"):
+        trained = selection[kind]
+        if hashes.get(trained) != folder_md5(folder / kind):
+            raise MucodeError(f"{folder / kind} is not the {trained} that dvc.lock records: run `dvc repro`")
+    return SelectedPair(
+        workspace=workspace,
+        group=group,
+        generator=selection["generator"],
+        verifier=selection["verifier"],
+        hashes=hashes,
+        base_sha256=_base_sha256(folder),
+        measured=_measured(workspace, group, Path(selection["generator"]).name, config),
+        results=tuple(row for row in results if f"{row['method']}-{row['seed']}" == group),
+    )
+
+
+def _measured(workspace: Path, group: str, iteration: str, config: Config) -> Measured:
+    """The rewards of the pair's searches on validation and on the test sets, under the selector that selects."""
+    selector = next(name for name in JUDGED_BY if name in config.search.selectors)
+    validation = read_rows(workspace / f"data/evaluations/{group}/{iteration}/choices.parquet", SearchChoice)
+    test = read_rows(workspace / f"data/benchmarks/{group}/choices.parquet", SearchChoice)
+    sets = {VALIDATION: search_rewards(validation, selector)}
+    for name in sorted({row.benchmark for row in test}):
+        sets[name] = search_rewards([row for row in test if row.benchmark == name], selector)
+    sections = [config.search.model_dump(exclude={"selectors"}), config.rollout.show_public_tests]
+    return Measured(selector, json.dumps(sections, sort_keys=True), sets)
+
+
+def _base_sha256(folder: Path) -> str:
+    digests = {_read_json(folder / kind / "trained.json")["base_sha256"] for kind in ("generator", "verifier")}
+    if len(digests) > 1:
+        raise MucodeError(f"{folder}: generator and verifier were trained on different bases: run `dvc repro`")
+    digest: str = digests.pop()
+    return digest
+
+
+def _commit(workspace: Path) -> dict[str, str]:
+    """The commit that the workspace stands on, if it is under git."""
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=workspace, capture_output=True, text=True, check=False)
+    return {"git_commit": asked.stdout.strip()} if asked.returncode == 0 else {}
+
+
+def _read_json(path: Path) -> Any:
+    if not path.exists():
+        raise MucodeError(f"{path} is missing: run `dvc repro` or `dvc pull`")
+    return json.loads(path.read_text())

@@ -1,0 +1,26 @@
+"""MLflow: runs, registered models, and loading them back. The only package that imports mlflow, and only when used."""
+
+from mucode.tracking.models import (
+    ModelFiles,
+    Registry,
+    Version,
+    load_registered_generator,
+    load_registered_verifier,
+    open_registry,
+)
+from mucode.tracking.runs import keep_record, log_stage, send_records
+from mucode.tracking.server import TrackingUnavailable, tracking_uri
+
+__all__ = [
+    "ModelFiles",
+    "Registry",
+    "TrackingUnavailable",
+    "Version",
+    "keep_record",
+    "load_registered_generator",
+    "load_registered_verifier",
+    "log_stage",
+    "open_registry",
+    "send_records",
+    "tracking_uri",
+]

@@ -1,0 +1,159 @@
+"""A run in MLflow for each stage instance that trains or evaluates.
+
+What a stage has to say is first kept as a file and then sent, so that a server that is down, or a kill, loses nothing:
+the next stage or `mucode register` sends what is left, each record once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mucode.records import written_whole
+from mucode.tracking.server import TrackingUnavailable, experiment_id, mlflow_at
+
+UNTRACKED = Path(".mucode/untracked")
+LATER = "MUCODE_TRACK_LATER"  # set by who sends the records itself, to spare each stage the import of mlflow (2 s)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one run of a stage instance leaves in MLflow. Times are milliseconds since 1970."""
+
+    stage: str
+    key: str
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    datasets: Mapping[str, str]  # name -> digest
+    started: int
+    ended: int
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # metric -> its values, step by step from 1
+    texts: Mapping[str, str] = field(default_factory=dict)  # file name -> content, kept as artifacts
+
+    @property
+    def id(self) -> str:
+        return f"{self.ended:013}-{self.stage}-{self.key}"
+
+
+def log_stage(
+    stage: str,
+    key: str,
+    params: Mapping[str, object],
+    metrics: Mapping[str, float],
+    datasets: Mapping[str, str],
+    seconds: float,
+    *,
+    curves: Mapping[str, Sequence[float]] | None = None,
+    artifacts: Sequence[Path] = (),
+    workspace: Path = Path(),
+) -> None:
+    """Log one finished stage instance. The stage's work is done: a server that is down makes a warning, no error.
+
+    Args:
+        stage: its name in dvc.yaml.
+        key: the instance, "mucode-0-1".
+        params: the numbers it ran with; sections are flattened to "section.name".
+        metrics: what it measured.
+        datasets: name -> digest of what it read.
+        seconds: wall time; a metric here and in no DVC out.
+        curves: metrics with a value for each step.
+        artifacts: small text files to keep with the run.
+    """
+    ended = time.time_ns() // 1_000_000
+    texts = {path.name: path.read_text() for path in artifacts}
+    started = ended - round(seconds * 1000)
+    measured = {**metrics, "seconds": seconds}
+    record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts)
+    keep_record(record, workspace)
+    if os.environ.get(LATER):
+        return
+    try:
+        send_records(workspace)
+    except TrackingUnavailable as error:
+        logger.warning("%s; the record of %s@%s is kept in %s and sent next time", error, stage, key, UNTRACKED)
+
+
+def keep_record(record: Record, workspace: Path) -> None:
+    """Write a record where `send_records` finds it."""
+    with written_whole(workspace / UNTRACKED / f"{record.id}.json") as partial:
+        partial.write_text(json.dumps(dataclasses.asdict(record)))
+
+
+def send_records(workspace: Path) -> int:
+    """Send every kept record to MLflow, oldest first, and forget those that arrived.
+
+    Returns:
+        How many were sent.
+
+    Raises:
+        TrackingUnavailable: MLflow does not answer; the records stay.
+    """
+    folder = workspace / UNTRACKED
+    if not any(folder.glob("*.json")):
+        return 0
+    with (folder / ".lock").open("w") as lock, mlflow_at(workspace) as client:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # else two processes could send the same record
+        kept = sorted(folder.glob("*.json"))
+        for path in kept:
+            _send(Record(**json.loads(path.read_text())), client, experiment_id(client, workspace))
+            path.unlink()
+    return len(kept)
+
+
+def _send(record: Record, client: Any, experiment: str) -> None:
+    run = _run_of(record, client, experiment)
+    if run.info.status == "FINISHED":  # it arrived before a kill
+        return
+    _log_numbers(record, client, run.info.run_id)
+    for name, text in record.texts.items():
+        client.log_text(run.info.run_id, text, name)
+    client.set_terminated(run.info.run_id, end_time=record.ended)
+
+
+def _run_of(record: Record, client: Any, experiment: str) -> Any:
+    """The record's run: a kill may have left one half-written."""
+    found = client.search_runs([experiment], f"tags.`mucode.record` = '{record.id}'", max_results=1)
+    tags = {"mucode.record": record.id, "stage": record.stage, "key": record.key}
+    name = f"{record.stage}@{record.key}"
+    return found[0] if found else client.create_run(experiment, start_time=record.started, tags=tags, run_name=name)
+
+
+def _log_numbers(record: Record, client: Any, run_id: str) -> None:
+    """All in two requests: a database takes about fifty a second."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+
+    metrics = [Metric(name, float(value), record.ended, 0) for name, value in record.metrics.items()]
+    for name, values in record.curves.items():
+        metrics += [Metric(name, float(value), record.ended, step) for step, value in enumerate(values, start=1)]
+    client.log_batch(run_id, metrics=metrics, params=[Param(name, value) for name, value in record.params.items()])
+    inputs = [
+        DatasetInput(
+            Dataset(
+                name=name, digest=digest[:32], source_type="dvc", source=json.dumps({"path": name, "digest": digest})
+            ),
+            tags=[InputTag("mlflow.data.context", record.stage)],
+        )
+        for name, digest in record.datasets.items()
+    ]
+    if inputs:
+        client.log_inputs(run_id, inputs)
+
+
+def _flat(params: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value, default=str)
+    return flat

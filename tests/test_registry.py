@@ -1,0 +1,427 @@
+"""Registration and promotion: a pair is registered once, promoted whole, and only when the policy says so."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mucode.config import load_config
+from mucode.records import SearchChoice, write_json, write_rows
+from mucode.registry import RegistrationReport, register
+from mucode.registry.locked import folder_md5
+from mucode.registry.promotion import Measured, Policy, decide, load_policy
+from mucode.tracking import load_registered_generator, load_registered_verifier, open_registry
+from mucode.tracking.models import NAMES, Kind
+from mucode.tracking.server import mlflow_at
+from mucode.types import Candidate, Demonstration, MucodeError, Sampling, State
+from tests.conftest import make_problem
+from tests.training.tiny_model import tiny_base, tiny_settings
+
+PROBLEM = make_problem("double")
+RIGHT, WRONG = "def double(x):\n    return 2 * x\n", "def double(x):\n    return x\n"
+ROOT = Path(__file__).resolve().parents[1]
+POLICY = Policy(
+    first="promote",
+    benchmark="validation",
+    difference=0.0,
+    lower_bound=-1.0,
+    regression=0.1,
+    confidence=0.9,
+    resamples=200,
+)
+
+
+def measured(validation: Sequence[float], test: Sequence[float] = (1.0, 0.0), settings: str = "N=4") -> Measured:
+    sets = {"validation": validation, "starter/test": test}
+    return Measured(
+        "pt+lv", settings, {s: {f"p{i}": (r,) for i, r in enumerate(rewards)} for s, rewards in sets.items()}
+    )
+
+
+# --- the policy ---
+
+
+@pytest.mark.parametrize(("first", "promoted"), [("promote", True), ("hold", False)])
+def test_the_policy_says_what_happens_while_there_is_no_champion(first: str, promoted: bool) -> None:
+    decision = decide(POLICY.model_copy(update={"first": first}), measured([1.0]), None)
+    assert decision.promote is promoted
+
+
+def test_a_challenger_that_is_no_worse_becomes_champion() -> None:
+    assert decide(POLICY, measured([1.0, 1.0, 0.0]), measured([1.0, 0.0, 0.0])).promote
+    assert decide(POLICY, measured([1.0, 0.0]), measured([1.0, 0.0])).promote
+
+
+def test_a_worse_challenger_is_held_and_the_reason_gives_the_difference() -> None:
+    decision = decide(POLICY, measured([1.0, 0.0, 0.0, 0.0]), measured([1.0, 1.0, 0.0, 0.0]))
+    assert not decision.promote
+    assert "-0.250" in decision.reason
+
+
+def test_a_gain_that_may_be_chance_is_held_when_the_policy_asks_for_proof() -> None:
+    proof = POLICY.model_copy(update={"lower_bound": 0.0})
+    narrow = decide(proof, measured([1.0, 1.0, 0.0, 0.0]), measured([0.0, 1.0, 0.0, 1.0]))
+    assert not narrow.promote
+    assert decide(proof, measured([1.0] * 30), measured([0.0] * 30)).promote
+
+
+def test_a_loss_on_a_test_set_holds_a_challenger_that_wins_on_validation() -> None:
+    decision = decide(POLICY, measured([1.0, 1.0], test=[0.0, 0.0]), measured([1.0, 0.0], test=[1.0, 0.0]))
+    assert not decision.promote
+    assert "starter/test" in decision.reason
+
+
+@pytest.mark.parametrize(
+    "champion",
+    [measured([0.0, 0.0], settings="N=8"), measured([0.0, 0.0, 0.0]), Measured("pt+lv", "N=4", {"starter/test": {}})],
+)
+def test_pairs_that_were_not_measured_alike_are_not_compared(champion: Measured) -> None:
+    assert not decide(POLICY, measured([1.0, 1.0]), champion).promote
+
+
+def test_what_was_measured_survives_its_file() -> None:
+    stored = Measured.from_json(measured([1.0, 0.5]).as_json())
+    assert stored.as_json() == measured([1.0, 0.5]).as_json()
+    assert decide(POLICY, measured([1.0, 0.5]), stored).promote
+
+
+def test_the_policy_of_the_repository_is_valid_and_a_misspelt_key_is_named(tmp_path: Path) -> None:
+    committed = ROOT / "mlflow/promotion.yaml"
+    assert load_policy(committed).first == "promote"
+    path = tmp_path / "promotion.yaml"
+    path.write_text(committed.read_text().replace("regression:", "regresion:").replace("0.0 ", "0   "))
+    with pytest.raises(MucodeError, match="regres"):
+        load_policy(path)
+
+
+@pytest.mark.slow
+def test_our_md5_of_a_folder_is_the_one_that_dvc_records(tmp_path: Path) -> None:
+    dvc = [sys.executable, "-m", "dvc"]
+    subprocess.run([*dvc, "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
+    for name in ("b.txt", "a.txt", "inner/z.txt", "inner.txt"):
+        (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "out" / name).write_text(name)
+    subprocess.run([*dvc, "add", "-q", "out"], cwd=tmp_path, check=True)
+    recorded = yaml.safe_load((tmp_path / "out.dvc").read_text())["outs"][0]["md5"]
+    assert folder_md5(tmp_path / "out") == recorded
+
+
+# --- a workspace whose graph has run ---
+
+
+def choices(benchmark: str, rewards: Sequence[float]) -> list[SearchChoice]:
+    return [
+        SearchChoice(benchmark, f"starter/{number}", 0, selector, 1, "s", 0, True, reward, True)
+        for selector in ("lv", "pt+lv")
+        for number, reward in enumerate(rewards)
+    ]
+
+
+def weights(folder: Path, content: str, base: str = "c0ffee") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "weights.txt").write_text(content)
+    write_json(folder / "trained.json", {"base_sha256": base})
+
+
+def write_workspace(
+    folder: Path, *, generator: str, verifier: str, validation: Sequence[float], test: Sequence[float] = (1.0, 0.0)
+) -> None:
+    """What the graph leaves for `register`, with stand-ins for weights."""
+    selected = folder / "data/selected/mucode-0"
+    weights(selected / "generator", generator)
+    weights(selected / "verifier", verifier)
+    finish_workspace(folder, validation, test)
+
+
+def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[float]) -> None:
+    """The rest, about whatever weights are in place."""
+    (folder / "mlflow").mkdir(parents=True, exist_ok=True)
+    for name in ("promotion.yaml", "model_card.md"):
+        shutil.copy(ROOT / "mlflow" / name, folder / "mlflow" / name)
+    shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    selected = folder / "data/selected/mucode-0"
+    pair = {"generator": "data/generators/mucode-0/1", "verifier": "data/verifiers/base-0"}
+    write_json(selected / "selection.json", {**pair, "accuracies": {"1": 0.5}})
+    write_rows(
+        folder / "data/evaluations/mucode-0/1/choices.parquet", choices("starter/validation", validation), SearchChoice
+    )
+    write_rows(folder / "data/benchmarks/mucode-0/choices.parquet", choices("starter/test", test), SearchChoice)
+    row = {"method": "mucode", "seed": 0, "benchmark": "starter/test", "selector": "pt+lv", "n": 4, "turns": 2}
+    found = {"metric": "bon", "accuracy": 0.5, "ci_low": 0.1, "ci_high": 0.9, "problems": 2, "searches": 1}
+    write_json(folder / "data/reports/results.json", [row | found, row | found | {"method": "instruct"}])
+    hashes = {path: folder_md5(selected / kind) for kind, path in pair.items()}
+    hashes |= {"data/datasets/base-0.parquet": "d" * 32, "data/problems.parquet": "e" * 32}
+    outs = [{"path": path, "hash": "md5", "md5": md5} for path, md5 in hashes.items()]
+    (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": {"all": {"outs": outs}}}))
+
+
+def champions(folder: Path) -> dict[str, int | None]:
+    with open_registry(folder) as registry:
+        kinds: tuple[Kind, Kind] = ("generator", "verifier")
+        found = {kind: registry.aliased(kind, "champion") for kind in kinds}
+    return {kind: version.number if version else None for kind, version in found.items()}
+
+
+def versions(folder: Path, kind: Kind = "generator") -> list[Any]:
+    with mlflow_at(folder) as client:
+        found = client.search_model_versions(f"name = '{NAMES[kind]}'")
+    return sorted(found, key=lambda version: int(version.version))
+
+
+@pytest.fixture(scope="module")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables: making them takes seconds, copying them none."""
+    folder = tmp_path_factory.mktemp("database")
+    with mlflow_at(folder) as client:
+        client.search_experiments()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_the_first_pair_is_registered_with_what_it_is_made_of_and_becomes_champion(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    report = register(workspace)
+    assert report.promoted
+    assert report.champion == (1, 1)
+    assert champions(workspace) == {"generator": 1, "verifier": 1}
+    (version,) = versions(workspace)
+    assert version.tags["dvc_md5"] == folder_md5(workspace / "data/selected/mucode-0/generator")
+    assert version.tags["base_sha256"] == "c0ffee"
+    assert version.tags["dataset_md5"] == "d" * 32
+    assert "claims" not in version.tags
+    assert json.loads(version.tags["decision.0001"])["promoted"] is True
+    config = load_config(ROOT / "params.yaml")
+    turns = f"`rollout.turns`: {config.rollout.turns}"
+    for part in (config.model.setting, "starter/test", "10.0% to 90.0%", "mucode-generator", turns):
+        assert part in version.description
+    with mlflow_at(workspace) as client:
+        run = client.get_run(version.run_id)
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["validation/bon"] == 0.5
+    assert run.data.metrics["starter/test/best of 4 pt lv/low"] == 0.1
+
+
+@pytest.mark.slow
+def test_registering_again_changes_nothing(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    register(workspace)
+    first = [(v.version, v.tags) for v in versions(workspace)]
+    report = register(workspace)
+    assert not report.pairs[0].new
+    assert not report.promoted
+    assert report.champion == (1, 1)
+    assert [(v.version, v.tags) for v in versions(workspace)] == first
+
+
+@pytest.mark.slow
+def test_a_better_pair_takes_the_place_of_the_champion_and_a_worse_one_does_not(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0, 0.0, 0.0])
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v1", validation=[0.0, 0.0, 0.0, 0.0])
+    report = register(workspace)
+    assert (report.promoted, report.champion) == (False, (1, 1))
+    with open_registry(workspace) as registry:
+        challenger = registry.aliased("generator", "challenger")
+    assert challenger is not None
+    assert challenger.number == 2
+    write_workspace(workspace, generator="g3", verifier="v3", validation=[1.0, 1.0, 1.0, 1.0])
+    report = register(workspace)
+    assert (report.promoted, report.champion) == (True, (3, 2))  # the second verifier: v1 was not registered twice
+    assert champions(workspace) == {"generator": 3, "verifier": 2}
+
+
+@pytest.mark.slow
+def test_a_promotion_that_a_kill_interrupted_is_completed(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 0.0])
+    register(workspace)
+    with open_registry(workspace) as registry:  # as a kill between the two aliases leaves them
+        registry.note("promoting", "2/2")
+        registry.set_alias("champion", registry.version("verifier", 2))
+    report = register(workspace)
+    assert report.champion == (2, 2)
+    assert champions(workspace) == {"generator": 2, "verifier": 2}
+    with open_registry(workspace) as registry:
+        assert registry.noted("promoting") is None
+
+
+@pytest.mark.slow
+def test_a_challenger_held_twice_for_one_reason_has_one_entry_in_the_audit_trail(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v1", validation=[0.0, 0.0])
+    for _ in range(2):
+        register(workspace)
+    held = [name for name in versions(workspace)[1].tags if name.startswith("decision.")]
+    assert held == ["decision.0001"]
+
+
+@pytest.mark.slow
+def test_a_champion_set_by_hand_is_respected(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 0.0])
+    register(workspace)
+    with open_registry(workspace) as registry:
+        registry.set_alias("champion", registry.version("generator", 2))
+    report = register(workspace)
+    assert not report.promoted
+    assert "by hand" in report.reason
+    assert champions(workspace) == {"generator": 2, "verifier": 1}
+
+
+@pytest.mark.slow
+def test_a_random_base_is_registered_with_the_claim_of_nothing(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0])
+    params = workspace / "params.yaml"
+    setting = load_config(params).model.setting
+    params.write_text(params.read_text().replace(setting, "random:tiny"))
+    register(workspace)
+    for kind in ("generator", "verifier"):
+        (version,) = versions(workspace, kind)
+        assert version.tags["claims"] == "nothing"
+        assert "claims nothing" in version.description
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def pair(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a generator and a verifier that were really trained, on a tiny random base."""
+    from mucode.generator.fine_tune import fine_tune
+    from mucode.verifier.train import VerifierSettings, train_verifier
+
+    folder = tmp_path_factory.mktemp("pair")
+    demonstrations = [Demonstration(PROBLEM.id, (), RIGHT)]
+    fine_tune(demonstrations, [PROBLEM], base, tiny_settings(), 0, folder / "generator", show_public_tests=True)
+    candidates = [Candidate(PROBLEM.id, RIGHT, 1.0), Candidate(PROBLEM.id, WRONG, 0.0)]
+    settings = VerifierSettings(
+        training=tiny_settings(),
+        loss="bradley_terry",
+        head_learning_rate=1e-2,
+        score_penalty=1e-3,
+        pairs_per_problem=4,
+        score_batch_size=8,
+        score_dtype="float32",
+        show_public_tests=True,
+    )
+    train_verifier(candidates, [PROBLEM], base, settings, 0, folder / "verifier")
+    return folder
+
+
+@pytest.fixture
+def trained(workspace: Path, pair: Path) -> Path:
+    """A workspace with that pair registered."""
+    shutil.copytree(pair, workspace / "data/selected/mucode-0")
+    finish_workspace(workspace, [1.0], [1.0])
+    register(workspace)
+    return workspace
+
+
+@pytest.mark.slow
+def test_a_registered_verifier_gives_the_very_scores_of_the_trained_one(trained: Path, base: Path) -> None:
+    from mucode.verifier.model import load_verifier
+
+    question = [PROBLEM, PROBLEM], [RIGHT, WRONG]
+    scores = load_verifier(base, trained / "data/selected/mucode-0/verifier").score(*question)
+    shutil.rmtree(trained / "data")
+    assert load_registered_verifier("champion", base, trained).score(*question) == scores
+    assert load_registered_verifier("1", base, trained).score(*question) == scores
+
+
+@pytest.mark.slow
+def test_a_registered_generator_gives_the_very_replies_of_the_trained_one(trained: Path, base: Path) -> None:
+    from mucode.generator.engines import load_generator
+
+    draw = [State(PROBLEM)] * 4, [1, 2, 3, 4], Sampling(1.0, 1.0, 12)
+    folder = trained / "data/selected/mucode-0/generator"
+    replies = load_generator(base, folder, show_public_tests=True).generate(*draw)
+    shutil.rmtree(trained / "data")
+    assert load_registered_generator("champion", base, trained).generate(*draw) == replies
+
+
+@pytest.mark.slow
+def test_another_base_than_the_one_trained_on_is_refused(
+    trained: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tiny_base(tmp_path_factory.mktemp("other"), seed=1)
+    with pytest.raises(MucodeError, match="use the base it was trained on"):
+        load_registered_verifier("champion", other, trained)
+    (other / "script.json").write_text("{}")  # not even the scripted double is let through
+    with pytest.raises(MucodeError, match="use the base it was trained on"):
+        load_registered_generator("champion", other, trained)
+
+
+@pytest.mark.slow
+def test_anyone_with_mlflow_alone_can_ask_a_registered_model(
+    trained: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mucode.verifier.model import load_verifier
+
+    attempts = [{"text": PROBLEM.text, "public_tests": [t.code for t in PROBLEM.public_tests], "program": RIGHT}]
+    with mlflow_at(trained):
+        import mlflow
+
+        monkeypatch.setenv("MUCODE_BASE", str(base))
+        answer = mlflow.pyfunc.load_model("models:/mucode-verifier@champion").predict(attempts)
+    direct = load_verifier(base, trained / "data/selected/mucode-0/verifier").score([PROBLEM], [RIGHT])
+    assert answer == direct
+
+
+def spoil_weights(folder: Path) -> None:
+    (folder / "data/selected/mucode-0/generator/weights.txt").write_text("changed")
+
+
+def spoil_base(folder: Path) -> None:
+    weights(folder / "data/selected/mucode-0/verifier", "v1", base="decaf")
+    lock = folder / "dvc.lock"
+    values = yaml.safe_load(lock.read_text())
+    for out in values["stages"]["all"]["outs"]:
+        if out["path"] == "data/verifiers/base-0":
+            out["md5"] = folder_md5(folder / "data/selected/mucode-0/verifier")
+    lock.write_text(yaml.safe_dump(values))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda folder: (folder / "dvc.lock").unlink(), "dvc.lock is missing"),
+        (lambda folder: (folder / "data/reports/results.json").unlink(), "results.json is missing"),
+        (spoil_weights, "is not the data/generators/mucode-0/1 that dvc.lock records"),
+        (spoil_base, "different bases"),
+    ],
+)
+def test_an_unfinished_or_changed_graph_is_refused_before_anything_is_registered(
+    spoil: Callable[[Path], None], sentence: str, tmp_path: Path
+) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0])
+    spoil(tmp_path)
+    with pytest.raises(MucodeError, match=sentence):
+        register(tmp_path)
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_registration_report_is_what_its_file_says(tmp_path: Path) -> None:
+    report = RegistrationReport((), "mucode-0", False, "why", None)
+    write_json(tmp_path / "report.json", dataclasses.asdict(report))
+    assert RegistrationReport(**{**json.loads((tmp_path / "report.json").read_text()), "pairs": ()}) == report

@@ -1,0 +1,130 @@
+"""Runs in MLflow: what a stage says arrives once, and a server that is down costs nothing but a warning."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mucode.tracking import TrackingUnavailable, keep_record, log_stage, send_records, tracking_uri
+from mucode.tracking.runs import LATER, UNTRACKED, Record
+from mucode.tracking.server import EXPERIMENT, mlflow_at
+from mucode.types import MucodeError
+
+NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
+
+
+def log(workspace: Path, **changes: Any) -> None:
+    log_stage(
+        "train_verifier",
+        "base-0",
+        {"verifier": {"epochs": 2, "loss": "bce"}, "seed": 0},
+        {"accuracy": 0.75},
+        {"data/datasets/base-0.parquet": "ab" * 32},
+        1.5,
+        **{"curves": {"loss": [0.7, 0.5]}, "workspace": workspace, **changes},
+    )
+
+
+def kept(workspace: Path) -> list[Path]:
+    return sorted((workspace / UNTRACKED).glob("*.json"))
+
+
+def runs(workspace: Path) -> list[Any]:
+    with mlflow_at(workspace) as client:
+        found = client.get_experiment_by_name(EXPERIMENT)
+        return list(client.search_runs([found.experiment_id]))
+
+
+def test_the_address_is_the_workspaces_own_database_unless_the_environment_names_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
+    assert tracking_uri(tmp_path) == NOWHERE
+
+
+def test_a_record_may_wait_for_whoever_sends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LATER, "1")
+    card = tmp_path / "training.json"
+    card.write_text('{"losses": [0.7, 0.5]}')
+    log(tmp_path, artifacts=[card])
+    record = Record(**json.loads(kept(tmp_path)[0].read_text()))
+    assert record.params == {"verifier.epochs": "2", "verifier.loss": "bce", "seed": "0"}
+    assert record.metrics == {"accuracy": 0.75, "seconds": 1.5}
+    assert record.ended - record.started == 1500
+    assert record.texts == {"training.json": '{"losses": [0.7, 0.5]}'}
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_nothing_kept_means_nothing_to_send_and_no_database(tmp_path: Path) -> None:
+    assert send_records(tmp_path) == 0
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.slow
+def test_a_finished_stage_is_a_finished_run_with_its_numbers_and_datasets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    card = tmp_path / "training.json"
+    card.write_text("{}")
+    log(tmp_path, artifacts=[card])
+    (run,) = runs(tmp_path)
+    assert run.info.run_name == "train_verifier@base-0"
+    assert run.info.status == "FINISHED"
+    assert run.info.end_time - run.info.start_time == 1500
+    assert run.data.params == {"verifier.epochs": "2", "verifier.loss": "bce", "seed": "0"}
+    assert run.data.metrics == {"accuracy": 0.75, "seconds": 1.5, "loss": 0.5}
+    assert [i.dataset.name for i in run.inputs.dataset_inputs] == ["data/datasets/base-0.parquet"]
+    assert kept(tmp_path) == []
+    with mlflow_at(tmp_path) as client:
+        assert [m.value for m in client.get_metric_history(run.info.run_id, "loss")] == [0.7, 0.5]
+        assert [file.path for file in client.list_artifacts(run.info.run_id)] == ["training.json"]
+    assert (tmp_path / "mlartifacts").is_dir()
+
+
+@pytest.mark.slow
+def test_a_record_that_a_kill_left_half_sent_becomes_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    record = Record("evaluate", "mucode-0-1", {"n": "4"}, {"bon": 0.5}, {}, started=1000, ended=2000)
+    keep_record(record, tmp_path)
+    with mlflow_at(tmp_path) as client:
+        experiment = client.create_experiment(EXPERIMENT)
+        client.create_run(experiment, start_time=1000, tags={"mucode.record": record.id})
+    send_records(tmp_path)
+    keep_record(record, tmp_path)  # as if the kill came between the last word and the record's end
+    send_records(tmp_path)
+    (run,) = runs(tmp_path)
+    assert (run.info.status, run.data.metrics) == ("FINISHED", {"bon": 0.5})
+
+
+@pytest.mark.slow
+def test_a_server_that_is_down_makes_a_warning_and_the_record_is_sent_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
+    with caplog.at_level(logging.WARNING, logger="mucode"):
+        log(tmp_path)
+    assert NOWHERE in caplog.text
+    assert "sent next time" in caplog.text
+    assert len(kept(tmp_path)) == 1
+    with pytest.raises(TrackingUnavailable, match="cannot be used"):
+        send_records(tmp_path)
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    log(tmp_path)
+    assert len(runs(tmp_path)) == 2
+    assert kept(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_the_old_file_store_is_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    keep_record(Record("evaluate", "mucode-0-1", {}, {}, {}, started=0, ended=1), tmp_path)
+    with pytest.raises(MucodeError, match="unset MLFLOW_TRACKING_URI"):
+        send_records(tmp_path)
