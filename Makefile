@@ -1,0 +1,67 @@
+# The project's commands: each does its own set-up, ends non-zero if any part of it failed, and leaves nothing running.
+#   make quickstart SIZE=full      sizes are `default` and the files in profiles/
+
+SIZE = default
+PREFECT_PORT = 4200
+MLFLOW_PORT = 5000
+
+FOUND_PYTHON := $(shell for p in python3.11 python3.12 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+PYTHON = .venv/bin/python
+# Every recipe's process is marked to end with make, should make be killed (mucode/processes.py).
+TIED = exec $(PYTHON) -I -S mucode/processes.py 9 $$PPID
+PIP = $(TIED) $(PYTHON) -m pip --disable-pip-version-check --no-input install --no-compile
+INSTALLED = .venv/.installed
+
+.DELETE_ON_ERROR:
+.PHONY: help install quickstart test test-all check repro ui clean lock
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+install: $(INSTALLED) ## everything into .venv, as requirements.lock says
+
+quickstart: $(INSTALLED) ## the whole training loop through its Prefect flow, and the results table (SIZE=tiny, full, ...)
+	@$(TIED) $(PYTHON) -m flows.quickstart --size $(SIZE)
+
+test: $(INSTALLED) ## the fast tests and one tiny end-to-end run
+	@$(TIED) $(PYTHON) -m pytest -q -m "not slow"
+	@rm -rf runs/test
+	@$(TIED) $(PYTHON) -m flows.quickstart --size tiny --folder runs/test
+
+test-all: $(INSTALLED) ## every test, the slow ones too
+	@$(TIED) $(PYTHON) -m pytest -q
+
+check: $(INSTALLED) ## ruff, mypy, import-linter: what CI checks besides the tests
+	@$(TIED) $(PYTHON) -m ruff check .
+	@$(TIED) $(PYTHON) -m ruff format --check .
+	@$(TIED) $(PYTHON) -m mypy
+	@$(TIED) .venv/bin/lint-imports
+
+repro: $(INSTALLED) ## the same files as quickstart by DVC alone, without a server
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1; export PATH DVC_NO_ANALYTICS; $(TIED) $(PYTHON) -m dvc repro
+
+ui: $(INSTALLED) ## Prefect and MLflow on loopback until Ctrl-C (SIZE=, PREFECT_PORT=, MLFLOW_PORT=)
+	@$(TIED) $(PYTHON) -m flows.ui --size $(SIZE) --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
+
+clean: ## remove what runs and tools leave behind; results, the DVC cache and .venv stay
+	rm -rf .mucode runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find . -path ./.venv -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
+
+# The lock holds every version, so nothing is resolved; the second call of pip adds what a torch built for GPUs needs
+# besides, and is idle else. An install that was cut short left no stamp: the next one does again what pip had not
+# finished (a package whose INSTALLER, which pip writes last but one, is missing) and goes on from there.
+$(INSTALLED): requirements.lock pyproject.toml
+	@test -n "$(FOUND_PYTHON)" || { echo "mucode needs Python 3.11 or 3.12 (python3.11 on PATH): install it, then run again" >&2; exit 1; }
+	@$(PYTHON) -m pip --version >/dev/null 2>&1 || exec $(FOUND_PYTHON) -I -S mucode/processes.py 9 $$PPID $(FOUND_PYTHON) -m venv --clear .venv
+	@find .venv/lib -maxdepth 3 -name '*.dist-info' -exec sh -c 'test -e "$$1/INSTALLER" || rm -rf "$$1"' sh {} ';'
+	@echo "installing into .venv (some minutes and 2.5 GB the first time) ..."
+	@$(PIP) --no-deps -r requirements.lock
+	@$(PIP) --quiet "$$(grep '^torch==' requirements.lock)"
+	@$(PIP) --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock: ## write requirements.lock from what .venv holds
+	@{ sed -n '/^#/p;/^[^#]/q' requirements.lock; \
+	$(PYTHON) -m pip freeze --all --exclude-editable --exclude pip | sed 's/^\(torch==[0-9.]*\)+.*/\1/' | LC_ALL=C sort -f; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock

@@ -1,0 +1,20 @@
+"""Algorithm 2: multi-turn best-of-N."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.graph import Workspace
+from flows.stage import bring_up_to_date
+
+STAGES = frozenset({"evaluate", "select", "benchmark", "report"})
+
+
+@flow(name="bon_evaluation")
+def bon_evaluation(workspace: Workspace = Path()) -> State[Any]:
+    """Evaluate the pairs on validation, select one, and measure it on the test sets."""
+    return bring_up_to_date(workspace, STAGES)

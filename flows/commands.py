@@ -1,0 +1,109 @@
+"""Runs one command of a flow: seen live in the terminal, kept in a log file, dead when the flow is."""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mucode.processes import FLOW, has_ended, stop, tied
+
+QUIET = {  # nobody is asked or told about a run; see docs/operations.md
+    "DO_NOT_TRACK": "1",
+    "DVC_NO_ANALYTICS": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+}
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a command ended (negative: by that signal), the lines it wrote, and the file that keeps them."""
+
+    returncode: int
+    lines: tuple[str, ...]
+    log: Path
+
+
+def run_visibly(command: Sequence[str], workspace: Path, log: Path) -> Finished:
+    """Run `command` in `workspace`, copying what it writes to stderr and to the end of `log`.
+
+    Spawning and waiting share one thread, as the tie between them demands. Interrupted, it passes the interrupt on and
+    waits, so that a stage can keep what it has; then it raises on.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as kept:
+        start = kept.tell()
+        process = subprocess.Popen(
+            tied(command),
+            cwd=workspace,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            for chunk in _chunks(process):
+                kept.write(chunk)
+                kept.flush()
+                _show(chunk)
+        except BaseException:
+            stop(process, first=signal.SIGINT)
+            raise
+        stop(process)  # it has ended; nothing it started may stay
+    with log.open("rb") as kept:
+        kept.seek(start)
+        return Finished(process.returncode, _lines(kept.read()), log)
+
+
+def environment() -> dict[str, str]:
+    """The surroundings of a command: this interpreter is `python`, output comes as it is written, FLOW is this process.
+
+    SHELL is what DVC runs a stage's command with. /bin/sh becomes the command, so that the stage is DVC's own child.
+    """
+    interpreter = Path(sys.executable).parent
+    return {
+        **os.environ,
+        **QUIET,
+        FLOW: str(os.getpid()),
+        "PATH": f"{interpreter}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "SHELL": "/bin/sh",
+        "PYTHONUNBUFFERED": "1",
+        "COLUMNS": str(shutil.get_terminal_size().columns),
+    }
+
+
+def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """The output as it comes, until its end or, should a grandchild keep the pipe open, until the process's."""
+    assert process.stdout is not None
+    with process.stdout, selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if selector.select(timeout=0.5):
+                chunk = os.read(process.stdout.fileno(), 1 << 16)
+                if not chunk:
+                    return
+                yield chunk
+            elif has_ended(process):
+                return
+
+
+def _show(chunk: bytes) -> None:
+    sys.stderr.buffer.write(chunk)
+    sys.stderr.buffer.flush()
+
+
+def _lines(output: bytes) -> tuple[str, ...]:
+    """What a person would call the lines: no colours, no blanks, of a progress bar every state."""
+    text = ESCAPES.sub("", output.decode(errors="replace"))
+    return tuple(line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip())

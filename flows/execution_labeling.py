@@ -1,0 +1,20 @@
+"""Lines 1 and 2 of Algorithm 1: rollouts, their execution labels, the gates, D."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.graph import Workspace
+from flows.stage import bring_up_to_date
+
+STAGES = frozenset({"roll_out", "label", "validate", "aggregate"})
+
+
+@flow(name="execution_labeling")
+def execution_labeling(workspace: Workspace = Path()) -> State[Any]:
+    """Roll out, execute, gate and aggregate; labels that a gate refuses stop the run and are listed on its page."""
+    return bring_up_to_date(workspace, STAGES)

@@ -1,0 +1,20 @@
+"""Lines 4 to 6 of Algorithm 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.graph import Workspace
+from flows.stage import bring_up_to_date
+
+STAGES = frozenset({"relabel", "fine_tune"})
+
+
+@flow(name="expert_iteration")
+def expert_iteration(workspace: Workspace = Path()) -> State[Any]:
+    """Relabel every state with the local-search expert, and fine-tune the generators on it."""
+    return bring_up_to_date(workspace, STAGES)

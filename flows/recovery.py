@@ -1,0 +1,92 @@
+"""After a SIGKILL: what the dead left behind is put right before the next run, so that nobody has to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import yaml
+
+LOCK_FILE_COPY = ".mucode/dvc.lock"
+
+
+def mend(workspace: Path) -> None:
+    """Remove the locks of dead DVC processes, and put back a dvc.lock that one of them had half written.
+
+    DVC frees its own lock with its process, and drops a dead process from `rwlock` too, but not one whose id another
+    process has by now, nor a file that was cut short.
+    """
+    _drop_dead_locks(workspace / ".dvc/tmp/rwlock")
+    lock_file = workspace / "dvc.lock"
+    if lock_file.is_file() and _is_cut_short(lock_file.read_text()):
+        lock_file.replace(workspace / ".mucode/dvc.lock.damaged")
+        if (workspace / LOCK_FILE_COPY).is_file():
+            shutil.copyfile(workspace / LOCK_FILE_COPY, lock_file)
+
+
+def keep_lock_file(workspace: Path) -> None:
+    """Remember a dvc.lock that DVC has just written whole."""
+    if (workspace / "dvc.lock").is_file():
+        partial = workspace / f"{LOCK_FILE_COPY}.partial"
+        shutil.copyfile(workspace / "dvc.lock", partial)
+        partial.replace(workspace / LOCK_FILE_COPY)
+
+
+def _drop_dead_locks(rwlock: Path) -> None:
+    try:
+        entries = json.loads(rwlock.read_text())
+    except FileNotFoundError:
+        return
+    except json.JSONDecodeError:
+        rwlock.unlink(missing_ok=True)
+        return
+    writers = list(entries.get("write", {}).values())
+    readers = [reader for held_by in entries.get("read", {}).values() for reader in held_by]
+    if not any(_is_dvc(entry["pid"]) for entry in writers + readers):
+        rwlock.unlink(missing_ok=True)
+
+
+def _is_dvc(pid: int) -> bool:
+    try:
+        return b"dvc" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _is_cut_short(text: str) -> bool:
+    """Not YAML, or not a lock file's; a merge conflict is a person's, who would miss it."""
+    if "<<<<<<<" in text:
+        return False
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return True
+    return not isinstance(content, dict) or not all(
+        isinstance(stage, dict) and "cmd" in stage for stage in (content.get("stages") or {}).values()
+    )
+
+
+def mark_crashed(tag: str) -> int:
+    """Mark the runs so tagged that still count as running as crashed, with their tasks; how many there were.
+
+    For a caller that holds the lock under which such runs happen: none of them can be alive. (A worker does this for
+    the runs it started.)
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+        FlowRunFilterTags,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.states import Crashed
+
+    unfinished = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING]))
+    dead = FlowRunFilter(state=unfinished, tags=FlowRunFilterTags(all_=[tag]))
+    with get_client(sync_client=True) as client:
+        runs = client.read_flow_runs(flow_run_filter=dead)
+        for run in runs:
+            client.set_flow_run_state(run.id, Crashed(message="its process was killed"), force=True)
+    return len(runs)

@@ -1,0 +1,122 @@
+"""The one task: `dvc repro --single-item` for one instance of a stage. DVC decides whether there is anything to do."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.commands import Finished, run_visibly
+from flows.graph import closure
+from flows.recovery import keep_lock_file, mend
+from mucode.processes import held
+from mucode.types import MucodeError
+
+GATE_REFUSED = 3  # the exit code of `mucode stage validate` on labels that must not be trained on
+LINES_SHOWN = 15  # of a failed command's output, on the run's page
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def run_stage(stage: str, workspace: Path) -> State[Any]:
+    """Bring one stage instance up to date; Completed("Cached") where DVC had nothing to run.
+
+    There are no retries: a stage resumes from its own finished shards when the flow runs again, and labels that a gate
+    refused are as bad the second time.
+    """
+    mend(workspace)
+    command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
+    finished = run_visibly(command, workspace, log_of(workspace, stage))
+    if finished.returncode != 0:
+        if exit_code(finished) == GATE_REFUSED:
+            publish_failed_labels(workspace, stage)
+        return failure(stage, finished)
+    keep_lock_file(workspace)
+    if any(line.startswith("Running stage") for line in finished.lines):
+        return Completed()
+    return Completed(name="Cached", message="DVC had nothing to run")
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def run_command(name: str, arguments: list[str], workspace: Path) -> State[Any]:
+    """Run a `mucode` command that is no stage, such as `mucode register`."""
+    finished = run_visibly([sys.executable, "-m", "mucode", *arguments], workspace, log_of(workspace, name))
+    return Completed() if finished.returncode == 0 else failure(name, finished)
+
+
+def bring_up_to_date(workspace: Path, names: frozenset[str] | None = None) -> State[Any]:
+    """Run the named stages (None: all) and whatever they stand on, one after the other, as tasks of the current flow.
+
+    What is up to date is skipped by DVC, so a concern's flow may run at any time and in any order; over several
+    iterations the concerns wait for each other, so none could run without the stages below it.
+    """
+    workspace = workspace.resolve()
+    refusal = f"{workspace} is at work in another run: wait for it, or give this run a workspace of its own"
+    try:
+        with held(workspace / ".mucode/run.lock", refusal):
+            return _run_all(closure(workspace, names), workspace)
+    except MucodeError as error:
+        return Failed(message=str(error))
+
+
+def _run_all(stages: list[str], workspace: Path) -> State[Any]:
+    cached = 0
+    for stage in stages:
+        named = run_stage.with_options(name=stage, task_run_name=stage)
+        state: State[Any] = named(stage, workspace, return_state=True)
+        if not state.is_completed():
+            return Failed(message=state.message)
+        cached += state.name == "Cached"
+    return Completed(message=f"{len(stages)} stages, {cached} of them up to date before")
+
+
+def log_of(workspace: Path, stage: str) -> Path:
+    return workspace / f".mucode/logs/{stage}.log"
+
+
+def exit_code(finished: Finished) -> int:
+    """The stage's own exit code, which DVC reports in words; its own is 255 for any failure."""
+    for line in reversed(finished.lines):
+        if reported := re.search(r"exited with (-?\d+)$", line):
+            return int(reported[1])
+    return finished.returncode
+
+
+def failure(name: str, finished: Finished) -> State[Any]:
+    """Failed, with the sentence a person needs; the end of the output goes to the run's log."""
+    get_run_logger().error("the end of %s:\n%s", finished.log, "\n".join(finished.lines[-LINES_SHOWN:]))
+    return Failed(message=f"{name}: {culprit(finished)} (all of it: {finished.log})")
+
+
+def culprit(finished: Finished) -> str:
+    """The sentence a failed command ended with: its last line before DVC's own account of the failure."""
+    if finished.returncode < 0:
+        return f"it was killed by signal {-finished.returncode}; run again to continue"
+    said = [
+        line for line in finished.lines if not line.startswith(("ERROR: failed to reproduce", "> ", "Running stage"))
+    ]
+    code = exit_code(finished)
+    if code < 0 or not said:
+        return f"it ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}; run again to continue"
+    return said[-1].removeprefix("ERROR: ").removeprefix("mucode: ")
+
+
+def publish_failed_labels(workspace: Path, stage: str) -> None:
+    """Show the rows that a label gate refused on the run's page."""
+    key = stage.partition("@")[2]
+    report = workspace / f".mucode/failures/{key}.json"
+    if not report.is_file():
+        return
+    refused = json.loads(report.read_text())
+    create_table_artifact(
+        key=f"failed-labels-{re.sub('[^a-z0-9]+', '-', key.lower())}",
+        table=refused["rows"],
+        description=refused["sentence"],
+    )

@@ -1,0 +1,20 @@
+"""Line 3 of Algorithm 1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.graph import Workspace
+from flows.stage import bring_up_to_date
+
+STAGES = frozenset({"train_verifier"})
+
+
+@flow(name="verifier_training")
+def verifier_training(workspace: Workspace = Path()) -> State[Any]:
+    """Train the verifiers on the aggregated labels."""
+    return bring_up_to_date(workspace, STAGES)

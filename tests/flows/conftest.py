@@ -1,0 +1,48 @@
+"""A toy workspace: a small dvc.yaml of shell commands, and a stand-in for the `mucode` command beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+DVC_CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+DVC_YAML = """\
+stages:
+  prepare:
+    cmd: echo hello > data/a
+    outs: [data/a]
+  label:
+    foreach: {"base-0": {}, "mucode-0-1": {}}
+    do:
+      cmd: >-
+        SLOW && cat data/a > data/label-${key}
+      deps: [data/a]
+      outs: ["data/label-${key}"]
+  validate:
+    cmd: >-
+      GATE
+    deps: [data/label-base-0]
+    outs: [data/gate]
+  report:
+    cmd: mkdir data/reports && echo '| rows |' > data/reports/table.md && echo page > data/reports/report.html
+    deps: [data/gate, data/label-mucode-0-1]
+    outs: [data/reports]
+"""
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Callable[..., Path]:
+    """Makes the workspace; `slow` and `gate` are the shell commands of label and validate."""
+
+    def make(slow: str = "true", gate: str = "echo ok > data/gate") -> Path:
+        workspace = tmp_path / "toy"
+        (workspace / ".dvc").mkdir(parents=True)
+        (workspace / "data").mkdir()
+        (workspace / ".dvc/config").write_text(DVC_CONFIG)
+        (workspace / "dvc.yaml").write_text(DVC_YAML.replace("SLOW", slow).replace("GATE", gate))
+        (workspace / "params.yaml").write_text("{}\n")
+        return workspace
+
+    return make

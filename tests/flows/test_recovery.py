@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows.recovery import keep_lock_file, mend
+
+WHOLE = "schema: '2.0'\nstages:\n  prepare:\n    cmd: echo\n    outs:\n    - path: a\n"
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    (tmp_path / ".mucode").mkdir()
+    (tmp_path / ".dvc/tmp").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("cut", ["schema: '2.0'\nstages:\n  prepare:\n    cm", "schema: '2.0'\nstages:\n  prep: [", ""])
+def test_a_half_written_lock_file_gives_way_to_the_last_whole_one(workspace: Path, cut: str) -> None:
+    lock = workspace / "dvc.lock"
+    lock.write_text(WHOLE)
+    keep_lock_file(workspace)
+    lock.write_text(cut)
+    mend(workspace)
+    assert lock.read_text() == WHOLE
+    assert (workspace / ".mucode/dvc.lock.damaged").read_text() == cut
+
+
+def test_a_merge_conflict_is_left_to_a_person(workspace: Path) -> None:
+    conflict = WHOLE + "<<<<<<< HEAD\n"
+    (workspace / "dvc.lock").write_text(conflict)
+    mend(workspace)
+    assert (workspace / "dvc.lock").read_text() == conflict
+
+
+def test_a_whole_lock_file_stays(workspace: Path) -> None:
+    (workspace / "dvc.lock").write_text(WHOLE)
+    mend(workspace)
+    assert (workspace / "dvc.lock").read_text() == WHOLE
+
+
+def test_locks_of_the_dead_go(workspace: Path) -> None:
+    rwlock = workspace / ".dvc/tmp/rwlock"
+    rwlock.write_text(json.dumps({"read": {"/a": [{"pid": 2**22 + 1, "cmd": "dvc repro"}]}, "write": {}}))
+    mend(workspace)
+    assert not rwlock.exists()

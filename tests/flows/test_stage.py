@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prefect.logging import disable_run_logger
+
+from flows.commands import Finished, run_visibly
+from flows.stage import GATE_REFUSED, culprit, exit_code, run_stage
+
+LOG = Path("stage.log")
+REFUSED = (
+    "Running stage 'validate':",
+    "> python -m mucode stage validate",
+    "mucode: 3 labels of base-0 hold NaN: see the rows",
+    "ERROR: failed to reproduce 'validate': failed to run: python -m mucode stage validate, exited with 3",
+)
+
+
+def test_the_culprit_of_a_failure_is_the_stage_s_own_last_sentence() -> None:
+    assert culprit(Finished(255, REFUSED, LOG)) == "3 labels of base-0 hold NaN: see the rows"
+
+
+def test_the_exit_code_is_the_stage_s_not_dvc_s() -> None:
+    assert exit_code(Finished(255, REFUSED, LOG)) == GATE_REFUSED
+
+
+def test_a_killed_dvc_is_named_as_such() -> None:
+    assert culprit(Finished(-9, REFUSED[:2], LOG)) == "it was killed by signal 9; run again to continue"
+
+
+def test_a_killed_stage_is_named_as_such() -> None:
+    lines = (*REFUSED[:2], "1 of 3 done", "ERROR: failed to reproduce 'x': failed to run: y, exited with -9")
+    assert culprit(Finished(255, lines, LOG)) == "it ended with signal 9; run again to continue"
+
+
+def test_an_error_of_dvc_itself_is_the_culprit() -> None:
+    assert culprit(Finished(1, ("ERROR: Unable to acquire lock.",), LOG)) == "Unable to acquire lock."
+
+
+def test_output_is_shown_live_and_every_run_s_is_kept(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    log = tmp_path / "logs/x.log"
+    first = run_visibly(["sh", "-c", r"printf '\r1/2\r2/2\nout\n'; echo err >&2"], tmp_path, log)
+    again = run_visibly(["sh", "-c", "echo more; exit 4"], tmp_path, log)
+    assert (first.returncode, first.lines) == (0, ("1/2", "2/2", "out", "err"))
+    assert (again.returncode, again.lines) == (4, ("more",))
+    assert log.read_bytes() == b"\r1/2\r2/2\nout\nerr\nmore\n"
+    assert capfdbinary.readouterr().err == log.read_bytes()
+
+
+def test_a_grandchild_that_keeps_the_pipe_open_delays_nothing(tmp_path: Path) -> None:
+    finished = run_visibly(["sh", "-c", "sleep 60 & echo done"], tmp_path, tmp_path / "x.log")
+    assert finished.lines == ("done",)
+
+
+def test_a_stage_runs_once_and_is_cached_after(toy: Callable[..., Path]) -> None:
+    workspace = toy()
+    assert run_stage.fn("prepare", workspace).name == "Completed"
+    assert (workspace / "data/a").read_text() == "hello\n"
+    assert run_stage.fn("prepare", workspace).name == "Cached"
+
+
+@pytest.mark.slow
+def test_a_failed_stage_is_a_failed_state_with_its_sentence(toy: Callable[..., Path]) -> None:
+    workspace = toy(slow="echo mucode: no model at X: name another >&2 && false")
+    run_stage.fn("prepare", workspace)
+    with disable_run_logger():
+        state = run_stage.fn("label@base-0", workspace)
+    assert state.is_failed()
+    assert str(state.message).startswith("label@base-0: no model at X: name another (all of it: ")
+
+
+@pytest.mark.slow
+def test_a_run_after_a_sigkill_needs_nobody_to_remove_dvc_s_locks(toy: Callable[..., Path]) -> None:
+    workspace = toy()
+    run_stage.fn("prepare", workspace)
+    entry = {"pid": 1, "cmd": "dvc repro of a process whose id another one has"}
+    path = str(workspace / "data/label-base-0")
+    (workspace / ".dvc/tmp/rwlock").write_text(json.dumps({"write": {path: entry}, "read": {}}))
+    assert run_stage.fn("label@base-0", workspace).is_completed()
+    (workspace / ".dvc/tmp/rwlock").write_text('{"write": {"/x')
+    assert run_stage.fn("label@mucode-0-1", workspace).is_completed()

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.server import answers, free_port
+from tests.flows.test_quickstart import tree
+from tests.test_processes import is_gone
+
+pytestmark = pytest.mark.slow
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+def ui(workspace: Path, prefect_port: int, mlflow_port: int) -> subprocess.Popen[str]:
+    ports = ["--prefect-port", str(prefect_port), "--mlflow-port", str(mlflow_port)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.ui", *ports],
+        cwd=workspace,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_both_servers_answer_at_the_printed_addresses_and_go_with_their_starter(
+    toy: Callable[..., Path], end: signal.Signals
+) -> None:
+    with ui(toy(), free_port(), free_port()) as process:
+        assert process.stdout is not None
+        addresses = [process.stdout.readline().split()[1] for _ in range(2)]
+        assert all(answers(f"{address}/") for address in addresses)
+        processes = tree(process.pid)
+        os.kill(process.pid, end)
+        assert process.wait(timeout=30) == (0 if end == signal.SIGINT else -signal.SIGKILL)
+        assert [pid for pid in processes if not is_gone(pid, 10)] == []
+
+
+def test_a_taken_port_is_refused_with_the_way_out(toy: Callable[..., Path]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with ui(toy(), port, free_port()) as process:
+            _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert (
+        said == f"mucode: port {port} is taken: end what listens there, or `make ui PREFECT_PORT=...` names another\n"
+    )
