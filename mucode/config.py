@@ -95,12 +95,19 @@ class Training(Section):
     max_gradient_norm: Positive
     dtype: DType
 
+    @property
+    def training(self) -> dict[str, Any]:
+        """The fields of `training.settings.TrainingSettings`."""
+        return {name: getattr(self, name) for name in Training.model_fields}
+
 
 class VerifierSection(Training):
     loss: Literal["bradley_terry", "bce"]
     pairs_per_problem: Count
     score_penalty: Weight
     head_learning_rate: Positive
+    score_batch_size: Count
+    score_dtype: DType
 
 
 class FineTune(Training):

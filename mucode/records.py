@@ -122,7 +122,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         MucodeError: the disk is full or the folder cannot be written; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    partial = path.with_name(f".{path.name}.partial")  # the same name each time: a killed run leaves no second one
     try:
         yield partial
         with partial.open("rb") as written:
@@ -138,11 +138,13 @@ def written_whole(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
     """A sibling folder to fill; it takes `path`'s place only when the block ends without an error."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    partial.mkdir(parents=True)
+    partial = path.with_name(f".{path.name}.partial")
     try:
+        shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
+        partial.mkdir(parents=True)
         yield partial
-        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(path)
         partial.replace(path)
     except OSError as error:
         reason = error.strerror or error
@@ -201,7 +203,7 @@ def _plain(value: Any) -> Any:
 def _schema(row_type: type[Any]) -> Any:
     import pyarrow as pa
 
-    return pa.schema([pa.field(name, _arrow(hint)) for name, hint in _fields(row_type).items()])
+    return pa.schema([pa.field(name, _arrow(hint)) for name, hint in _named(row_type)])
 
 
 def _arrow(hint: Any) -> Any:
@@ -211,7 +213,7 @@ def _arrow(hint: Any) -> Any:
     if typing.get_origin(hint) is tuple:
         return pa.list_(_arrow(typing.get_args(hint)[0]))
     if dataclasses.is_dataclass(hint):
-        return pa.struct([pa.field(name, _arrow(inner)) for name, inner in _fields(hint).items()])
+        return pa.struct([pa.field(name, _arrow(inner)) for name, inner in _named(hint)])
     if issubclass(hint, str):  # StrEnum as well
         return pa.string()
     return {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[hint]
@@ -224,17 +226,17 @@ def _typed(value: Any, hint: Any) -> Any:
     if typing.get_origin(hint) is tuple:
         return tuple(_typed(item, typing.get_args(hint)[0]) for item in value)
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return hint(**{name: _typed(value[name], inner) for name, inner in _fields(hint).items()})
+        return hint(**{name: _typed(value[name], inner) for name, inner in _named(hint)})
     if isinstance(hint, type) and issubclass(hint, Enum):
         return hint(value)
     return value
 
 
 @functools.cache
-def _fields(row_type: type[Any]) -> dict[str, Any]:
-    """Field name -> type; looked up once, because resolving the annotations costs more than the rows."""
+def _named(row_type: Any) -> tuple[tuple[str, Any], ...]:
+    """(field name, type) in order; looked up once, because resolving the annotations costs more than the rows."""
     hints = typing.get_type_hints(row_type)
-    return {field.name: hints[field.name] for field in dataclasses.fields(row_type)}
+    return tuple((field.name, hints[field.name]) for field in dataclasses.fields(row_type))
 
 
 def _without_none(hint: Any) -> Any:

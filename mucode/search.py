@@ -178,9 +178,9 @@ def _step(benchmark: str, walk: _Walk, drawn: _Drawn, turn: int, settings: Searc
     node = walk.node
     rng = random.Random(seed_for(settings.seed, "select", node.problem.id, node.search, turn))
     if walk.selector == ORACLE:
-        # Without a correct sample it goes on rather than end on a false public pass: so it stays an upper bound.
+        # Without a correct sample it goes on, from the state that lv comes to, rather than end on a false public pass.
         pairs = list(zip(drawn.rewards, drawn.samples, strict=True))
-        index = _first_best(pairs, lambda pair: (pair[0], not pair[1].passes_public))
+        index = _first_best(pairs, lambda pair: (pair[0], not pair[1].passes_public, pair[1].score))
     else:
         index = SELECTORS[walk.selector](drawn.samples, rng)
     sample = drawn.samples[index]

@@ -1,0 +1,135 @@
+"""The command line: a subcommand per stage, and the tools. Options are read off the functions' signatures."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+from cyclopts import App
+
+from mucode import __version__
+from mucode.processes import die_with_run
+from mucode.types import MucodeError
+
+EXIT_INTERRUPTED = 130
+
+STAGES = (
+    "prepare",
+    "base_model",
+    "roll_out",
+    "label",
+    "validate",
+    "aggregate",
+    "train_verifier",
+    "relabel",
+    "fine_tune",
+    "evaluate",
+    "select",
+    "benchmark",
+    "report",
+)  # the functions of stages.py that dvc.yaml runs; a test compares
+
+
+def label(
+    *,
+    problems: Path | None = None,
+    completions: Path | None = None,
+    out: Path | None = None,
+    stream: bool = False,
+    timeout: float = 5.0,
+    workers: int | None = None,
+) -> None:
+    """Label completions: which programs pass their tests?
+
+    Parameters
+    ----------
+    problems:
+        JSON lines in MBPP's or HumanEval's own format.
+    completions:
+        JSON lines with task_id and completion, a program or a chat reply.
+    out:
+        Where the labels go, in the completions' order; an interrupted run goes on when run again.
+    stream:
+        Instead of files: read {"problem": ..., "completion": ...} lines from standard input and answer each at once.
+    timeout:
+        Wall seconds for loading one program and all its tests.
+    workers:
+        Judges at work; the number of processors if not given.
+    """
+    from mucode.label import label as label_files
+    from mucode.label import label_stream
+
+    if stream:
+        label_stream(timeout=timeout, workers=workers)
+    elif problems and completions and out:
+        label_files(problems=problems, completions=completions, out=out, timeout=timeout, workers=workers)
+    else:
+        raise MucodeError("label needs --problems, --completions and --out, or --stream")
+
+
+def workspace(*, size: str, folder: Path | None = None) -> None:
+    """Make the folder in which another size runs, without running it.
+
+    Parameters
+    ----------
+    size:
+        A file of profiles/.
+    folder:
+        Where; runs/SIZE if not given.
+    """
+    from mucode.workspace import make_workspace
+
+    sys.stdout.write(f"{make_workspace(size, Path.cwd(), folder)}\n")
+
+
+def doctor(*, timeout: float = 5.0) -> None:
+    """What this machine offers for running programs safely, and whether it holds.
+
+    Parameters
+    ----------
+    timeout:
+        Wall seconds that each trial may take.
+    """
+    from mucode.execution.doctor import doctor as examine
+
+    findings = examine(timeout)
+    for finding in findings:
+        sys.stdout.write(f"{'ok  ' if finding.right else 'NO  '}{finding.subject}: {finding.text}\n")
+    if any(finding.needed and not finding.right for finding in findings):
+        raise MucodeError("no labels can be made here: mend the lines above that begin with NO")
+
+
+def app() -> App:
+    """The commands; what each needs is imported when it runs."""
+    root = App(
+        name="mucode",
+        version=__version__,
+        help="µCode: multi-turn code generation through single-step rewards.",
+        result_action="return_value",
+    )
+    stages = App(name="stage", help="Run one stage of dvc.yaml, which shows the order and the paths.")
+    for name in STAGES:
+        stages.command(f"mucode.stages:{name}", name=name)
+    root.command(stages)
+    root.command(label)
+    root.command(workspace)
+    root.command(doctor)
+    root.command("mucode.registry:register", name="register", help="Register the selected pair in MLflow.")
+    root.command("mucode.parameters:plan", name="plan", help="Write the plan that follows from params.yaml's study.")
+    return root
+
+
+def main() -> None:
+    """Run one command; an error that a person can act on is one sentence and a non-zero exit code."""
+    die_with_run()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("mucode").setLevel(logging.INFO)
+    try:
+        app()()
+    except MucodeError as error:
+        sys.stderr.write(f"mucode: {error}\n")
+        sys.exit(getattr(error, "exit_code", 1))
+    except KeyboardInterrupt:
+        sys.stderr.write("mucode: interrupted; run again to continue\n")
+        sys.exit(EXIT_INTERRUPTED)

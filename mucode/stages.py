@@ -1,0 +1,323 @@
+"""One function per stage of dvc.yaml: it reads, calls and writes, and nothing else.
+
+Paths come in as arguments (dvc.yaml's command lines), numbers from params.yaml. Heavy imports stand inside, so that
+`mucode stage NAME --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mucode.config import Config, Section, load_config
+from mucode.records import (
+    Experience,
+    Label,
+    SearchChoice,
+    SearchSample,
+    Step,
+    digests,
+    folder_written_whole,
+    read_rows,
+    write_json,
+    write_rows,
+)
+from mucode.selection import Pair
+from mucode.types import Answer, MucodeError, Problem
+
+PIECE = 32  # problems whose work is kept together when a stage is killed; it also bounds a batch
+
+
+def prepare(*, problems: Path, answers: Path, empty_dataset: Path) -> None:
+    """Load the problems and check that every reference solution passes its own tests."""
+    from mucode.execution import open_sandbox
+    from mucode.problems import load_split
+    from mucode.problems.gold import require_gold
+
+    config = load_config()
+    wanted = [("train", config.problems.train), ("validation", config.problems.validation)]
+    loaded = [row for split, limit in wanted for row in load_split(config.problems.source, split, limit)]
+    for benchmark in config.problems.benchmarks:
+        loaded += load_split(benchmark.source, benchmark.split, benchmark.limit)
+    unique = {problem.id: (problem, answer) for problem, answer in loaded}
+    with open_sandbox(timeout=config.execution.timeout) as sandbox:
+        require_gold([p for p, _ in unique.values()], [a for _, a in unique.values()], sandbox)
+    write_rows(problems, [problem for problem, _ in unique.values()], Problem)
+    write_rows(answers, [answer for _, answer in unique.values()], Answer)
+    write_rows(empty_dataset, [], Experience)
+
+
+def base_model(*, answers: Path, out: Path) -> None:
+    """Fetch pi_0, the base model. A random model gets the references as a script: it cannot write programs itself."""
+    from mucode.generator.base_model import fetch_base_model
+    from mucode.generator.scripted import write_script
+
+    setting = load_config().model.setting
+    fetch_base_model(setting, out)
+    if setting.startswith("random:"):
+        write_script(read_rows(answers, Answer), out)
+
+
+def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteration: int, out: Path) -> None:
+    """Roll out the generator on the training problems, with execution feedback from the public tests."""
+    from mucode.execution import open_sandbox
+    from mucode.generator import load_generator
+    from mucode.rollout import roll_out as run
+    from mucode.rollout import to_steps
+    from mucode.shards import Shards, pieces
+
+    config = load_config()
+    section = config.rollout
+    train = _of_split(read_rows(problems, Problem), config.problems.source, "train")
+    player = load_generator(base, generator, show_public_tests=section.show_public_tests)
+    settings = [section.model_dump(), config.execution.model_dump(), seed, iteration]
+    shards = Shards(f"roll_out-{out.stem}", [problems, base, generator], settings)
+    steps: list[Step] = []
+    with open_sandbox(timeout=config.execution.timeout) as sandbox:
+        for piece in pieces(len(train), PIECE):
+
+            def work(part: Sequence[Problem] = train[piece]) -> list[list[Step]]:
+                episodes = run(
+                    part,
+                    player,
+                    sandbox,
+                    turns=section.turns,
+                    rollouts=section.rollouts,
+                    sampling=section.sampling,
+                    seed=seed,
+                    iteration=iteration,
+                )
+                return [to_steps(episodes, iteration)]
+
+            steps += shards.tables(f"{piece.start:06}-{piece.stop:06}", [Step], work)[0]
+    write_rows(out, sorted(steps), Step)
+    shards.clear()
+
+
+def label(*, problems: Path, answers: Path, rollouts: Path, out: Path) -> None:
+    """Run every program on its private tests: the oracle reward R(x, y)."""
+    from mucode.dataset import label_steps
+    from mucode.execution import open_sandbox
+
+    config = load_config()
+    with open_sandbox(timeout=config.execution.timeout) as sandbox:
+        labels = label_steps(
+            read_rows(rollouts, Step), read_rows(problems, Problem), read_rows(answers, Answer), sandbox
+        )
+    write_rows(out, labels, Label)
+
+
+def validate(*, problems: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
+    """Let the label suite pass or refuse the execution labels. Exit code 3: refused."""
+    from mucode.checks import validate_files
+
+    validate_files(problems, rollouts, labels, previous, load_config().gates, out)
+
+
+def aggregate(*, previous: Path, rollouts: Path, labels: Path, gate: Path, out: Path) -> None:
+    """D <- D u D_i, from labels that passed the gate."""
+    from mucode.dataset import experiences, union
+
+    if not gate.exists():
+        raise MucodeError(f"{gate} is missing: these labels have not passed the gates")
+    new = experiences(read_rows(rollouts, Step), read_rows(labels, Label))
+    write_rows(out, union(read_rows(previous, Experience), new), Experience)
+
+
+def train_verifier(*, problems: Path, dataset: Path, base: Path, seed: int, out: Path) -> None:
+    """Train R_phi on all of D, from the base weights."""
+    from mucode.expert import candidates_by_problem
+    from mucode.training.settings import TrainingSettings
+    from mucode.verifier.train import VerifierSettings
+    from mucode.verifier.train import train_verifier as train
+
+    config = load_config()
+    section, started = config.verifier, time.monotonic()
+    settings = VerifierSettings(
+        training=TrainingSettings(**section.training),
+        loss=section.loss,
+        head_learning_rate=section.head_learning_rate,
+        score_penalty=section.score_penalty,
+        pairs_per_problem=section.pairs_per_problem,
+        score_batch_size=section.score_batch_size,
+        score_dtype=section.score_dtype,
+        show_public_tests=config.rollout.show_public_tests,
+    )
+    candidates = [c for group in candidates_by_problem(read_rows(dataset, Experience)).values() for c in group]
+    metrics = train(candidates, read_rows(problems, Problem), base, settings, seed, out)
+    _track("train_verifier", dataset.stem, section, metrics, [dataset], started)
+
+
+def relabel(*, problems: Path, dataset: Path, base: Path, verifier: Path, method: str, out: Path) -> None:
+    """Relabel every state of D with its problem's best known program."""
+    from mucode.expert import candidates_by_problem
+    from mucode.expert import relabel as relabel_all
+    from mucode.types import Demonstration
+    from mucode.verifier.model import load_verifier
+
+    config = load_config()
+    experiences = read_rows(dataset, Experience)
+    by_id = {problem.id: problem for problem in read_rows(problems, Problem)}
+    pairs = [(c.problem_id, c.program) for group in candidates_by_problem(experiences).values() for c in group]
+    scores = load_verifier(base, verifier).score([by_id[p] for p, _ in pairs], [program for _, program in pairs])
+    demonstrations = relabel_all(
+        experiences, dict(zip(pairs, scores, strict=True)), **config.methods[method].model_dump()
+    )
+    write_rows(out, demonstrations, Demonstration)
+
+
+def fine_tune(*, problems: Path, demonstrations: Path, base: Path, seed: int, out: Path) -> None:
+    """Fine-tune the generator on the demonstrations, from the base weights."""
+    from mucode.generator.fine_tune import fine_tune as train
+    from mucode.training.settings import TrainingSettings
+    from mucode.types import Demonstration
+
+    config = load_config()
+    section, started = config.fine_tune, time.monotonic()
+    metrics = train(
+        read_rows(demonstrations, Demonstration),
+        read_rows(problems, Problem),
+        base,
+        TrainingSettings(**section.training),
+        seed,
+        out,
+        show_public_tests=config.rollout.show_public_tests,
+    )
+    _track("fine_tune", demonstrations.stem, section, metrics, [demonstrations], started)
+
+
+def evaluate(
+    *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, out: Path
+) -> None:
+    """Multi-turn best-of-N on the validation problems."""
+    config = load_config()
+    validation = _of_split(read_rows(problems, Problem), config.problems.source, "validation")
+    sets = [(f"{config.problems.source}/validation", validation)]
+    _search_sets("evaluate", sets, config, answers, Pair(generator, verifier), base, seed, out)
+
+
+def benchmark(
+    *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, out: Path
+) -> None:
+    """Multi-turn best-of-N on the test sets, every selector."""
+    config = load_config()
+    every = read_rows(problems, Problem)
+    sets = [(b.name, _limited(_of_split(every, b.source, b.split), b.limit)) for b in config.problems.benchmarks]
+    _search_sets("benchmark", sets, config, answers, Pair(generator, verifier), base, seed, out)
+
+
+def select(*, evaluations: Path, generators: Path, base_verifier: Path, own_verifiers: Path, out: Path) -> None:
+    """Keep the (generator, verifier) pair that does best on validation."""
+    from mucode.selection import best_pair
+
+    pair, accuracies = best_pair(evaluations)
+    allowed = {base_verifier, *own_verifiers.iterdir()}
+    if pair.generator.parent != generators or pair.verifier not in allowed:
+        raise MucodeError(f"{evaluations} names a pair from elsewhere ({pair}): run `dvc repro`")
+    with folder_written_whole(out) as partial:
+        shutil.copytree(pair.generator, partial / "generator")
+        shutil.copytree(pair.verifier, partial / "verifier")
+        write_json(partial / "selection.json", {**pair.as_json(), "accuracies": accuracies})
+
+
+def report(
+    *,
+    problems: Path,
+    datasets: Path,
+    gates: Path,
+    evaluations: Path,
+    benchmarks: Path,
+    rollouts: Path,
+    verifiers: Path,
+    generators: Path,
+    out: Path,
+) -> None:
+    """Write the HTML page, the results table and the rows behind it."""
+    from mucode.report import write_report
+
+    write_report(
+        problems, datasets, gates, evaluations, benchmarks, rollouts, verifiers, generators, load_config(), out
+    )
+
+
+def _search_sets(
+    stage: str,
+    sets: Sequence[tuple[str, Sequence[Problem]]],
+    config: Config,
+    answers: Path,
+    pair: Pair,
+    base: Path,
+    seed: int,
+    out: Path,
+) -> None:
+    from mucode.execution import open_sandbox
+    from mucode.generator import load_generator
+    from mucode.search import Players, SearchSettings, search
+    from mucode.shards import Shards, pieces
+    from mucode.verifier.model import load_verifier
+
+    section, started = config.search, time.monotonic()
+    settings = SearchSettings(
+        section.selectors, section.candidates, section.turns, section.searches, section.sampling, seed
+    )
+    by_id = {answer.problem_id: answer for answer in read_rows(answers, Answer)}
+    generator = load_generator(base, pair.generator, show_public_tests=config.rollout.show_public_tests)
+    verifier = load_verifier(base, pair.verifier)
+    numbers = [section.model_dump(), config.execution.model_dump(), config.rollout.show_public_tests, seed]
+    shards = Shards(f"{stage}-{out.parent.name}-{out.name}", [answers, base, pair.generator, pair.verifier], numbers)
+    samples: list[SearchSample] = []
+    choices: list[SearchChoice] = []
+    with open_sandbox(timeout=config.execution.timeout) as sandbox:
+        players = Players(generator, verifier, sandbox)
+        for name, problems in sets:
+            for piece in pieces(len(problems), PIECE):
+                part = problems[piece]
+                title = f"{name.replace('/', '-')}-{piece.start:06}-{piece.stop:06}"
+
+                def work(part: Sequence[Problem] = part, name: str = name) -> Sequence[Sequence[Any]]:
+                    return search(name, part, by_id, players, settings)
+
+                drawn, chosen = shards.tables(title, [SearchSample, SearchChoice], work)
+                samples, choices = samples + drawn, choices + chosen
+    with folder_written_whole(out) as partial:
+        write_rows(partial / "samples.parquet", samples, SearchSample)
+        write_rows(partial / "choices.parquet", choices, SearchChoice)
+        write_json(partial / "pair.json", pair.as_json())
+    shards.clear()
+    _track(stage, f"{out.parent.name}-{out.name}", section, _accuracies(choices), [answers], started)
+
+
+def _accuracies(choices: Sequence[SearchChoice]) -> dict[str, float]:
+    """Best-of-N accuracy by test set and selector: the mean reward of the searches' answers."""
+    rewards: dict[str, list[float]] = {}
+    for choice in choices:
+        if choice.final:
+            name = f"{choice.benchmark}/{choice.selector}".replace("+", "_")
+            rewards.setdefault(name, []).append(choice.reward)
+    return {name: sum(values) / len(values) for name, values in rewards.items()}
+
+
+def _track(stage: str, key: str, section: Section, metrics: object, read: Sequence[Path], started: float) -> None:
+    """A run in MLflow; what is a series there becomes a curve."""
+    from mucode.tracking import log_stage
+
+    values = dataclasses.asdict(metrics) if dataclasses.is_dataclass(metrics) else dict(metrics)  # type: ignore
+    numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
+    curves = {name: value for name, value in values.items() if isinstance(value, tuple)}
+    seconds = time.monotonic() - started
+    log_stage(stage, key, section.model_dump(), numbers, digests(read), seconds, curves=curves)
+
+
+def _of_split(problems: Sequence[Problem], source: str, split: str) -> list[Problem]:
+    chosen = [problem for problem in problems if (problem.source, problem.split) == (source, split)]
+    if not chosen:
+        raise MucodeError(f"no problem of {source}/{split}: raise its number in params.yaml's problems")
+    return chosen
+
+
+def _limited(problems: Sequence[Problem], limit: int) -> Sequence[Problem]:
+    return problems[:limit] if limit else problems
