@@ -93,12 +93,7 @@ class Training(Section):
     schedule: Literal["linear", "constant", "constant_with_warmup", "cosine"]
     adam_epsilon: Positive
     max_gradient_norm: Positive
-    dtype: DType
-
-    @property
-    def training(self) -> dict[str, Any]:
-        """The fields of `training.settings.TrainingSettings`."""
-        return {name: getattr(self, name) for name in Training.model_fields}
+    dtype: Literal["auto", "float32", "bfloat16"]
 
 
 class VerifierSection(Training):
@@ -111,7 +106,7 @@ class VerifierSection(Training):
 
 
 class FineTune(Training):
-    pass
+    states_per_problem: Annotated[int, Field(ge=0)]
 
 
 class Search(SamplingSection):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import random
 from collections.abc import Iterable, Mapping, Sequence
 
 from mucode.records import Experience
 from mucode.rollout import histories
+from mucode.seeds import seed_for
 from mucode.types import Candidate, Demonstration, History
 
 
@@ -79,6 +82,27 @@ def relabel(
             _count(weights, (row.problem_id, history, row.program))
     demonstrations = [Demonstration(*pair, weight=weight) for pair, weight in weights.items()]
     return sorted(demonstrations, key=lambda demonstration: demonstration.problem_id)
+
+
+def limited(demonstrations: Sequence[Demonstration], per_problem: int, seed: int) -> list[Demonstration]:
+    """At most `per_problem` states of each problem (0: all), drawn by seed; a problem keeps its total weight.
+
+    A budget for machines on which D* is too much: the problems stay balanced as D* has them.
+    """
+    if per_problem == 0:
+        return list(demonstrations)
+    grouped: dict[str, list[Demonstration]] = {}
+    for demonstration in demonstrations:
+        grouped.setdefault(demonstration.problem_id, []).append(demonstration)
+    return [
+        kept for name, group in grouped.items() for kept in _drawn(group, per_problem, seed_for(seed, "limit", name))
+    ]
+
+
+def _drawn(group: Sequence[Demonstration], count: int, seed: int) -> list[Demonstration]:
+    kept = sorted(random.Random(seed).sample(range(len(group)), min(count, len(group))))
+    scale = sum(each.weight for each in group) / sum(group[index].weight for index in kept)
+    return [dataclasses.replace(group[index], weight=group[index].weight * scale) for index in kept]
 
 
 def _count(weights: dict[tuple[str, History, str], float], pair: tuple[str, History, str]) -> None:

@@ -203,7 +203,7 @@ def _plain(value: Any) -> Any:
 def _schema(row_type: type[Any]) -> Any:
     import pyarrow as pa
 
-    return pa.schema([pa.field(name, _arrow(hint)) for name, hint in _named(row_type)])
+    return pa.schema([pa.field(name, _arrow(hint)) for name, hint in _named(row_type)])  # type: ignore[arg-type]  # a class is hashable
 
 
 def _arrow(hint: Any) -> Any:
@@ -213,7 +213,7 @@ def _arrow(hint: Any) -> Any:
     if typing.get_origin(hint) is tuple:
         return pa.list_(_arrow(typing.get_args(hint)[0]))
     if dataclasses.is_dataclass(hint):
-        return pa.struct([pa.field(name, _arrow(inner)) for name, inner in _named(hint)])
+        return pa.struct([pa.field(name, _arrow(inner)) for name, inner in _named(hint)])  # type: ignore[arg-type]
     if issubclass(hint, str):  # StrEnum as well
         return pa.string()
     return {bool: pa.bool_(), int: pa.int64(), float: pa.float64()}[hint]

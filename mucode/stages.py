@@ -11,9 +11,9 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mucode.config import Config, Section, load_config
+from mucode.config import Config, Section, Training, load_config
 from mucode.records import (
     Experience,
     Label,
@@ -28,6 +28,9 @@ from mucode.records import (
 )
 from mucode.selection import Pair
 from mucode.types import Answer, MucodeError, Problem
+
+if TYPE_CHECKING:
+    from mucode.training.settings import TrainingSettings
 
 PIECE = 32  # problems whose work is kept together when a stage is killed; it also bounds a batch
 
@@ -131,14 +134,13 @@ def aggregate(*, previous: Path, rollouts: Path, labels: Path, gate: Path, out: 
 def train_verifier(*, problems: Path, dataset: Path, base: Path, seed: int, out: Path) -> None:
     """Train R_phi on all of D, from the base weights."""
     from mucode.expert import candidates_by_problem
-    from mucode.training.settings import TrainingSettings
     from mucode.verifier.train import VerifierSettings
     from mucode.verifier.train import train_verifier as train
 
     config = load_config()
     section, started = config.verifier, time.monotonic()
     settings = VerifierSettings(
-        training=TrainingSettings(**section.training),
+        training=_training(section),
         loss=section.loss,
         head_learning_rate=section.head_learning_rate,
         score_penalty=section.score_penalty,
@@ -172,17 +174,17 @@ def relabel(*, problems: Path, dataset: Path, base: Path, verifier: Path, method
 
 def fine_tune(*, problems: Path, demonstrations: Path, base: Path, seed: int, out: Path) -> None:
     """Fine-tune the generator on the demonstrations, from the base weights."""
+    from mucode.expert import limited
     from mucode.generator.fine_tune import fine_tune as train
-    from mucode.training.settings import TrainingSettings
     from mucode.types import Demonstration
 
     config = load_config()
     section, started = config.fine_tune, time.monotonic()
     metrics = train(
-        read_rows(demonstrations, Demonstration),
+        limited(read_rows(demonstrations, Demonstration), section.states_per_problem, seed),
         read_rows(problems, Problem),
         base,
-        TrainingSettings(**section.training),
+        _training(section),
         seed,
         out,
         show_public_tests=config.rollout.show_public_tests,
@@ -242,6 +244,16 @@ def report(
     write_report(
         problems, datasets, gates, evaluations, benchmarks, rollouts, verifiers, generators, load_config(), out
     )
+
+
+def _training(section: Training) -> TrainingSettings:
+    from mucode.training.settings import TrainingSettings
+    from mucode.training.weights import best_dtype
+
+    fields = {name: getattr(section, name) for name in Training.model_fields}
+    if fields["dtype"] == "auto":
+        fields["dtype"] = best_dtype()
+    return TrainingSettings(**fields)
 
 
 def _search_sets(

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mucode.expert import best_candidate, candidates_by_problem, relabel
+from mucode.expert import best_candidate, candidates_by_problem, limited, relabel
 from mucode.records import Experience
 from mucode.types import Candidate, Demonstration
 from tests.conftest import make_experience
@@ -108,3 +108,13 @@ def test_a_correct_answer_of_its_own_is_kept_beside_the_best_on_request() -> Non
     rows = [make_experience("right", 1.0), make_experience("right too", 1.0, rollout=1)]
     assert {d.program for d in relabelled(rows)} == {"right too"}
     assert {d.program for d in relabelled(rows, keep_correct=True)} == {"right", "right too"}
+
+
+def test_a_limit_keeps_so_many_states_and_every_problems_weight() -> None:
+    rows = [make_experience(f"wrong {i}", rollout=i, turn=turn) for i in range(4) for turn in (1, 2)]
+    rows += [make_experience("right", 1.0, problem="toy/q")]
+    kept = limited(relabelled(rows), 2, seed=0)
+    assert [d.problem_id for d in kept] == ["toy/p", "toy/p", "toy/q"]
+    assert sum(d.weight for d in kept if d.problem_id == "toy/p") == 8
+    assert limited(relabelled(rows), 2, seed=0) == kept
+    assert limited(relabelled(rows), 0, seed=0) == relabelled(rows)

@@ -36,8 +36,8 @@ def load_generator(
         return load_script(base)
     if not base.is_dir():
         raise MucodeError(f"there is no model folder {base}: fetch the base model first (`dvc repro` does)")
-    from mucode.generator.transformers_engine import TransformersGenerator, best_dtype, to_best_device
-    from mucode.training.weights import load_tokenizer, load_trained_causal
+    from mucode.generator.transformers_engine import TransformersGenerator, to_best_device
+    from mucode.training.weights import best_dtype, load_tokenizer, load_trained_causal
 
     own = None if trained is None or trained.resolve() == base.resolve() else trained
     model = load_trained_causal(base, own, best_dtype() if dtype == "auto" else dtype)

@@ -221,7 +221,10 @@ def _collate(examples: list[Example]) -> dict[str, Tensor]:
 
 def _save(model: Any, folder: Path, base: Path, settings: TrainingSettings) -> None:
     save_weights(model, folder)
-    write_json(folder / CARD, {"base_sha256": base_digest(base), "lora": settings.lora_rank > 0})
+    write_json(
+        folder / CARD,
+        {"base_sha256": base_digest(base), "lora": settings.lora_rank > 0, "training_dtype": settings.dtype},
+    )
     if settings.lora_rank == 0:  # a whole model folder, which any engine loads by itself
         for file in sorted(base.iterdir()):
             if file.suffix in {".json", ".jinja", ".model", ".txt"} and not file.name.endswith(".index.json"):

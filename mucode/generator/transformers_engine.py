@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -228,12 +228,6 @@ class TransformersGenerator:
     def _completion(self, state: State, prompt: list[int], row: _Row) -> Completion:
         reply = self._text(row.tokens)
         return Completion(reply, program_in(reply, state.problem.stub), len(prompt), len(row.tokens))
-
-
-def best_dtype() -> Literal["float32", "bfloat16"]:
-    """bfloat16 where the device multiplies matrices in it (about twice as fast), float32 where it would be emulated."""
-    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
-    return "bfloat16" if fast else "float32"
 
 
 def to_best_device(model: Any) -> Any:

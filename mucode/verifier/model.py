@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -112,11 +111,17 @@ class TransformerVerifier:
     @torch.inference_mode()
     def _scores(self, rows: Sequence[Sequence[int]]) -> list[float]:
         device = self.model.head.weight.device
-        shared = len(os.path.commonprefix([list(row[:-1]) for row in rows])) if len(rows) > 1 else 0
+        shared = _shared(rows) if len(rows) > 1 else 0
         past = self.model.read(torch.tensor([rows[0][:shared]], device=device), len(rows)) if shared else None
         ids, lengths = pad([row[shared:] for row in rows], padding=0)
         values: list[float] = self.model(ids.to(device), lengths.to(device), past).tolist()
         return values
+
+
+def _shared(rows: Sequence[Sequence[int]]) -> int:
+    """How many tokens all rows begin with; each keeps one of its own, whose hidden state the head reads."""
+    most = min(map(len, rows)) - 1
+    return next((at for at in range(most) if len({row[at] for row in rows}) > 1), most)
 
 
 def save_verifier(model: RewardModel, folder: Path, card: dict[str, Any]) -> None:

@@ -145,6 +145,7 @@ def _card(settings: VerifierSettings, base: Path) -> dict[str, Any]:
         "platt": None,
         "score_batch_size": settings.score_batch_size,
         "show_public_tests": settings.show_public_tests,
+        "training_dtype": settings.training.dtype,
     }
 
 

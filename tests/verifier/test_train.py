@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from mucode.records import write_json
 from mucode.training.run import trainable
-from mucode.training.weights import CARD, load_causal_model, prepare, read_card, write_json
+from mucode.training.weights import CARD, load_causal_model, prepare, read_card
 from mucode.types import Candidate, MucodeError
 from mucode.verifier.model import Platt, RewardModel, load_verifier, new_head, save_platt, save_verifier
 from mucode.verifier.train import VerifierSettings, train_verifier
