@@ -19,6 +19,7 @@ QUIET = {  # nobody is asked or told about a run; see docs/operations.md
     "DO_NOT_TRACK": "1",
     "DVC_NO_ANALYTICS": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MUCODE_TRACK_LATER": "1",  # the flow sends all records at once: MLflow takes each stage 2 s to import
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
 }

@@ -61,7 +61,10 @@ def bring_up_to_date(workspace: Path, names: frozenset[str] | None = None) -> St
     refusal = f"{workspace} is at work in another run: wait for it, or give this run a workspace of its own"
     try:
         with held(workspace / ".mucode/run.lock", refusal):
-            return _run_all(closure(workspace, names), workspace)
+            state = _run_all(closure(workspace, names), workspace)
+            track = run_command.with_options(name="track", task_run_name="track")
+            track("track", ["track"], workspace, return_state=True)  # its failure is a warning: the records are kept
+            return state
     except MucodeError as error:
         return Failed(message=str(error))
 

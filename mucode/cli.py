@@ -100,6 +100,13 @@ def doctor(*, timeout: float = 5.0) -> None:
         raise MucodeError("no labels can be made here: mend the lines above that begin with NO")
 
 
+def track() -> None:
+    """Send MLflow what stages have noted for it while it was down or while a flow ran."""
+    from mucode.tracking import send_records
+
+    sys.stdout.write(f"sent {send_records(Path())} records\n")
+
+
 def app() -> App:
     """The commands; what each needs is imported when it runs."""
     root = App(
@@ -115,6 +122,7 @@ def app() -> App:
     root.command(label)
     root.command(workspace)
     root.command(doctor)
+    root.command(track)
     root.command("mucode.registry:register", name="register", help="Register the selected pair in MLflow.")
     root.command("mucode.parameters:plan", name="plan", help="Write the plan that follows from params.yaml's study.")
     return root

@@ -114,6 +114,7 @@ class Search(SamplingSection):
     turns: Count
     searches: Count
     selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
+    validation_selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
 
 
 class ReportSection(Section):

@@ -122,7 +122,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         MucodeError: the disk is full or the folder cannot be written; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")  # the same name each time: a killed run leaves no second one
+    partial = path.with_name(f".{path.name}.writing")  # the same name each time: a killed run leaves no second one
     try:
         yield partial
         with partial.open("rb") as written:
@@ -138,7 +138,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def folder_written_whole(path: Path) -> Iterator[Path]:
     """A sibling folder to fill; it takes `path`'s place only when the block ends without an error."""
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.writing")
     try:
         shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
         partial.mkdir(parents=True)

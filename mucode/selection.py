@@ -47,5 +47,7 @@ def accuracy(choices: list[SearchChoice]) -> float:
     decider = next((name for name in JUDGED_BY if name in selectors), None)
     rewards = [choice.reward for choice in choices if choice.final and choice.selector == decider]
     if not rewards:
-        raise MucodeError(f"no search to judge by: params.yaml's search.selectors needs one of {list(JUDGED_BY)}")
+        raise MucodeError(
+            f"no search to judge by: params.yaml's search.validation_selectors needs one of {list(JUDGED_BY)}"
+        )
     return sum(rewards) / len(rewards)

@@ -273,9 +273,8 @@ def _search_sets(
     from mucode.verifier.model import load_verifier
 
     section, started = config.search, time.monotonic()
-    settings = SearchSettings(
-        section.selectors, section.candidates, section.turns, section.searches, section.sampling, seed
-    )
+    selectors = section.validation_selectors if stage == "evaluate" else section.selectors
+    settings = SearchSettings(selectors, section.candidates, section.turns, section.searches, section.sampling, seed)
     by_id = {answer.problem_id: answer for answer in read_rows(answers, Answer)}
     generator = load_generator(base, pair.generator, show_public_tests=config.rollout.show_public_tests)
     verifier = load_verifier(base, pair.verifier)

@@ -38,5 +38,5 @@ def test_only_the_final_programs_of_the_headline_selector_count() -> None:
 
 
 def test_a_search_by_the_oracle_alone_cannot_choose() -> None:
-    with pytest.raises(MucodeError, match=r"search\.selectors"):
+    with pytest.raises(MucodeError, match=r"search\.validation_selectors"):
         accuracy([choice("a", 1.0, "oracle")])
