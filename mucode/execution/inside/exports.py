@@ -1,0 +1,92 @@
+"""Objects that stay here and are known to the judge by number, and functions of the judge's to be called from here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from .exceptions import nearest
+from .plain import Decoder
+
+CALLABLE, EXCEPTION = 1, 2  # kinds of handle; 0 for the rest
+
+
+class Callback:
+    """A function of the judge's."""
+
+    def __init__(self, number: int, ask: Callable[[int, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        self._number, self._ask = number, ask
+
+    def __call__(self, *operands: Any, **keywords: Any) -> Any:
+        return self._ask(self._number, operands, keywords)
+
+
+class Exports:
+    """The child's table of handles."""
+
+    def __init__(self, ask: Callable[[int, tuple[Any, ...], dict[str, Any]], Any]) -> None:
+        self.objects: list[Any] = []
+        self.numbers: dict[int, int] = {}
+        self.shared: dict[str, type] = {}  # classes of the prompt's or the setup's: their instances cross as data
+        self.ask = ask
+        self.used = False  # whether `opaque` was needed
+        self.foreign: dict[str, Callable[[Any, Decoder], Any]] = {
+            "h": lambda form, decoder: self.objects[form],
+            "cb": lambda form, decoder: Callback(form, self.ask),
+            "m": lambda form, decoder: _member(*form),
+        }
+
+    def trust(self, namespace: dict[str, Any]) -> None:
+        """Remember the classes that trusted code defined, before the program can."""
+        self.shared = shared_classes(namespace)
+
+    def by_name(self, namespace: dict[str, Any]) -> dict[str, type]:
+        """The shared classes; where the program defines one of that name, its own."""
+        return {name: mine if type(mine := namespace.get(name)) is type else kind for name, kind in self.shared.items()}
+
+    def names(self, namespace: dict[str, Any]) -> dict[type, str]:
+        """The other way round, for both."""
+        if not self.shared:
+            return {}
+        return {kind: name for table in (self.shared, self.by_name(namespace)) for name, kind in table.items()}
+
+    def number_of(self, value: Any) -> int:
+        """The handle of an object, the same each time."""
+        number = self.numbers.get(id(value))
+        if number is None:
+            number = self.numbers[id(value)] = len(self.objects)
+            self.objects.append(value)
+        return number
+
+    def opaque(self, value: Any) -> Any:
+        """The form of a value that is not plain data."""
+        self.used = True
+        if type(value) is Callback:
+            return {"cb": value._number}
+        if isinstance(value, type) and issubclass(value, BaseException):
+            return {"h": [self.number_of(value), EXCEPTION, value.__name__, nearest(value)]}
+        return {"h": [self.number_of(value), CALLABLE if callable(value) else 0]}
+
+
+def is_function(form: Any) -> bool:
+    """Whether a form is a handle of something to call."""
+    return type(form) is dict and type(form.get("h")) is list and form["h"][1:] == [CALLABLE]
+
+
+def shared_classes(namespace: dict[str, Any]) -> dict[str, type]:
+    """Classes that the code of `namespace` defined itself, plain enough to be rebuilt from their attributes."""
+    own = namespace.get("__name__")
+    return {
+        name: kind
+        for name, kind in namespace.items()
+        if type(kind) is type and kind.__module__ == own and kind.__dictoffset__ and _made_by_object(kind)
+    }
+
+
+def _made_by_object(kind: type) -> bool:
+    return not any("__new__" in vars(base) for base in kind.__mro__[:-1])
+
+
+def _member(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,194 @@
+"""The judge: a process of its own that holds the tests, asks programs about them, and believes nothing but data.
+
+It is started by exec, reads jobs from the main process and answers with verdicts, both as JSON (see `orders`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from mucode.execution import channel as channels
+from mucode.execution import feedback, stdio, verdicts
+from mucode.execution.channel import Channel, Ended
+from mucode.execution.clock import Clock, RunQueue, processor_seconds
+from mucode.execution.inside import frames
+from mucode.execution.orders import Order, Outcome, Setting
+from mucode.execution.questions import Questions, prepare
+from mucode.execution.session import Session
+from mucode.execution.warden import Warden, ZygoteLost
+from mucode.types import Status
+
+_ADDRESS_SPACE = 2 << 30  # bytes; the largest message takes about half of it
+_CACHED = 256  # problems
+_RECURSION = 5000  # a linked list of a thousand nodes crosses; a test's own endless recursion still ends in time
+_SIGNALS: dict[int, Status] = {
+    signal.SIGXCPU: Status.TIMEOUT,
+    signal.SIGKILL: Status.MEMORY,
+}  # the kernel's own kills of a program
+
+
+class Judge:
+    """Judges one order at a time."""
+
+    def __init__(self, setting: Setting, lifeline: int) -> None:
+        self.setting, self.lifeline = setting, lifeline
+        self.plain = Warden(setting.plain, lifeline)
+        self.numpy = Warden(setting.numpy, lifeline) if setting.numpy else self.plain
+        self.run_queue = RunQueue()
+        self.prepared: dict[tuple[Any, ...], Questions] = {}
+
+    def close(self) -> None:
+        """End the zygotes."""
+        self.plain.close()
+        self.numpy.close()
+
+    def judge(self, order: Order) -> Outcome:
+        """The verdict on one program; INTERNAL when its zygote failed twice."""
+        started = time.monotonic()
+        for _ in range(2):
+            try:
+                outcome = self._stdio(order) if order.kind == "stdio" else self._asserts(order)
+                break
+            except ZygoteLost:
+                outcome = Outcome(Status.INTERNAL, 0, order.total())
+        outcome.seconds = time.monotonic() - started
+        return outcome
+
+    def _asserts(self, order: Order) -> Outcome:
+        questions = self._questions(order)
+        with self._program(order, []) as (channel, warden):
+            session = Session(channel)
+            with _alarm(channel.clock, session):
+                tally = verdicts.ask(session, questions, order.program, order.report)
+            status, text, doubtful = tally.status, tally.text, False
+            if session.ended is not None:
+                ending, doubtful = self._ending(session.ended, warden)
+                if tally.ended_first and ending is not session.ended.status:
+                    status, text = ending or Status.ERROR, feedback.ended(ending or Status.ERROR, "")
+            if status is Status.PASSED or not order.report:
+                return Outcome(status, tally.held, tally.total, "", doubtful)
+            output = session.output() if session.ended is None else ""
+        return Outcome(status, tally.held, tally.total, feedback.finish(text, output), doubtful)
+
+    def _stdio(self, order: Order) -> Outcome:
+        outcome = Outcome(Status.PASSED, 0, len(order.tests))
+        for test, expected in order.tests:
+            status, text, doubtful = self._answer_input(order, test, expected)
+            outcome.doubtful |= doubtful
+            if status is Status.PASSED:
+                outcome.held += 1
+            elif outcome.status is Status.PASSED:
+                outcome.status, outcome.text = status, feedback.finish(text, "") if order.report else ""
+            if status is Status.TIMEOUT:
+                break
+        return outcome
+
+    def _answer_input(self, order: Order, given: str, expected: str) -> tuple[Status, str, bool]:
+        files = [stdio.input_file(given), stdio.output_file()]
+        try:
+            with self._program(order, files) as (channel, warden):
+                try:
+                    status, text, doubtful = *_run(channel, order.program), False
+                except Ended as end:
+                    ending, doubtful = self._ending(end, warden)
+                    status = ending or Status.PASSED  # it left by itself, as a program may after printing its answer
+                    text = feedback.ended(status, "")
+                printed = stdio.read_output(files[1])
+        finally:
+            for descriptor in files:
+                os.close(descriptor)
+        if status is Status.PASSED and not stdio.same_output(printed, expected):
+            return Status.FAILED, feedback.wrong_output(given, expected, printed), doubtful
+        return status, text, doubtful
+
+    def _ending(self, end: Ended, warden: Warden) -> tuple[Status | None, bool]:
+        """What the end of a conversation means, None when the program left with exit status 0; and whether the machine
+        may be to blame: the program was killed from outside, or timed out while it did not compute."""
+        if end.reason != channels.GONE:
+            busy = processor_seconds(warden.process) > 0.5 * self.setting.timeout
+            return end.status, end.status is Status.TIMEOUT and not busy
+        waited = warden.settle()
+        if os.WIFSIGNALED(waited):
+            return _SIGNALS.get(os.WTERMSIG(waited), Status.ERROR), os.WTERMSIG(waited) == signal.SIGKILL
+        return None if waited == 0 else Status.ERROR, False
+
+    @contextlib.contextmanager
+    def _program(self, order: Order, files: list[int]) -> Iterator[tuple[Channel, Warden]]:
+        """A fresh process for the program, killed at the end."""
+        warden = self.numpy if order.numpy else self.plain
+        ours, theirs = socket.socketpair()
+        with ours:
+            with theirs:
+                warden.start_program([theirs.fileno(), *files])
+            clock = Clock(self.setting.timeout, self.run_queue.begin())
+            try:
+                yield Channel(ours, clock, self.lifeline), warden
+            finally:
+                warden.kill_program()
+
+    def _questions(self, order: Order) -> Questions:
+        key = (order.setup, order.preamble, order.entry_point, order.tests)
+        if key not in self.prepared:
+            if len(self.prepared) >= _CACHED:
+                self.prepared.pop(next(iter(self.prepared)))
+            tests = tuple(code for code, _ in order.tests)
+            self.prepared[key] = prepare(order.setup, order.preamble, order.entry_point, tests)
+        return self.prepared[key]
+
+
+def _run(channel: Channel, program: str) -> tuple[Status, str]:
+    """Run a program that reads standard input to its end."""
+    channel.send(["run", program])
+    reply = channel.receive()
+    if type(reply) is list and reply[:1] == ["value"]:
+        return Status.PASSED, ""
+    try:
+        name, _, _, text = reply[1]
+    except (TypeError, ValueError, LookupError):
+        return Status.ERROR, ""
+    status = {"MemoryError": Status.MEMORY, "PermissionError": Status.DENIED}.get(str(name), Status.ERROR)
+    return status, text if type(text) is str else ""
+
+
+@contextlib.contextmanager
+def _alarm(clock: Clock, session: Session) -> Iterator[None]:
+    """Ends a test that computes too long in the judge itself, again and again if the test swallows it."""
+
+    def ring(number: int, frame: object) -> None:
+        if clock.left() <= 0:
+            session.ended = session.ended or Ended(Status.TIMEOUT)
+            raise session.ended
+
+    previous = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, clock.seconds + 0.5, 0.5)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def main() -> None:
+    """Serve orders on the descriptor named on the command line until the main process hangs up."""
+    descriptor = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.setrecursionlimit(_RECURSION)
+    setting = Setting.from_json(frames.read_message(descriptor))
+    sys.path += [path for path in setting.packages if path not in sys.path]
+    judge = Judge(setting, descriptor)
+    while True:
+        try:
+            order = Order.from_json(frames.read_message(descriptor))
+        except frames.Closed:
+            judge.close()
+            os._exit(0)
+        frames.write_message(descriptor, judge.judge(order).to_json())

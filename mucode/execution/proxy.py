@@ -1,0 +1,122 @@
+"""What a test holds instead of the program's functions and objects.
+
+A proxy answers with plain data that the judge decoded itself. What would let the program decide a comparison (==, <,
+hash, arithmetic) raises `Opaque`. Names with two underscores on both sides are not forwarded beyond a harmless few:
+libraries give some of them power, for example numpy reads memory at the address in `__array_interface__`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from mucode.execution.session import Session
+
+_FORWARDED = frozenset({"__name__", "__doc__", "__qualname__", "__module__"})
+
+
+class Opaque(BaseException):
+    """A test compared, hashed or computed with an object that is not plain data."""
+
+
+def _refuse(self: Handle, *operands: Any) -> NoReturn:
+    raise self._mucode_session.opaque()
+
+
+class Handle:
+    """An object that stays with the program."""
+
+    __slots__ = ("__weakref__", "_mucode_form", "_mucode_session")
+    _mucode_session: Session
+    _mucode_form: dict[str, Any]
+
+    def __init__(self, session: Session, form: dict[str, Any]) -> None:
+        object.__setattr__(self, "_mucode_session", session)
+        object.__setattr__(self, "_mucode_form", form)
+
+    def _mucode_do(self, operation: str, *operands: Any) -> Any:
+        return self._mucode_session.do(operation, (self, *operands), {})
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] == "__" == name[-2:] and name not in _FORWARDED:
+            raise AttributeError(name)
+        return self._mucode_do("getattr", name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._mucode_do("setattr", name, value)
+
+    def __delattr__(self, name: str) -> None:
+        self._mucode_do("delattr", name)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._mucode_do("getitem", key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._mucode_do("setitem", key, value)
+
+    def __delitem__(self, key: Any) -> None:
+        self._mucode_do("delitem", key)
+
+    def __contains__(self, item: Any) -> bool:
+        return bool(self._mucode_do("contains", item))
+
+    def __iter__(self) -> Any:
+        return self._mucode_do("iter")
+
+    def __next__(self) -> Any:
+        return self._mucode_do("next")
+
+    def __reversed__(self) -> Any:
+        return self._mucode_do("reversed")
+
+    def __len__(self) -> Any:
+        return self._mucode_do("len")
+
+    def __bool__(self) -> Any:
+        return self._mucode_do("bool")
+
+    def __str__(self) -> Any:
+        return self._mucode_do("str")
+
+    def __repr__(self) -> Any:
+        return self._mucode_do("repr")
+
+    def __int__(self) -> Any:
+        return self._mucode_do("int")
+
+    def __float__(self) -> Any:
+        return self._mucode_do("float")
+
+    def __instancecheck__(self, value: Any) -> bool:
+        return bool(self._mucode_do("isinstance", value))
+
+    def __enter__(self) -> Any:
+        return self._mucode_do("enter")
+
+    def __exit__(self, *error: object) -> None:
+        self._mucode_do("exit")
+
+    def __dir__(self) -> Any:
+        return self._mucode_do("dir")
+
+    def __format__(self, specification: str) -> str:
+        return format(str(self), specification)
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise self._mucode_session.opaque()
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = __rdivmod__ = __pow__ = __rpow__ = _refuse
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __lshift__ = __rlshift__ = _refuse
+    __rshift__ = __rrshift__ = __matmul__ = __rmatmul__ = __neg__ = __pos__ = __abs__ = __invert__ = _refuse
+    __round__ = __trunc__ = __floor__ = __ceil__ = __complex__ = __index__ = _refuse
+
+
+class Function(Handle):
+    """A handle that can be called."""
+
+    __slots__ = ()
+
+    def __call__(self, /, *operands: Any, **keywords: Any) -> Any:
+        return self._mucode_session.do("call", (self, *operands), keywords)

@@ -1,0 +1,118 @@
+"""A problem's tests made ready once and asked of many programs: which names to borrow, which asserts to count."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import symtable
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType
+
+from mucode.execution.foresight import Call, foresee
+
+HELD = "__mucode_held__"
+_TRUSTED_STATEMENTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One test: its code, its source, and the line of each assert."""
+
+    code: CodeType
+    source: str
+    lines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """The tests of one half of a problem. `trusted` is what the program may use too: imports, helpers and classes."""
+
+    tests: tuple[Question, ...]
+    setup: CodeType | None
+    preamble: CodeType | None
+    trusted: str
+    only_imports: bool  # of `trusted`
+    names: tuple[str, ...]  # borrowed from the program
+    foreseen: tuple[Call, ...]  # calls that the tests are sure to begin with
+    entry_point: str
+
+    def trusted_for(self, program: str) -> str:
+        """What has to be run before `program`: nothing when it has the same imports itself."""
+        return "" if self.only_imports and self.trusted in program else self.trusted
+
+    @property
+    def total(self) -> int:
+        """How many asserts there are."""
+        return sum(len(test.lines) for test in self.tests)
+
+
+class _CountHeld(ast.NodeTransformer):
+    """After each assert, a call that says that it held."""
+
+    def __init__(self) -> None:
+        self.lines: list[int] = []
+
+    def visit_Assert(self, node: ast.Assert) -> list[ast.stmt]:
+        """The assert and the call, on the assert's own line."""
+        call = ast.Call(ast.Name(HELD, ast.Load()), [ast.Constant(len(self.lines))], [])
+        self.lines.append(node.lineno)
+        return [node, ast.copy_location(ast.Expr(ast.copy_location(call, node)), node)]
+
+
+def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...]) -> Questions:
+    """Compile the tests of one half. `SyntaxError` when a test, which is trusted, is not Python."""
+    trees = [ast.parse(source) for source in tests]
+    setup_tree, preamble_tree = ast.parse(setup), ast.parse(preamble)
+    borrowed = _borrowed([setup, *tests], preamble_tree, entry_point)
+    foreseen = () if setup_tree.body else tuple(foresee(trees, borrowed))
+    trusted = _for_the_program(setup_tree, preamble_tree, entry_point)
+    questions = tuple(
+        _question(tree, source, index) for index, (tree, source) in enumerate(zip(trees, tests, strict=True))
+    )
+    return Questions(
+        tests=questions,
+        setup=compile(setup_tree, "<setup>", "exec", dont_inherit=True) if setup_tree.body else None,
+        preamble=compile(preamble_tree, "<prompt>", "exec", dont_inherit=True) if preamble_tree.body else None,
+        trusted=trusted,
+        only_imports=all(isinstance(node, (ast.Import, ast.ImportFrom)) for node in ast.parse(trusted).body),
+        names=tuple(sorted(borrowed)),
+        foreseen=foreseen,
+        entry_point=entry_point,
+    )
+
+
+def _question(tree: ast.Module, source: str, index: int) -> Question:
+    counter = _CountHeld()
+    counted = ast.fix_missing_locations(counter.visit(tree))
+    return Question(compile(counted, f"<test {index}>", "exec", dont_inherit=True), source, tuple(counter.lines))
+
+
+def _borrowed(sources: list[str], preamble: ast.Module, entry_point: str) -> set[str]:
+    """Every global name that is read, never assigned, and no builtin."""
+    read: set[str] = set()
+    assigned = {node.name for node in preamble.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    for source in sources:
+        top = symtable.symtable(source, "<test>", "exec")
+        assigned |= {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+        read |= {
+            symbol.get_name() for table in _tables(top) for symbol in table.get_symbols() if _is_global(table, symbol)
+        }
+    return {name for name in read - assigned if not hasattr(builtins, name)} | ({entry_point} if entry_point else set())
+
+
+def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    yield table
+    for child in table.get_children():
+        yield from _tables(child)
+
+
+def _is_global(table: symtable.SymbolTable, symbol: symtable.Symbol) -> bool:
+    return symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module")
+
+
+def _for_the_program(setup: ast.Module, preamble: ast.Module, entry_point: str) -> str:
+    """What the program may use of the trusted code. Statements of the setup that call anything stay with the judge."""
+    helpers = [node for node in preamble.body if getattr(node, "name", None) != entry_point]
+    shared = [node for node in setup.body if isinstance(node, _TRUSTED_STATEMENTS)]
+    return ast.unparse(ast.Module([*helpers, *shared], []))

@@ -1,0 +1,39 @@
+"""How the rest of the project opens a sandbox."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from mucode.execution.layers import choose
+from mucode.execution.orders import Setting
+from mucode.execution.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxInfo:
+    """What is recorded beside labels."""
+
+    isolation: str  # for example "bubblewrap+seccomp"
+    workers: int
+    timeout: float  # wall seconds for one program and all its tests
+
+
+def open_sandbox(workers: int | None = None, timeout: float = 5.0, allow_weak: bool = False) -> Pool:
+    """Start judges behind the best isolation that this machine allows; close it, or use `with`.
+
+    `workers` defaults to the processors at hand, `timeout` is in wall seconds for loading one program and all its tests
+    (for standard input: each input). `allow_weak` permits the system-call filter alone. `MucodeError` when no layer of
+    isolation works, with what to do about it.
+    """
+    layer = choose(timeout, allow_weak=allow_weak)
+    setting = Setting(layer.plain, layer.numpy or (), timeout, _packages())
+    return Pool(layer, setting, workers or len(os.sched_getaffinity(0)))
+
+
+def _packages() -> tuple[str, ...]:
+    """Where the judge finds numpy, for tests that use it."""
+    found = importlib.util.find_spec("numpy")
+    return (str(Path(found.origin).parents[1]),) if found is not None and found.origin else ()

@@ -1,0 +1,266 @@
+"""One program's conversation with the judge: names, handles, callbacks, changes to arguments, exceptions."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from dataclasses import dataclass, field
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
+
+from mucode.execution.channel import Channel, Ended
+from mucode.execution.inside import exceptions, exports, frames
+from mucode.execution.inside.plain import Decoder, Encoder
+from mucode.execution.proxy import Function, Handle, Opaque
+from mucode.execution.questions import Questions
+from mucode.types import Status
+
+_FATAL = frozenset({"SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException", "BaseExceptionGroup"})
+_CALLABLES = (FunctionType, BuiltinFunctionType, MethodType, type)
+_DEPTH = 50  # calls within callbacks within calls
+
+
+Call = tuple[str, tuple[Any, ...], dict[str, Any], Any]  # name, operands, keywords, what came back
+
+
+class Failure(Exception):
+    """A value that could not cross to the program."""
+
+
+@dataclass
+class Session:
+    """The judge's end of one program. `ended` and `was_opaque` cannot be undone by a test that swallows them."""
+
+    channel: Channel
+    handles: dict[int, Handle] = field(default_factory=dict)
+    callbacks: list[Any] = field(default_factory=list)
+    classes: dict[int, type] = field(default_factory=dict)
+    ended: Ended | None = None
+    was_opaque: bool = False
+    raised: dict[int, str] = field(default_factory=dict)  # id of an exception that came from the program -> its text
+    roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it was borrowed under
+    calls: list[Call] = field(default_factory=list)  # calls of those since the test began, for the feedback
+    kept: list[BaseException] = field(default_factory=list)
+    depth: int = 0
+    namespace: dict[str, Any] = field(default_factory=dict)  # globals of the tests
+    lent: dict[str, Any] = field(default_factory=dict)  # plain values among the program's globals, as last seen
+    shared: dict[str, type] = field(default_factory=dict)
+    class_names: dict[type, str] = field(default_factory=dict)
+    foreseen: deque[tuple[str, list[Any]]] = field(default_factory=deque)  # asked for, not yet used
+
+    def load(self, source: str, questions: Questions, report: bool) -> dict[str, Any]:
+        """Load the program; what it defines of the tests' names, as proxies and plain values."""
+        names = list(questions.names)
+        request = ["load", source, questions.trusted_for(source), names, report, questions.foreseen]
+        borrowed = self._names(self._exchange(request), names)
+        self.roots = {value._mucode_form["h"]: name for name, value in borrowed.items() if isinstance(value, Handle)}
+        if all(isinstance(value, Function) for value in borrowed.values()):  # the program's side has the same rule
+            self.foreseen.extend(questions.foreseen)
+        self.lent = {name: value for name, value in borrowed.items() if not self._stays(value)}
+        return borrowed
+
+    def do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """One operation in the program's process."""
+        encoder = Encoder(self._foreign, (), self.class_names)
+        forms = encoder.items(operands)
+        named = {name: encoder.encode(value) for name, value in keywords.items()}
+        reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
+        try:
+            result = self._result(reply, encoder.containers, operation)
+        except frames.WireError as error:
+            raise self._end(Ended(Status.ERROR, str(error))) from None
+        self._refresh()
+        if operation == "call" and forms[0].get("h") in self.roots:
+            self.calls.append((self.roots[forms[0]["h"]], operands[1:], keywords, result))
+        return result
+
+    def _foreseen(self, operation: str, forms: list[Any], named: dict[str, Any]) -> list[Any] | None:
+        """The answer to a call that was asked for together with loading; answers that the test skipped are dropped."""
+        while self.foreseen:
+            name, operands = self.foreseen.popleft()
+            answer = self._answer()
+            if answer[0] == "last":
+                self.foreseen.clear()
+            if (
+                operation == "call"
+                and self.roots.get(forms[0].get("h")) == name
+                and forms[1:] == operands
+                and not named
+            ):
+                return answer
+        return None
+
+    def output(self) -> str:
+        """The tail of what the program printed; "" when it cannot say."""
+        try:
+            reply = self._exchange(["output"])
+        except Ended:
+            return ""
+        text = reply[1] if reply[0] == "value" else ""
+        return text if type(text) is str else ""
+
+    def share(self, namespace: dict[str, Any]) -> None:
+        """Let instances of the classes that trusted code has defined cross as data."""
+        self.namespace = namespace
+        self.shared = exports.shared_classes(namespace)
+        self.class_names = {kind: name for name, kind in self.shared.items()}
+
+    def _refresh(self) -> None:
+        """Plain values among the program's globals may have changed since; what a test has assigned itself stays."""
+        current = [name for name, value in self.lent.items() if self.namespace.get(name) is value]
+        if current:
+            fresh = self._names(self._exchange(["names", current]), current)
+            self.lent |= fresh
+            self.namespace |= fresh
+
+    def opaque(self) -> Opaque:
+        """Note that a test needed to look into an opaque object."""
+        self.was_opaque = True
+        return Opaque()
+
+    def _stays(self, value: Any) -> bool:
+        """Whether `value` stays with the program."""
+        return isinstance(value, Handle) or (isinstance(value, type) and "_mucode_number" in vars(value))
+
+    def text_of(self, error: BaseException) -> str | None:
+        """The program's own traceback when `error` came from it, else None."""
+        return self.raised.get(id(error))
+
+    def _names(self, reply: list[Any], asked: list[str]) -> dict[str, Any]:
+        if reply[0] == "raised":
+            raise self._exception(reply[1], "load")
+        forms = reply[1]
+        if reply[0] != "loaded" or type(forms) is not dict:
+            raise self._end(Ended(Status.ERROR, "a bad answer"))
+        try:
+            # Only what was asked for: a program that answers more must not define names of the tests.
+            return {name: Decoder(self._known, (), self.shared).decode(forms[name]) for name in asked if name in forms}
+        except frames.WireError as error:
+            raise self._end(Ended(Status.ERROR, str(error))) from None
+
+    def _exchange(self, request: list[Any]) -> list[Any]:
+        while self.foreseen:  # none is left when all went as foreseen
+            self.foreseen.popleft()
+            if self._answer()[0] == "last":
+                self.foreseen.clear()
+        if self.ended is not None:
+            raise self.ended
+        try:
+            self.channel.send(request)
+        except Ended as end:
+            raise self._end(end) from None
+        return self._answer()
+
+    def _answer(self) -> list[Any]:
+        if self.ended is not None:
+            raise self.ended
+        try:
+            while True:
+                reply = self.channel.receive()
+                if type(reply) is not list or len(reply) < 2:
+                    raise Ended(Status.ERROR, "a bad answer")
+                if reply[0] != "callback":
+                    return reply
+                self._callback(reply)
+        except Ended as end:
+            raise self._end(end) from None
+
+    def _end(self, end: Ended) -> Ended:
+        self.ended = self.ended or end
+        return self.ended
+
+    def _callback(self, request: list[Any]) -> None:
+        if self.depth >= _DEPTH or len(request) != 4 or type(request[3]) is not dict:
+            raise Ended(Status.ERROR, "a bad callback")
+        self.depth += 1
+        try:
+            function = self.callbacks[request[1]]
+            decoder = Decoder(self._known, (), self.shared)
+            operands = decoder.items(request[2])
+            named = {name: decoder.decode(form) for name, form in request[3].items()}
+        except (frames.WireError, IndexError, TypeError) as error:
+            raise Ended(Status.ERROR, f"a bad callback: {error}") from None
+        try:
+            answer = ["value", Encoder(self._foreign, (), self.class_names).encode(function(*operands, **named))]
+        except (Ended, Opaque) as error:  # the program waits for an answer that it will not get
+            raise self._end(error if isinstance(error, Ended) else Ended(Status.OPAQUE)) from None
+        except Exception as error:  # the test's own function raised: the program's to handle, as in one interpreter
+            answer = ["raised", [exceptions.nearest(type(error)), [str(each) for each in error.args]]]
+        finally:
+            self.depth -= 1
+        self.channel.send(answer)
+
+    def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
+        if len(reply) != 3 or type(reply[2]) is not list:
+            raise frames.WireError("a bad answer")
+        decoder = Decoder(self._known, ours, self.shared)
+        for container, form in zip(ours, reply[2], strict=bool(reply[2])):
+            decoder.fill(container, form)
+        if reply[0] in ("value", "last"):
+            return decoder.decode(reply[1])
+        raise self._exception(reply[1], operation)
+
+    @property
+    def _known(self) -> dict[str, Any]:
+        return {"h": self._handle, "cb": lambda form, decoder: self.callbacks[form]}
+
+    def _exception(self, form: Any, operation: str) -> BaseException:
+        try:
+            name, arguments, own, text = form
+            error = exceptions.rebuild([name, [each for each in arguments if type(each) in _ARGUMENTS]])
+        except (ValueError, TypeError) as problem:
+            return self._end(Ended(Status.ERROR, f"a bad exception: {problem}"))
+        text = text if type(text) is str else ""
+        if name in _FATAL or not isinstance(error, Exception):
+            return self._end(Ended(Status.ERROR, text or f"{name} ended the program"[:80]))
+        if isinstance(error, (StopIteration, StopAsyncIteration)) and operation != "next":
+            error = RuntimeError(f"the program raised {name}")  # map() and all() would take it for a normal end
+        if type(own) is int and own in self.classes:
+            error = self.classes[own](*error.args)
+        self.raised[id(error)] = text
+        self.kept.append(error)
+        return error
+
+    def _handle(self, form: Any, decoder: Decoder) -> Any:
+        number, kind = form[0], form[1]
+        if type(number) is not int:
+            raise frames.WireError("a bad handle")
+        if kind == exports.EXCEPTION:
+            return self._class(number, form[2], form[3])
+        if number not in self.handles:
+            self.handles[number] = (Function if kind == exports.CALLABLE else Handle)(self, {"h": number})
+        return self.handles[number]
+
+    def _class(self, number: int, name: Any, base: Any) -> type:
+        """A class of the judge's own that stands for the program's exception class in `except` clauses."""
+        if number not in self.classes:
+            parent = exceptions.CLASSES.get(base)
+            if parent is None or not issubclass(parent, Exception):
+                raise frames.WireError("a bad exception class")
+            self.classes[number] = type(str(name), (parent,), {"__module__": "solution", "_mucode_number": number})
+        return self.classes[number]
+
+    def _foreign(self, value: Any) -> Any:
+        if isinstance(value, Handle):
+            if value._mucode_session is not self:
+                raise Failure("an object of another program")
+            return value._mucode_form
+        if isinstance(value, type) and "_mucode_number" in vars(value):
+            return {"h": vars(value)["_mucode_number"]}
+        if (member := _library_member(value)) is not None:
+            return {"m": member}
+        if isinstance(value, _CALLABLES) or callable(value):
+            self.callbacks.append(value)
+            return {"cb": len(self.callbacks) - 1}
+        raise Failure(f"cannot pass a {type(value).__name__} to the program")
+
+
+def _library_member(value: Any) -> list[str] | None:
+    """[module, name] of a function or class of the standard library: the program calls its own."""
+    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
+    if type(module) is not str or type(name) is not str or module not in sys.stdlib_module_names:
+        return None
+    return [module, name] if getattr(sys.modules.get(module), name, None) is value else None
+
+
+_ARGUMENTS = (str, int, float, bool, type(None))

@@ -1,0 +1,132 @@
+"""Asks a program the questions of one half and says how it did."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+from mucode.execution import feedback
+from mucode.execution.channel import Ended
+from mucode.execution.proxy import Opaque
+from mucode.execution.questions import HELD, Question, Questions
+from mucode.execution.session import Session
+from mucode.types import Status
+
+
+@dataclass(slots=True)
+class Answered:
+    """How one test ended."""
+
+    status: Status
+    held: int
+    text: str = ""
+
+
+@dataclass(slots=True)
+class Tally:
+    """How all tests of a half ended, so far."""
+
+    total: int
+    answers: list[Answered] = field(default_factory=list)
+
+    @property
+    def status(self) -> Status:
+        """That of the first test that did not pass."""
+        return next((each.status for each in self.answers if each.status is not Status.PASSED), Status.PASSED)
+
+    @property
+    def ended_first(self) -> bool:
+        """Whether nothing was wrong before the last answer."""
+        return all(each.status is Status.PASSED for each in self.answers[:-1])
+
+    @property
+    def held(self) -> int:
+        """Asserts that held."""
+        return sum(each.held for each in self.answers)
+
+    @property
+    def text(self) -> str:
+        """What is wrong with the first test that did not pass."""
+        return next((each.text for each in self.answers if each.status is not Status.PASSED), "")
+
+
+def ask(session: Session, questions: Questions, program: str, report: bool) -> Tally:
+    """Load `program` and put every test to it. The text is empty unless `report`."""
+    tally = Tally(questions.total)
+    try:
+        borrowed = session.load(program, questions, report)
+        names = _namespace(session, questions, borrowed)
+        for question in questions.tests:
+            tally.answers.append(_ask_one(session, question, names, report))
+            if session.ended is not None:
+                break
+    except (Exception, Ended, Opaque) as error:
+        tally.answers.append(Answered(_status_of(session, error), 0, _text(session, error, None, report)))
+    return tally
+
+
+def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any]) -> dict[str, Any]:
+    """Globals of the tests: what the program lends, then what trusted code defines; the entry point is the program's."""
+    names = {"__name__": "tests", **borrowed}
+    entry = {name: value for name, value in borrowed.items() if name == questions.entry_point}
+    for code in (questions.preamble, questions.setup):
+        if code is not None:
+            exec(code, names)
+            if questions.entry_point not in entry:
+                names.pop(questions.entry_point, None)
+            names |= entry
+    session.share(names)
+    return names
+
+
+def _ask_one(session: Session, question: Question, names: dict[str, Any], report: bool) -> Answered:
+    held: set[int] = set()
+    names[HELD] = held.add
+    session.calls.clear()
+    session.was_opaque = False
+    try:
+        exec(question.code, names)
+    except (Exception, Ended, Opaque) as error:
+        line = _failing_line(error.__traceback__, question)
+        lost = {index for index, each in enumerate(question.lines) if each == line}
+        text = _text(session, error, (question, line), report)
+        return Answered(_status_of(session, error), len(held - lost), text)
+    if session.ended is not None:  # a test swallowed the end of the program
+        return Answered(session.ended.status, 0, _text(session, session.ended, None, report))
+    if session.was_opaque:
+        return Answered(Status.OPAQUE, 0, _text(session, Opaque(), None, report))
+    return Answered(Status.PASSED, len(question.lines))
+
+
+def _failing_line(trace: TracebackType | None, question: Question) -> int:
+    """The line of the test that was running, innermost."""
+    line = 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == question.code.co_filename:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _status_of(session: Session, error: BaseException) -> Status:
+    if session.ended is not None:
+        return session.ended.status
+    if session.was_opaque or isinstance(error, Opaque):
+        return Status.OPAQUE
+    if session.text_of(error) is not None:
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+            return Status.MEMORY
+        return Status.DENIED if isinstance(error, PermissionError) else Status.ERROR
+    return Status.MEMORY if isinstance(error, MemoryError) else Status.FAILED
+
+
+def _text(session: Session, error: BaseException, where: tuple[Question, int] | None, report: bool) -> str:
+    if not report:
+        return ""
+    if isinstance(error, Ended):
+        return feedback.ended(error.status, error.reason)
+    if isinstance(error, Opaque):
+        return feedback.opaque(where)
+    return feedback.failed(error, session.text_of(error), where, session.calls)

@@ -1,0 +1,101 @@
+"""The text that a generator gets back: own lines, own values, the same each time, and short."""
+
+from __future__ import annotations
+
+import pytest
+
+from mucode.execution.feedback import LIMIT
+from mucode.execution.pool import Pool
+from tests.execution.builders import job, verdict_on
+
+
+def feedback(sandbox: Pool, program: str, *tests: str, entry_point: str = "f") -> str:
+    return verdict_on(sandbox, job(program, *tests, entry_point=entry_point), "public").feedback
+
+
+def test_a_failing_assert_shows_what_came_back(sandbox: Pool) -> None:
+    assert feedback(sandbox, "def f(x): return x + 2", "assert f(1) == 2") == "assert f(1) == 2\n  f(1) returned 3"
+
+
+def test_the_first_failing_test_is_shown(sandbox: Pool) -> None:
+    text = feedback(
+        sandbox, "def f(x, y=0): return x", "assert f(1) == 1", "assert f(2, y=[1]) == 3", "assert f(4) == 5"
+    )
+    assert text == "assert f(2, y=[1]) == 3\n  f(2, y=[1]) returned 2"
+
+
+def test_an_exception_shows_the_program_s_own_lines(sandbox: Pool) -> None:
+    program = "def g(x):\n    return 1 / x\n\ndef f(x):\n    return g(x)\n"
+    assert feedback(sandbox, program, "assert f(0) == 2") == (
+        "assert f(0) == 2\nTraceback (most recent call last):\n"
+        '  File "solution.py", line 5, in f\n    return g(x)\n'
+        '  File "solution.py", line 2, in g\n    return 1 / x\n'
+        "ZeroDivisionError: division by zero"
+    )
+
+
+def test_a_syntax_error_shows_its_line(sandbox: Pool) -> None:
+    text = feedback(sandbox, "x = 1\ndef f(:\n", "assert f(0) == 2")
+    assert text == '  File "solution.py", line 2\n    def f(:\nSyntaxError: invalid syntax'
+
+
+def test_an_exception_at_import_shows_its_line(sandbox: Pool) -> None:
+    text = feedback(sandbox, "x = {}\nx['a']\n", "assert f(0) == 2")
+    assert (
+        text
+        == "Traceback (most recent call last):\n  File \"solution.py\", line 2, in <module>\n    x['a']\nKeyError: 'a'"
+    )
+
+
+def test_a_missing_function_is_named(sandbox: Pool) -> None:
+    assert (
+        feedback(sandbox, "def g(): pass", "assert f(0) == 2") == "assert f(0) == 2\nNameError: name 'f' is not defined"
+    )
+
+
+def test_deep_recursion_is_cut(sandbox: Pool) -> None:
+    text = feedback(sandbox, "def f(x):\n    return f(x)", "assert f(0) == 2")
+    assert "more frames ..." in text
+    assert text.endswith("RecursionError: maximum recursion depth exceeded")
+
+
+def test_a_timeout_says_so(sandbox: Pool) -> None:
+    text = feedback(sandbox, "def f(x):\n    while True: pass", "assert f(0) == 2")
+    assert text == "Timed out: the program did not finish in time."
+
+
+def test_the_end_of_the_printed_output_is_shown(sandbox: Pool) -> None:
+    text = feedback(sandbox, "def f(x):\n    print('a' * 1000, 'end')\n    return 1", "assert f(0) == 2")
+    assert text.endswith("aaa end")
+    assert "\nPrinted output:\n...aaa" in text
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "def f(x): return 'x' * 10**6",
+        "def f(x): raise ValueError('x' * 10**6)",
+        "print('x' * 10**6)\ndef f(x): return 1",
+        "def f(x): return list(range(10**6))",
+        "x = '" + "y" * 10**5 + "' +\n",
+        "def f(x): raise type('E' * 10**5, (Exception,), {})",
+    ],
+)
+def test_it_is_never_longer_than_the_limit(sandbox: Pool, program: str) -> None:
+    assert 0 < len(feedback(sandbox, program, "assert f(0) == 2")) <= LIMIT
+
+
+def test_addresses_are_left_out_so_that_it_is_the_same_each_time(sandbox: Pool) -> None:
+    text = feedback(sandbox, "def f(x): raise ValueError(object(), f)", "assert f(0) == 2")
+    assert text.endswith("ValueError: (<object object>, <function f>)")
+
+
+def test_it_can_be_written_as_utf8_whatever_the_program_says(sandbox: Pool) -> None:
+    text = feedback(sandbox, "def f(x):\n    print('\\ud800')\n    raise ValueError('\\udfff é')", "assert f(0) == 2")
+    assert "é" in text
+    assert text.encode()
+
+
+def test_the_private_half_has_none(sandbox: Pool) -> None:
+    for program in ("def f(x): return 1", "def f(x): 1 / 0", "def f(:", "import os\nos._exit(0)", "def f(x): return f"):
+        assert verdict_on(sandbox, job(program, "assert f(0) == 2"), "private").feedback == ""

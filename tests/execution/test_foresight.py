@@ -1,0 +1,60 @@
+"""Which calls are asked for ahead: those that a test makes whatever the program is, and no other."""
+
+# ruff: noqa: E501  # programs, tests and forms are data: one a line
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from mucode.execution.foresight import foresee
+from mucode.execution.pool import Pool
+from tests.execution.builders import job, verdict_on
+
+
+@pytest.mark.parametrize(
+    ("test", "calls"),
+    [
+        ("assert f(1) == 2", [("f", [1])]),
+        ("assert f(1, [2], 'x') == 2\nassert f() == 1", [("f", [1, [2], "x"]), ("f", [])]),
+        ("import math\nassert math.isclose(f(2.5), 1)", [("f", [2.5])]),
+        ("X = {'a': 1}\ndef check(c):\n    assert c(-1) == 1, 'no'\n    assert True\ncheck(f)", [("f", [-1])]),
+        ("assert f(1) == 2\nx = f(2)\nassert f(3)", [("f", [1])]),
+        ("assert f(1) == f(2)", []),
+        ("assert True or f(1)", []),
+        ("assert [f(1) for _ in 'ab']", []),
+        ("assert (lambda: f(1))", []),
+        ("assert 1 if f(1) else f(2)", []),
+        ("assert 1 < f(1) < 3", []),
+        ("assert f(x) == 1", []),
+        ("assert f(g(1)) == 1", []),
+        ("assert f({1, 2}) == 1", []),
+        ("assert f(a=1) == 1", []),
+        ("assert f(*[1]) == 1", []),
+        ("assert f(1) == 1, f(2)", []),
+        ("for x in range(3):\n    assert f(1) == 1", []),
+        ("if f:\n    assert f(1) == 1", []),
+        ("assert map(f, [1])", []),
+    ],
+)
+def test_only_sure_calls_are_foreseen(test: str, calls: list[object]) -> None:
+    assert foresee([ast.parse(test)], {"f", "g"}) == calls
+
+
+def test_foreseen_calls_happen_once_and_in_order(sandbox: Pool) -> None:
+    program = "seen = []\ndef f(x):\n    seen.append(x)\n    return list(seen)"
+    assert verdict_on(
+        sandbox, job(program, "assert f(1) == [1]\nassert f(2) == [1, 2]", "assert f(3) == [1, 2, 3]")
+    ).passed
+
+
+def test_a_result_that_stays_with_the_program_stops_the_foresight(sandbox: Pool) -> None:
+    program = "n = [0]\ndef f(x):\n    n[0] += 1\n    now = n[0]\n    def values():\n        yield from (now, n[0])\n    return values()"
+    assert verdict_on(sandbox, job(program, "assert list(f(1)) == [1, 1]", "assert list(f(1)) == [2, 2]")).passed
+
+
+def test_a_false_assert_in_a_check_hides_what_would_come_after(sandbox: Pool) -> None:
+    program = "def f(x):\n    while x > 1: pass\n    return x"
+    check = "def check(c):\n    assert c(1) == 5\n    assert c(2) == 2\ncheck(f)"
+    assert verdict_on(sandbox, job(program, check)).status == "failed"

@@ -1,0 +1,245 @@
+"""What asserts mean when the program is in another process: the same as in one interpreter, for honest programs."""
+
+# ruff: noqa: E501  # programs, tests and forms are data: one a line
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.mutants import mutants
+from mucode.execution.pool import Pool
+from mucode.problems import load_problems
+from mucode.types import Job, Status
+from tests.execution.builders import job, verdict_on
+
+_NODE = """
+class Node:
+    def __init__(self, value, next=None):
+        self.value, self.next = value, next
+    def __eq__(self, other):
+        return isinstance(other, Node) and self.value == other.value and self.next == other.next
+def build(values):
+    head = None
+    for value in reversed(values):
+        head = Node(value, head)
+    return head
+"""
+_REVERSE = "def f(head):\n    last = None\n    while head:\n        head.next, last, head = last, head, head.next\n    return last"
+
+HONEST = {
+    "values": ("def f(x): return x + 1", "assert f(1) == 2\nassert f(-1) == 0"),
+    "floats": ("def f(x): return x / 3", "assert abs(f(1) - 1/3) < 1e-9 and f(float('inf')) == float('inf')"),
+    "nan": ("def f(x): return x", "assert f(float('nan')) != f(float('nan'))"),
+    "negative zero": ("def f(x): return -x", "import math\nassert math.copysign(1, f(0.0)) == -1"),
+    "a helper name that is a builtin": ("def sum(a, b): return a * b", "assert sum(2, 3) == 6"),
+    "an expected exception": (
+        "def f(x): raise ValueError('bad')",
+        "try:\n    f(1)\n    assert False\nexcept ValueError as error:\n    assert str(error) == 'bad'",
+    ),
+    "an own exception class": (
+        "class Bad(KeyError): pass\ndef f(x): raise Bad(x)",
+        "try:\n    f(1)\nexcept Bad as error:\n    assert error.args == (1,)\nelse:\n    assert False",
+    ),
+    "a change in place": ("def f(x): x.sort()", "data = [3, 1, 2]\nassert f(data) is None\nassert data == [1, 2, 3]"),
+    "a dictionary changed": ("def f(x): x['b'] = x.pop('a')", "d = {'a': [1]}\nf(d)\nassert d == {'b': [1]}"),
+    "a set changed": ("def f(x): x.add(3)", "s = {1}\nf(s)\nassert s == {1, 3}"),
+    "an alias changed": ("def f(g): g[0].append(1)", "row = []\ng = [row, row]\nf(g)\nassert row == [1] and g[1] is row"),
+    "an argument detached and changed": (
+        "def f(g):\n    row = g.pop()\n    row.append(5)",
+        "row = [1]\ng = [row]\nf(g)\nassert g == [] and row == [1, 5]",
+    ),
+    "the argument returned": ("def f(x): return x", "x = [1]\nassert f(x) is x"),
+    "an array changed in place": ("import numpy as np\ndef f(a): a.sort()", "import numpy as np\na = np.array([2, 1])\nf(a)\nassert a[0] == 1"),
+    "a changed argument before a raise": (
+        "def f(x):\n    x.append(1)\n    raise ValueError",
+        "x = []\ntry:\n    f(x)\nexcept ValueError:\n    pass\nassert x == [1]",
+    ),
+    "callbacks": ("def f(g, x): return [g(y) for y in x]", "assert f(lambda y: y * 2, [1, 2]) == [2, 4]"),
+    "a callback that calls back": ("def f(g): return g(lambda x: x + 1)", "assert f(lambda h: h(1)) == 2"),
+    "library functions as arguments": (
+        "def f(g, *x): return g(*x)",
+        "import operator, math\nassert f(operator.add, 1, 2) == 3 and f(math.sqrt, 4) == 2 and f(len, 'ab') == 2 and f(int, '3') == 3",
+    ),
+    "classes of the program": (
+        "class Pair:\n    def __init__(self, a, b): self.a, self.b = a, b\ndef f(x): return max(p.b for p in x)",
+        "assert f([Pair(1, 2), Pair(3, 4)]) == 4",
+    ),
+    "attributes set from outside": (
+        "class Node:\n    def __init__(self, v): self.v, self.left = v, None\ndef f(n): return n.v + n.left.v",
+        "root = Node(1)\nroot.left = Node(2)\nassert f(root) == 3",
+    ),
+    "an endless generator": (
+        "def f():\n    n = 0\n    while True:\n        yield n\n        n += 1",
+        "g = f()\nassert [next(g), next(g)] == [0, 1] and list(zip(g, 'ab')) == [(2, 'a'), (3, 'b')]",
+    ),
+    "StopIteration from next": (
+        "def f(): yield 1",
+        "g = f()\nassert next(g) == 1\ntry:\n    next(g)\nexcept StopIteration:\n    pass\nelse:\n    assert False",
+    ),
+    "a global that changes": ("n = 0\ndef f():\n    global n\n    n += 1", "f()\nassert n == 1\nf()\nassert n == 2"),
+    "isinstance of the program's class": ("class A: pass\ndef f(): return A()", "assert isinstance(f(), A) and f() is not None"),
+    "a named tuple": (
+        "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(): return P(1, 2)",
+        "assert f() == (1, 2) and f().y == 2",
+    ),
+    "keywords and defaults": ("def f(a, b=2, *c, d=4, **e): return (a, b, c, d, e)", "assert f(1, d=5, z=[6]) == (1, 2, (), 5, {'z': [6]})"),
+    "check(candidate)": ("def f(x): return x", "def check(candidate):\n    for n in range(3):\n        assert candidate(n) == n\ncheck(f)"),
+    "a test with a loop over cases": ("def f(x): return x", "cases = [(1, 1), (2, 2)]\nfor given, wanted in cases:\n    assert f(given) == wanted"),
+    "a long list": ("def f(n): return list(range(n))", "assert f(100000) == list(range(100000))"),
+    "a deep list": ("def f(n):\n    x = []\n    for _ in range(n): x = [x]\n    return x", "x = f(300)\nfor _ in range(300): x = x[0]\nassert x == []"),
+    "state kept between tests": ("s = []\ndef f(x):\n    s.append(x)\n    return len(s)", "assert f(1) == 1\nassert f(1) == 2"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_an_honest_program_passes(sandbox: Pool, name: str) -> None:
+    program, test = HONEST[name]
+    verdict = verdict_on(sandbox, job(program, test, entry_point="sum" if "sum(" in program[:8] else "f"), "public")
+    assert (verdict.status, verdict.feedback) == (Status.PASSED, "")
+    assert verdict.tests_passed == verdict.tests_total > 0
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ("def f(x): return 3", Status.FAILED),
+        ("def f(x): return None", Status.FAILED),
+        ("def f(x): return 1 / 0", Status.ERROR),
+        ("def f(x):", Status.ERROR),
+        ("def g(x): return 2", Status.FAILED),
+        ("def f(x):\n    while True: pass", Status.TIMEOUT),
+        ("while True: pass", Status.TIMEOUT),
+        ("def f(x): return bytearray(10**10)", Status.MEMORY),
+        ("def f(x): return 'x' * (40 << 20)", Status.ERROR),
+        ("def f(x): open('/etc/x', 'w')", Status.ERROR),
+        ("def f(x): __import__('os').fork()", Status.DENIED),
+        ("def f(x): return object()", Status.OPAQUE),
+        ("def f(x): raise SystemExit", Status.ERROR),
+        ("import sys\nsys.exit()", Status.ERROR),
+        ("\0", Status.ERROR),
+        ("\ud800", Status.ERROR),
+        ("def f(x): import os; os._exit(0)", Status.ERROR),
+    ],
+)
+def test_a_wrong_program_fails_with_the_reason(sandbox: Pool, program: str, status: Status) -> None:
+    verdict = verdict_on(sandbox, job(program, "assert f(1) == 2", "assert f(1) == 2"))
+    assert (verdict.status, verdict.tests_passed, verdict.tests_total) == (status, 0, 2)
+
+
+def test_a_failing_assert_does_not_stop_the_following_tests(sandbox: Pool) -> None:
+    verdict = verdict_on(sandbox, job("def f(x): return x", "assert f(1) == 1", "assert f(2) == 1", "assert f(3) == 3"))
+    assert (verdict.status, verdict.tests_passed, verdict.tests_total) == (Status.FAILED, 2, 3)
+
+
+def test_asserts_are_counted_within_a_test_up_to_the_first_that_fails(sandbox: Pool) -> None:
+    check = "def check(candidate):\n    assert candidate(1) == 1\n    assert candidate(2) == 1\n    assert candidate(3) == 3\ncheck(f)"
+    verdict = verdict_on(sandbox, job("def f(x): return x", check))
+    assert (verdict.tests_passed, verdict.tests_total) == (1, 3)
+
+
+def test_tests_before_an_endless_loop_count(sandbox: Pool) -> None:
+    verdict = verdict_on(
+        sandbox, job("def f(x):\n    while x > 1: pass\n    return x", "assert f(1) == 1", "assert f(2) == 2")
+    )
+    assert (verdict.status, verdict.tests_passed) == (Status.TIMEOUT, 1)
+
+
+def test_setup_and_prompt_are_there_for_test_and_program_alike(sandbox: Pool) -> None:
+    program = "def f(x): return double(sqrt(x)) + K"
+    preamble = "from math import sqrt\ndef double(x):\n    return 2 * x\nK = 1\ndef f(x):\n    'x'\n"
+    assert verdict_on(sandbox, job(program, "assert f(4) == double(2) + 1", preamble=preamble)).passed
+    assert not verdict_on(sandbox, job("", "assert f(4) is None", preamble=preamble)).passed
+
+
+def test_objects_of_the_setup_s_classes_cross_as_data_both_ways(sandbox: Pool) -> None:
+    tests = (
+        "assert f(build([1, 2, 3])) == build([3, 2, 1])",
+        "head = build(list(range(300)))\nf(head)\nassert head.next is None",
+    )
+    assert verdict_on(sandbox, job(_REVERSE, *tests, setup=_NODE)).passed
+    lying = "class Node:\n    def __eq__(self, other): return True\ndef f(head): return Node()"
+    assert not verdict_on(sandbox, job(lying, tests[0], setup=_NODE)).passed
+
+
+def test_the_helpers_of_a_test_come_from_the_prompt_whatever_the_program_defines(sandbox: Pool) -> None:
+    program = "def good(x): return True\ndef f(x): return 5"
+    verdict = verdict_on(sandbox, job(program, "assert good(f(1))", preamble="def good(x):\n    return x == 2\n"))
+    assert verdict.status is Status.FAILED
+
+
+def test_programs_see_names_of_functions_and_arguments_but_no_test(sandbox: Pool) -> None:
+    spy = "import sys, gc\ndef f(x):\n    text = repr(gc.get_objects()) + repr(sys.modules)\n    return 'rewsna_detnaw'[::-1] in text"
+    assert verdict_on(sandbox, job(spy, "wanted_answer = False\nassert f(1) == wanted_answer")).passed
+
+
+def test_programs_do_not_see_each_other(sandbox: Pool) -> None:
+    leave = "import builtins, sys, os\nbuiltins.left = sys.left = os.left = 1\ndef f(x): return x\n# {}"
+    look = "import builtins, sys, os\ndef f(x): return any(hasattr(m, 'left') for m in (builtins, sys, os))\n# {}"
+    jobs = [
+        each
+        for n in range(6)
+        for each in (job(leave.format(n), "assert f(1) == 1"), job(look.format(n), "assert f(1) is False"))
+    ]
+    assert all(verdict.passed for verdict in sandbox.judge(jobs, "private"))
+
+
+def test_a_program_of_the_reserved_address_space_is_a_memory_error_and_harms_nobody(sandbox: Pool) -> None:
+    greedy = "import mmap\nkeep = []\nwhile True: keep.append(mmap.mmap(-1, 1 << 28))"
+    assert verdict_on(sandbox, job(greedy, "assert f(1)")).status is Status.MEMORY
+
+
+@pytest.fixture(scope="module")
+def references() -> list[Job]:
+    """Every MBPP and HumanEval problem with its reference and all its tests."""
+    path = os.environ.get("MUCODE_MBPP")
+    if path is None:
+        pytest.skip("MUCODE_MBPP names no file with MBPP")
+    rows = map(json.loads, Path(path).read_text().splitlines())
+    challenges = {f"mbpp/{row['task_id']}": row["challenge_test_list"] for row in rows}
+    return list(_jobs("mbpp", Path(path), challenges)) + list(_jobs("humaneval", None, {}))
+
+
+def _jobs(source: str, path: Path | None, more: dict[str, list[str]]) -> Iterator[Job]:
+    for problem, answer in load_problems(source, path):
+        tests = dict.fromkeys([*problem.public_tests, *answer.private_tests])
+        extra = [type(answer.private_tests[0])(code) for code in more.get(problem.id, ())]
+        yield Job(problem, answer.reference, tuple(dict.fromkeys([*tests, *extra])))
+
+
+@pytest.mark.slow
+def test_every_reference_passes(references: list[Job]) -> None:
+    from mucode.execution import open_sandbox
+
+    with open_sandbox(2, timeout=10.0) as patient:
+        verdicts = patient.judge(references, "private")
+    assert len(references) == 974 + 164
+    assert [given.problem.id for given, verdict in zip(references, verdicts, strict=True) if not verdict.passed] == []
+    assert all(verdict.tests_passed == verdict.tests_total for verdict in verdicts)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")  # in the references, when mutants are made of them
+def test_judge_and_ordinary_python_agree_on_mutants(references: list[Job]) -> None:
+    from mucode.execution import open_sandbox
+    from tests.execution.ordinary import ordinary_passes
+
+    chosen = [
+        Job(given.problem, mutant, given.private_tests)
+        for given in references
+        for mutant in mutants(given.program)[:3]
+    ]  # fmt: skip
+    chosen = chosen[:: max(1, len(chosen) // 2000)]
+    with open_sandbox(2, timeout=3.0) as sandbox:
+        verdicts = sandbox.judge(chosen, "private")
+    disagreements = {
+        given.problem.id: verdict
+        for given, verdict in zip(chosen, verdicts, strict=True)
+        if verdict.passed is not ordinary_passes(given, seconds=4)
+    }
+    assert len(chosen) >= 2000
+    assert disagreements == {}

@@ -1,0 +1,155 @@
+"""Every plain value crosses the wire exactly, and nothing else decodes."""
+
+from __future__ import annotations
+
+import array
+import datetime
+import math
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mucode.execution.inside import frames
+from mucode.execution.inside.plain import Decoder, Encoder
+
+Point = namedtuple("Point", "x y")
+
+_TEXT = st.text(st.characters(codec=None, exclude_categories=()))  # surrogates too
+_SCALARS = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.integers(min_value=1 << 990, max_value=1 << 1100), st.floats(),
+    st.complex_numbers(), _TEXT, st.binary(), st.builds(bytearray, st.binary()), st.decimals(), st.fractions(),
+    st.datetimes(timezones=st.sampled_from([None, datetime.UTC])), st.dates(), st.times(), st.timedeltas(),
+    st.builds(range, st.integers(), st.integers(), st.integers(min_value=1)), st.sampled_from([int, str, list, object]),
+)  # fmt: skip
+_KEYS = st.one_of(
+    st.none(), st.integers(), _TEXT, st.binary(), st.tuples(st.integers(), _TEXT), st.frozensets(st.integers())
+)
+
+
+def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    mapping = st.dictionaries(_KEYS, inner, max_size=4)
+    return st.one_of(
+        st.lists(inner, max_size=4), st.lists(inner, max_size=4).map(tuple), mapping, mapping.map(OrderedDict),
+        mapping.map(lambda pairs: defaultdict(int, pairs)), st.dictionaries(_KEYS, st.integers(), max_size=4).map(Counter),
+        st.sets(_KEYS, max_size=4), st.frozensets(_KEYS, max_size=4), st.builds(Point, inner, inner),
+        st.builds(deque, st.lists(inner, max_size=4), st.one_of(st.none(), st.integers(0, 9))),
+    )  # fmt: skip
+
+
+def across(value: Any) -> Any:
+    def refuse(other: Any) -> Any:
+        raise AssertionError(f"not plain: {other!r}")
+
+    packed = frames.pack(Encoder(refuse).encode(value))
+    return Decoder({}).decode(frames.unpack(packed[frames.HEADER :]))
+
+
+def same(a: Any, b: Any) -> bool:  # noqa: PLR0911  # a case for each kind of value
+    """Equal in type, value, order and sign."""
+    if isinstance(a, tuple) and hasattr(a, "_fields"):
+        return type(b).__name__ == type(a).__name__ and a._fields == b._fields and same(tuple(a), tuple(b))
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, float):
+        return repr(a) == repr(b)
+    if isinstance(a, complex):
+        return same(a.real, b.real) and same(a.imag, b.imag)
+    if isinstance(a, dict):
+        return len(a) == len(b) and all(map(same, a.keys(), b.keys())) and all(map(same, a.values(), b.values()))
+    if isinstance(a, (list, tuple, deque)):
+        return len(a) == len(b) and all(map(same, a, b)) and getattr(a, "maxlen", 0) == getattr(b, "maxlen", 0)
+    if isinstance(a, Decimal):
+        return bool(a.as_tuple() == b.as_tuple())
+    if isinstance(a, (datetime.datetime, datetime.time)):
+        return bool(a == b and a.tzinfo == b.tzinfo and a.fold == b.fold)
+    return bool(a == b)
+
+
+@given(st.recursive(_SCALARS, _containers, max_leaves=12))
+def test_every_plain_value_comes_back_exactly(value: Any) -> None:
+    assert same(value, across(value))
+
+
+@given(
+    st.sampled_from(["<i8", "<f4", "|b1", "<u2", "<c16", "|i1"]),
+    st.lists(st.integers(0, 3), max_size=3),
+    st.binary(max_size=8),
+)
+def test_arrays_come_back_exactly(dtype: str, shape: list[int], seed: bytes) -> None:
+    value = np.resize(np.frombuffer(seed.ljust(16, b"\1"), dtype=np.uint8), shape).astype(dtype)
+    result = across(value)
+    assert (result.dtype, result.shape, result.tobytes()) == (value.dtype, value.shape, value.tobytes())
+    if value.size:
+        assert type(across(value.reshape(-1)[0])) is type(value.reshape(-1)[0])
+
+
+def test_views_and_typed_arrays_come_back() -> None:
+    assert across({1: 2, 3: 4}.keys()) == {1, 3}
+    assert across({1: 2}.items()) == {(1, 2)}
+    assert across(array.array("d", [1.5, 2.5])) == array.array("d", [1.5, 2.5])
+    assert math.isnan(across([math.nan])[0])
+
+
+def test_shared_and_cyclic_structure_survives() -> None:
+    row = [1]
+    grid = across([row, row, {"row": row}])
+    assert grid[0] is grid[1] is grid[2]["row"]
+    ring: list[Any] = [1]
+    ring.append(ring)
+    copy = across(ring)
+    assert copy[1] is copy
+
+
+def test_subclasses_are_not_plain() -> None:
+    class Int(int):
+        pass
+
+    class Items(list):  # type: ignore[type-arg]
+        pass
+
+    class Liar(Point):
+        pass
+
+    for value in (Int(1), Items(), Liar(1, 2), object(), len, NotImplemented, np.array([object()], dtype=object)):
+        with pytest.raises((AssertionError, frames.WireError)):
+            across(value)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"unknown": 1}, {"a": 1, "b": 2}, {}, {"&": 0}, {"&": -1}, {"&": True}, {"i": 5}, {"i": "x"}, {"t": 5}, {"d": [1]},
+        {"d": [[1], 2]}, {"s": [[1]]}, {"c": ["x", 1]}, {"r": ["0x1", "0x2", "0x0"]}, {"F": ["0x1", "0x0"]}, {"D": 5},
+        {"D": "x"}, {"dt": ["x", 0]}, {"td": ["x"]}, {"q": [-1, []]}, {"dd": [[], []]}, {"o": ["Node", []]}, {"h": 1},
+        {"np": ["|O", [1], ""]}, {"np": ["<i8", [3], "AAAA"]}, {"np": ["<i8", [-1], ""]}, {"np": ["<i8", ["x"], ""]},
+        {"ns": ["|V8", "AAAAAAAAAAA="]}, {"nt": ["P", ["x", "x"], [1, 2]]}, {"nt": ["P", ["_x"], [1]]}, {"ty": "type"},
+        {"nt": ["__import__('os')", ["x"], [1]]}, {"nt": ["P", ["x y"], [1]]}, {"array": ["u", "xxxx"]}, {"b": "\u1234"},
+        {"array": ["d", "x"]}, {"m": ["os", "system"]}, {"cb": 0}, {"ba": 5}, {"di": [[1], 2]}, {"f": [{"d": []}]},
+    ],
+)  # fmt: skip
+def test_a_form_that_no_encoder_writes_is_refused(form: Any) -> None:
+    with pytest.raises(frames.WireError):
+        Decoder({}).decode(form)
+
+
+@given(st.binary(max_size=60))
+def test_bytes_that_are_no_message_are_refused_and_harm_nobody(body: bytes) -> None:
+    try:
+        frames.unpack(body)
+    except frames.WireError:
+        return
+
+
+def test_a_message_that_is_nested_without_end_is_refused() -> None:
+    with pytest.raises(frames.WireError):
+        frames.unpack(b"[" * 200_000 + b"]" * 200_000)
+
+
+def test_a_message_above_the_cap_is_refused() -> None:
+    with pytest.raises(frames.TooLong):
+        frames.pack("x" * (frames.MAX_MESSAGE + 1))
