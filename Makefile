@@ -25,7 +25,7 @@ quickstart: $(INSTALLED) ## the whole training loop through its Prefect flow, an
 	@$(TIED) $(PYTHON) -m flows.quickstart --size $(SIZE)
 
 test: $(INSTALLED) ## the fast tests and one tiny end-to-end run
-	@$(TIED) $(PYTHON) -m pytest -q -m "not slow"
+	@$(TIED) $(PYTHON) -m pytest -q -m "not slow" -n 2 --dist worksteal
 	@rm -rf runs/test
 	@$(TIED) $(PYTHON) -m flows.quickstart --size tiny --folder runs/test
 
@@ -44,8 +44,8 @@ repro: $(INSTALLED) ## the same files as quickstart by DVC alone, without a serv
 ui: $(INSTALLED) ## Prefect and MLflow on loopback until Ctrl-C (SIZE=, PREFECT_PORT=, MLFLOW_PORT=)
 	@$(TIED) $(PYTHON) -m flows.ui --size $(SIZE) --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
 
-clean: ## remove what runs and tools leave behind; results, the DVC cache and .venv stay
-	rm -rf .mucode runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
+clean: ## remove what tests and tools leave behind; runs, results, the DVC cache and .venv stay
+	rm -rf runs/test .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info
 	find . -path ./.venv -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf
 
 # The lock holds every version, so nothing is resolved; the second call of pip adds what a torch built for GPUs needs

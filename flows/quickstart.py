@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.server import Server, prefect_server, settings, wait_until_up, watched
+from mucode.config import load_config
 from mucode.processes import held
 from mucode.types import MucodeError
 from mucode.workspace import DEFAULT, make_workspace, sizes
@@ -26,11 +27,14 @@ def main() -> int:
     started = time.monotonic()
     try:
         workspace = make_workspace(options.size, Path.cwd(), options.folder)
+        load_config(workspace / "params.yaml")
         refusal = f"a run is going on in {workspace} already: wait for it, or stop it first"
         with held(workspace / ".mucode/quickstart.lock", refusal):
             run(workspace)
     except MucodeError as error:
         return _end(1, f"mucode: {error}")
+    except OSError as error:
+        return _end(1, f"mucode: {error.filename or 'the system'}: {error.strerror or error}; mend that and run again")
     except KeyboardInterrupt:
         return _end(INTERRUPTED, "mucode: stopped; what is finished is kept, run again to continue")
     say(summary(workspace, ui_command(options), time.monotonic() - started))

@@ -40,6 +40,7 @@ def label(
     stream: bool = False,
     timeout: float = 5.0,
     workers: int | None = None,
+    allow_weak_isolation: bool = False,
 ) -> None:
     """Label completions: which programs pass their tests?
 
@@ -57,14 +58,23 @@ def label(
         Wall seconds for loading one program and all its tests.
     workers:
         Judges at work; the number of processors if not given.
+    allow_weak_isolation:
+        Run programs even where neither namespaces nor Landlock are to be had: they could then read your files.
     """
     from mucode.label import label as label_files
     from mucode.label import label_stream
 
     if stream:
-        label_stream(timeout=timeout, workers=workers)
+        label_stream(timeout=timeout, workers=workers, allow_weak=allow_weak_isolation)
     elif problems and completions and out:
-        label_files(problems=problems, completions=completions, out=out, timeout=timeout, workers=workers)
+        label_files(
+            problems=problems,
+            completions=completions,
+            out=out,
+            timeout=timeout,
+            workers=workers,
+            allow_weak=allow_weak_isolation,
+        )
     else:
         raise MucodeError("label needs --problems, --completions and --out, or --stream")
 
@@ -84,17 +94,19 @@ def workspace(*, size: str, folder: Path | None = None) -> None:
     sys.stdout.write(f"{make_workspace(size, Path.cwd(), folder)}\n")
 
 
-def doctor(*, timeout: float = 5.0) -> None:
+def doctor(*, timeout: float = 5.0, allow_weak_isolation: bool = False) -> None:
     """What this machine offers for running programs safely, and whether it holds.
 
     Parameters
     ----------
     timeout:
         Wall seconds that each trial may take.
+    allow_weak_isolation:
+        Count system-call filters alone as good enough.
     """
     from mucode.execution.doctor import doctor as examine
 
-    findings = examine(timeout)
+    findings = examine(timeout, allow_weak_isolation)
     for finding in findings:
         sys.stdout.write(f"{'ok  ' if finding.right else 'NO  '}{finding.subject}: {finding.text}\n")
     if any(finding.needed and not finding.right for finding in findings):
@@ -141,6 +153,11 @@ def main() -> None:
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
         sys.exit(getattr(error, "exit_code", 1))
+    except OSError as error:
+        sys.stderr.write(
+            f"mucode: {error.filename or 'the system'}: {error.strerror or error}; mend that and run again\n"
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("mucode: interrupted; run again to continue\n")
         sys.exit(EXIT_INTERRUPTED)

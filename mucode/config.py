@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mucode.types import MucodeError, Sampling
 
@@ -28,10 +28,10 @@ class Section(BaseModel):
 
 
 class BenchmarkSet(Section):
-    """A test set: the first `limit` problems (0: all) of one split of one source."""
+    """A test set: the first `limit` problems (0: all) of a source's test split."""
 
     source: str
-    split: Literal["train", "validation", "test"]
+    split: Literal["test"]
     limit: Annotated[int, Field(ge=0)]
 
     @property
@@ -76,6 +76,12 @@ class Gates(Section):
     min_pass_rate: Share
     max_pass_rate: Share
 
+    @model_validator(mode="after")
+    def _bounds_leave_room(self) -> Gates:
+        if self.min_pass_rate >= self.max_pass_rate:
+            raise ValueError("min_pass_rate must be below max_pass_rate")
+        return self
+
 
 class Training(Section):
     """What both trainings share, under the names of `training.settings.TrainingSettings`."""
@@ -94,6 +100,12 @@ class Training(Section):
     adam_epsilon: Positive
     max_gradient_norm: Positive
     dtype: Literal["auto", "float32", "bfloat16"]
+
+    @model_validator(mode="after")
+    def _steps_come_out_even(self) -> Training:
+        if self.batch_size % self.accumulation:
+            raise ValueError("accumulation must divide batch_size")
+        return self
 
 
 class VerifierSection(Training):
@@ -115,6 +127,14 @@ class Search(SamplingSection):
     searches: Count
     selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
     validation_selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
+
+    @model_validator(mode="after")
+    def _validation_can_choose(self) -> Search:
+        if set(self.validation_selectors) <= {"oracle"}:
+            raise ValueError("validation_selectors needs a selector besides oracle, to choose the pair by")
+        if not set(self.validation_selectors) <= set(self.selectors):
+            raise ValueError("validation_selectors must be among selectors")
+        return self
 
 
 class ReportSection(Section):
@@ -199,4 +219,6 @@ def _first_sentence(error: ValidationError) -> str:
         return f"{where} is no parameter: correct its name or remove it"
     if first["type"] == "missing":
         return f"{where} is missing: add it (there are no defaults)"
+    if first["type"] == "value_error":
+        return f"{where}: {first['msg'].removeprefix('Value error, ')}"
     return f"{where} = {first.get('input')!r}: {first['msg'].lower()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mucode.records import Experience, Label, Step
+from mucode.rollout import judged
 from mucode.types import Answer, Job, MucodeError, Problem, Sandbox, Status, Verdict
 
 
@@ -22,16 +23,11 @@ def label_steps(
     tests = {answer.problem_id: answer.private_tests for answer in answers}
     pairs = list(dict.fromkeys((s.problem_id, s.program) for s in steps if s.program is not None))
     jobs = [Job(by_id[problem_id], program, tests[problem_id]) for problem_id, program in pairs]
-    verdicts = dict(zip(pairs, sandbox.judge(jobs, "private"), strict=True))
+    verdicts = dict(zip(pairs, judged(sandbox, jobs, "private"), strict=True))
     no_code = {problem.id: Verdict(Status.NO_CODE, 0, 0) for problem in problems}
     labels = []
     for step in steps:
         private = no_code[step.problem_id] if step.program is None else verdicts[step.problem_id, step.program]
-        if private.status is Status.INTERNAL:
-            raise MucodeError(
-                f"the judge failed on a program for {step.problem_id} (rollout {step.rollout}, turn {step.turn}): "
-                "run again, and `mucode doctor` if it repeats"
-            )
         labels.append(_label(step, by_id[step.problem_id], private))
     return labels
 

@@ -10,6 +10,7 @@ import yaml
 from mucode.config import Study, read_yaml
 from mucode.plan import expand
 from mucode.records import written_whole
+from mucode.types import MucodeError
 
 PLAN_TITLE = "# What follows is written by `mucode plan` from study: the instances behind dvc.yaml's foreach.\n"
 
@@ -26,7 +27,10 @@ def overlaid(base: dict[str, Any], profile: dict[str, Any]) -> dict[str, Any]:
 def with_plan(text: str) -> str:
     """A parameter file's text with its plan made anew; everything above it, comments included, stays."""
     head = text.split(PLAN_TITLE, maxsplit=1)[0].rstrip("\n")
-    study = Study.model_validate(yaml.safe_load(head)["study"])
+    values = yaml.safe_load(head)
+    if "study" not in values:
+        raise ValueError("study is missing: add it")
+    study = Study.model_validate(values["study"])
     return f"{head}\n\n{PLAN_TITLE}{yaml.safe_dump({'plan': expand(study)}, sort_keys=False, width=120)}"
 
 
@@ -37,14 +41,9 @@ def plan(params: Path = Path("params.yaml")) -> None:
         params: the file to renew.
     """
     read_yaml(params)
-    text = with_plan(params.read_text())
+    try:
+        text = with_plan(params.read_text())
+    except ValueError as error:
+        raise MucodeError(f"{params}: {' '.join(str(error).split())}") from error
     with written_whole(params) as partial:
         partial.write_text(text)
-
-
-def profiled(base: Path, profile: Path) -> str:
-    """The text of the parameter file that `profile` over `base` gives, its plan included."""
-    merged = overlaid(read_yaml(base), read_yaml(profile))
-    merged.pop("plan", None)
-    title = f"# {base.name} with profiles/{profile.name} over it; made by `mucode workspace`.\n\n"
-    return with_plan(title + yaml.safe_dump(merged, sort_keys=False, width=120))

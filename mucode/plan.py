@@ -51,7 +51,12 @@ def _add_method(plan: Plan, method: str, seed: int, study: Study) -> None:
             paired = verifier
         plan["evaluations"][key] = {"seed": seed, "out": out, "generator": out, "verifier": paired}
     own = group if verifier != base else base  # a folder of verifiers, where the method has trained any
-    plan["selections"][group] = {"seed": seed, "base_verifier": base, "own_verifiers": own}
+    plan["selections"][group] = {
+        "seed": seed,
+        "iterations": study.iterations,
+        "base_verifier": base,
+        "own_verifiers": own,
+    }
     plan["benchmarks"][group] = {
         "seed": seed,
         "generator": f"selected/{group}/generator",

@@ -121,9 +121,9 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         MucodeError: the disk is full or the folder cannot be written; nothing is left behind.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.writing")  # the same name each time: a killed run leaves no second one
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         with partial.open("rb") as written:
             os.fsync(written.fileno())

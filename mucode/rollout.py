@@ -10,8 +10,10 @@ from mucode.seeds import seed_for
 from mucode.types import (
     Completion,
     Generator,
+    Half,
     History,
     Job,
+    MucodeError,
     Problem,
     Rollout,
     Sampling,
@@ -74,13 +76,32 @@ def roll_out(
 
 
 def judge_public(sandbox: Sandbox, problems: Sequence[Problem], completions: Sequence[Completion]) -> list[Verdict]:
-    """One public verdict per completion, in order; a reply without a program is told so without running anything."""
+    """One public verdict per completion, in order; a reply without a program is told so without running anything.
+
+    Raises:
+        MucodeError: the judge itself failed.
+    """
     jobs = [Job(p, c.program) for p, c in zip(problems, completions, strict=True) if c.program is not None]
-    verdicts = iter(sandbox.judge(jobs, "public"))
+    verdicts = iter(judged(sandbox, jobs, "public"))
     return [
         next(verdicts) if completion.program is not None else _no_code(problem)
         for problem, completion in zip(problems, completions, strict=True)
     ]
+
+
+def judged(sandbox: Sandbox, jobs: Sequence[Job], half: Half) -> list[Verdict]:
+    """Verdicts that say something about the programs: a failure of the judge is an error, never a verdict.
+
+    Raises:
+        MucodeError: the judge failed, with the problem it failed on.
+    """
+    verdicts = sandbox.judge(jobs, half)
+    for job, verdict in zip(jobs, verdicts, strict=True):
+        if verdict.status is Status.INTERNAL:
+            raise MucodeError(
+                f"the judge failed on a program for {job.problem.id}: run again; `mucode doctor` if it repeats"
+            )
+    return verdicts
 
 
 def _no_code(problem: Problem) -> Verdict:

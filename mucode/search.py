@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mucode.records import SearchChoice, SearchSample
-from mucode.rollout import judge_public
+from mucode.rollout import judge_public, judged
 from mucode.seeds import seed_for
 from mucode.types import (
     Answer,
@@ -139,7 +139,8 @@ def _draw(
     n = settings.candidates
     states = [State(node.problem, node.history) for node in nodes for _ in range(n)]
     seeds = [
-        seed_for(settings.seed, "search", node.problem.id, node.search, turn, candidate)
+        # Without the generator's name: two generators draw alike at turn 1, which narrows their paired difference.
+        seed_for(settings.seed, "search", node.problem.id, node.search, turn, node.digest, candidate)
         for node in nodes
         for candidate in range(n)
     ]
@@ -170,7 +171,7 @@ def _rewards(
         for problem, sample in zip(problems, samples, strict=True)
         if sample.passes_public and sample.completion.program is not None
     ]
-    verdicts = iter(sandbox.judge(jobs, "private"))
+    verdicts = iter(judged(sandbox, jobs, "private"))
     return [float(next(verdicts).passed) if sample.passes_public else 0.0 for sample in samples]
 
 

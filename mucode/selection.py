@@ -23,19 +23,18 @@ class Pair:
         return {"generator": self.generator.as_posix(), "verifier": self.verifier.as_posix()}
 
 
-def best_pair(evaluations: Path) -> tuple[Pair, dict[str, float]]:
+def best_pair(evaluations: Path, iterations: int) -> tuple[Pair, dict[str, float]]:
     """The pair of the iteration with the highest best-of-N accuracy on validation; a tie goes to the earlier one.
 
     Args:
         evaluations: one folder per iteration, "1", "2", ..., as the stage `evaluate` writes them.
+        iterations: M; folders of later iterations, left by a longer study, do not count.
 
     Returns:
         The pair, and each iteration's accuracy.
     """
-    iterations = sorted((folder for folder in evaluations.iterdir() if folder.is_dir()), key=lambda f: int(f.name))
-    if not iterations:
-        raise MucodeError(f"{evaluations} holds no evaluation: run `dvc repro`")
-    accuracies = {folder.name: accuracy(read_rows(folder / "choices.parquet", SearchChoice)) for folder in iterations}
+    folders = [evaluations / str(iteration) for iteration in range(1, iterations + 1)]
+    accuracies = {folder.name: accuracy(read_rows(folder / "choices.parquet", SearchChoice)) for folder in folders}
     best = max(accuracies, key=lambda name: accuracies[name])
     stored = json.loads((evaluations / best / "pair.json").read_text())
     return Pair(Path(stored["generator"]), Path(stored["verifier"])), accuracies

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -23,12 +25,14 @@ class Shards:
 
     Args:
         stage: the instance's name, for people who look into the folder.
-        inputs: files and folders whose bytes the work depends on.
+        inputs: files and folders whose bytes the work depends on; this package's code and the processor count besides.
         settings: everything else that it depends on; JSON values.
     """
 
     def __init__(self, stage: str, inputs: Sequence[Path], settings: object, root: Path = ROOT) -> None:
-        address = [_digest(path) for path in inputs]
+        code = Path(__file__).parent
+        address = [_digest(path) for path in inputs] + [_digest(file) for file in sorted(code.rglob("*.py"))]
+        address += [platform.machine(), str(os.cpu_count()), os.environ.get("OMP_NUM_THREADS", "")]
         digest = hashlib.sha256(json.dumps([address, settings], sort_keys=True, default=str).encode()).hexdigest()
         self.folder = root / f"{stage}-{digest[:16]}"
 

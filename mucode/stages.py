@@ -7,8 +7,10 @@ Paths come in as arguments (dvc.yaml's command lines), numbers from params.yaml.
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,14 +32,15 @@ from mucode.selection import Pair
 from mucode.types import Answer, MucodeError, Problem
 
 if TYPE_CHECKING:
+    from mucode.execution.pool import Pool
     from mucode.training.settings import TrainingSettings
 
+WEAK = "MUCODE_ALLOW_WEAK_ISOLATION"  # "1": make labels even where only system-call filters isolate programs
 PIECE = 32  # problems whose work is kept together when a stage is killed; it also bounds a batch
 
 
 def prepare(*, problems: Path, answers: Path, empty_dataset: Path) -> None:
     """Load the problems and check that every reference solution passes its own tests."""
-    from mucode.execution import open_sandbox
     from mucode.problems import load_split
     from mucode.problems.gold import require_gold
 
@@ -47,7 +50,7 @@ def prepare(*, problems: Path, answers: Path, empty_dataset: Path) -> None:
     for benchmark in config.problems.benchmarks:
         loaded += load_split(benchmark.source, benchmark.split, benchmark.limit)
     unique = {problem.id: (problem, answer) for problem, answer in loaded}
-    with open_sandbox(timeout=config.execution.timeout) as sandbox:
+    with _sandbox(config) as sandbox:
         require_gold([p for p, _ in unique.values()], [a for _, a in unique.values()], sandbox)
     write_rows(problems, [problem for problem, _ in unique.values()], Problem)
     write_rows(answers, [answer for _, answer in unique.values()], Answer)
@@ -60,14 +63,14 @@ def base_model(*, answers: Path, out: Path) -> None:
     from mucode.generator.scripted import write_script
 
     setting = load_config().model.setting
-    fetch_base_model(setting, out)
-    if setting.startswith("random:"):
-        write_script(read_rows(answers, Answer), out)
+    scripted = setting.startswith("random:")
+    fetch_base_model(
+        setting, out, (lambda folder: write_script(read_rows(answers, Answer), folder)) if scripted else None
+    )
 
 
 def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteration: int, out: Path) -> None:
     """Roll out the generator on the training problems, with execution feedback from the public tests."""
-    from mucode.execution import open_sandbox
     from mucode.generator import load_generator
     from mucode.rollout import roll_out as run
     from mucode.rollout import to_steps
@@ -80,7 +83,7 @@ def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteratio
     settings = [section.model_dump(), config.execution.model_dump(), seed, iteration]
     shards = Shards(f"roll_out-{out.stem}", [problems, base, generator], settings)
     steps: list[Step] = []
-    with open_sandbox(timeout=config.execution.timeout) as sandbox:
+    with _sandbox(config) as sandbox:
         for piece in pieces(len(train), PIECE):
 
             def work(part: Sequence[Problem] = train[piece]) -> list[list[Step]]:
@@ -104,14 +107,16 @@ def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteratio
 def label(*, problems: Path, answers: Path, rollouts: Path, out: Path) -> None:
     """Run every program on its private tests: the oracle reward R(x, y)."""
     from mucode.dataset import label_steps
-    from mucode.execution import open_sandbox
 
-    config = load_config()
-    with open_sandbox(timeout=config.execution.timeout) as sandbox:
+    config, started = load_config(), time.monotonic()
+    with _sandbox(config) as sandbox:
         labels = label_steps(
             read_rows(rollouts, Step), read_rows(problems, Problem), read_rows(answers, Answer), sandbox
         )
     write_rows(out, labels, Label)
+    counts = Counter(row.private_status.value for row in labels)
+    metrics = {"rewards": sum(row.reward for row in labels), "labels": len(labels), **counts}
+    _track("label", out.stem, config.execution, metrics, [rollouts], started, isolation=sandbox.isolation)
 
 
 def validate(*, problems: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
@@ -199,7 +204,7 @@ def evaluate(
     config = load_config()
     validation = _of_split(read_rows(problems, Problem), config.problems.source, "validation")
     sets = [(f"{config.problems.source}/validation", validation)]
-    _search_sets("evaluate", sets, config, answers, Pair(generator, verifier), base, seed, out)
+    _search_sets("evaluate", sets, config, [problems, answers], Pair(generator, verifier), base, seed, out)
 
 
 def benchmark(
@@ -209,14 +214,16 @@ def benchmark(
     config = load_config()
     every = read_rows(problems, Problem)
     sets = [(b.name, _limited(_of_split(every, b.source, b.split), b.limit)) for b in config.problems.benchmarks]
-    _search_sets("benchmark", sets, config, answers, Pair(generator, verifier), base, seed, out)
+    _search_sets("benchmark", sets, config, [problems, answers], Pair(generator, verifier), base, seed, out)
 
 
-def select(*, evaluations: Path, generators: Path, base_verifier: Path, own_verifiers: Path, out: Path) -> None:
+def select(
+    *, evaluations: Path, iterations: int, generators: Path, base_verifier: Path, own_verifiers: Path, out: Path
+) -> None:
     """Keep the (generator, verifier) pair that does best on validation."""
     from mucode.selection import best_pair
 
-    pair, accuracies = best_pair(evaluations)
+    pair, accuracies = best_pair(evaluations, iterations)
     allowed = {base_verifier, *own_verifiers.iterdir()}
     if pair.generator.parent != generators or pair.verifier not in allowed:
         raise MucodeError(f"{evaluations} names a pair from elsewhere ({pair}): run `dvc repro`")
@@ -246,6 +253,12 @@ def report(
     )
 
 
+def _sandbox(config: Config) -> Pool:
+    from mucode.execution import open_sandbox
+
+    return open_sandbox(timeout=config.execution.timeout, allow_weak=os.environ.get(WEAK) == "1")
+
+
 def _training(section: Training) -> TrainingSettings:
     from mucode.training.settings import TrainingSettings
     from mucode.training.weights import best_dtype
@@ -260,13 +273,12 @@ def _search_sets(
     stage: str,
     sets: Sequence[tuple[str, Sequence[Problem]]],
     config: Config,
-    answers: Path,
+    read: Sequence[Path],
     pair: Pair,
     base: Path,
     seed: int,
     out: Path,
 ) -> None:
-    from mucode.execution import open_sandbox
     from mucode.generator import load_generator
     from mucode.search import Players, SearchSettings, search
     from mucode.shards import Shards, pieces
@@ -275,14 +287,14 @@ def _search_sets(
     section, started = config.search, time.monotonic()
     selectors = section.validation_selectors if stage == "evaluate" else section.selectors
     settings = SearchSettings(selectors, section.candidates, section.turns, section.searches, section.sampling, seed)
-    by_id = {answer.problem_id: answer for answer in read_rows(answers, Answer)}
+    by_id = {answer.problem_id: answer for answer in read_rows(read[1], Answer)}
     generator = load_generator(base, pair.generator, show_public_tests=config.rollout.show_public_tests)
     verifier = load_verifier(base, pair.verifier)
     numbers = [section.model_dump(), config.execution.model_dump(), config.rollout.show_public_tests, seed]
-    shards = Shards(f"{stage}-{out.parent.name}-{out.name}", [answers, base, pair.generator, pair.verifier], numbers)
+    shards = Shards(f"{stage}-{out.parent.name}-{out.name}", [*read, base, pair.generator, pair.verifier], numbers)
     samples: list[SearchSample] = []
     choices: list[SearchChoice] = []
-    with open_sandbox(timeout=config.execution.timeout) as sandbox:
+    with _sandbox(config) as sandbox:
         players = Players(generator, verifier, sandbox)
         for name, problems in sets:
             for piece in pieces(len(problems), PIECE):
@@ -298,8 +310,8 @@ def _search_sets(
         write_rows(partial / "samples.parquet", samples, SearchSample)
         write_rows(partial / "choices.parquet", choices, SearchChoice)
         write_json(partial / "pair.json", pair.as_json())
+    _track(stage, f"{out.parent.name}-{out.name}", section, _accuracies(choices), read, started)
     shards.clear()
-    _track(stage, f"{out.parent.name}-{out.name}", section, _accuracies(choices), [answers], started)
 
 
 def _accuracies(choices: Sequence[SearchChoice]) -> dict[str, float]:
@@ -312,15 +324,17 @@ def _accuracies(choices: Sequence[SearchChoice]) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in rewards.items()}
 
 
-def _track(stage: str, key: str, section: Section, metrics: object, read: Sequence[Path], started: float) -> None:
-    """A run in MLflow; what is a series there becomes a curve."""
+def _track(
+    stage: str, key: str, section: Section, metrics: object, read: Sequence[Path], started: float, **facts: str
+) -> None:
+    """A run in MLflow; what is a series there becomes a curve. `facts` are the machine's, not params.yaml's."""
     from mucode.tracking import log_stage
 
     values = dataclasses.asdict(metrics) if dataclasses.is_dataclass(metrics) else dict(metrics)  # type: ignore
     numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
     curves = {name: value for name, value in values.items() if isinstance(value, tuple)}
     seconds = time.monotonic() - started
-    log_stage(stage, key, section.model_dump(), numbers, digests(read), seconds, curves=curves)
+    log_stage(stage, key, section.model_dump() | facts, numbers, digests(read), seconds, curves=curves)
 
 
 def _of_split(problems: Sequence[Problem], source: str, split: str) -> list[Problem]:

@@ -48,7 +48,7 @@ def test_a_failure_of_the_judge_is_an_error_and_never_a_label(problems: list[Pro
         def judge(self, jobs: Sequence[Job], half: Half) -> list[Verdict]:
             return [Verdict(Status.INTERNAL, 0, 0) for _ in jobs]
 
-    with pytest.raises(MucodeError, match=r"toy/a .*mucode doctor"):
+    with pytest.raises(MucodeError, match=r"toy/a: .*mucode doctor"):
         label_steps([make_step("toy/a", "right", Status.PASSED)], problems, answers(problems), Broken())
 
 

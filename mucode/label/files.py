@@ -24,7 +24,15 @@ AHEAD = 1024  # completions in the sandbox's queue: a slow one holds up no more 
 _log = logging.getLogger(__name__)
 
 
-def label(*, problems: Path, completions: Path, out: Path, timeout: float = 5.0, workers: int | None = None) -> None:
+def label(
+    *,
+    problems: Path,
+    completions: Path,
+    out: Path,
+    timeout: float = 5.0,
+    workers: int | None = None,
+    allow_weak: bool = False,
+) -> None:
     """Run every completion on its problem's public and private tests and write one label a line, in input order.
 
     Equal inputs give equal bytes. An interrupted run continues where it was. Timings and the isolation level go to
@@ -36,6 +44,7 @@ def label(*, problems: Path, completions: Path, out: Path, timeout: float = 5.0,
         out: where the labels go.
         timeout: wall seconds for loading one program and running all its tests.
         workers: programs that run at a time; by default one a core.
+        allow_weak: run even where only system-call filters isolate programs.
 
     Raises:
         MucodeError: a malformed line or an unknown task_id, before anything runs; no sandbox here; the disk is full.
@@ -49,7 +58,7 @@ def label(*, problems: Path, completions: Path, out: Path, timeout: float = 5.0,
     with journal_beside(out, inputs) as journal:
         started, resumed = time.monotonic(), journal.done
         if journal.done < total.count:
-            with open_sandbox(workers=workers, timeout=timeout) as sandbox:
+            with open_sandbox(workers, timeout, allow_weak) as sandbox:
                 tasks = {task_id: task_from_row(row, sandbox.judge) for task_id, row in rows.items()}
                 left = itertools.islice(requests(completions, rows), journal.done, None)
                 _label_all(left, total.count, tasks, Oracle(sandbox), sandbox.isolation, journal)

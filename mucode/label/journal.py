@@ -58,7 +58,7 @@ def journal_beside(out: Path, inputs: str) -> Iterator[Journal]:
     path = out.with_name(f".{out.name}.partial")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("a+b")
+        file = path.open("a+b", buffering=0)  # a buffer would be written once more, and fail again, when closed
     except OSError as error:
         raise MucodeError(f"{path} cannot be written ({error.strerror or error}): choose another --out") from error
     with file:

@@ -30,18 +30,19 @@ class StreamSandbox(Judges, Sandbox, Protocol):
     def isolation(self) -> str: ...
 
 
-def label_stream(*, timeout: float = 5.0, workers: int | None = None) -> None:
+def label_stream(*, timeout: float = 5.0, workers: int | None = None, allow_weak: bool = False) -> None:
     """Answer `{"problem": ..., "completion": ...}` lines from standard input on standard output until end of input.
 
     Args:
         timeout: wall seconds for loading one program and running all its tests.
         workers: programs that run at a time; by default one a core.
+        allow_weak: run even where only system-call filters isolate programs.
 
     Raises:
         MucodeError: no sandbox here, or limits that make no sense. A malformed line is answered with an error instead.
     """
     check_limits(timeout, workers)
-    with open_sandbox(workers=workers, timeout=timeout) as sandbox:
+    with open_sandbox(workers, timeout, allow_weak) as sandbox:
         for answer in Stream(sys.stdin.fileno(), sandbox).answers():
             try:
                 sys.stdout.write(f"{answer}\n")

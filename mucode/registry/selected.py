@@ -161,7 +161,7 @@ def _selected(
 
 def _measured(workspace: Path, group: str, iteration: str, config: Config) -> Measured:
     """The rewards of the pair's searches on validation and on the test sets, under the selector that selects."""
-    selector = next(name for name in JUDGED_BY if name in config.search.selectors)
+    selector = next(name for name in JUDGED_BY if name in config.search.validation_selectors)
     validation = read_rows(workspace / f"data/evaluations/{group}/{iteration}/choices.parquet", SearchChoice)
     test = read_rows(workspace / f"data/benchmarks/{group}/choices.parquet", SearchChoice)
     sets = {VALIDATION: search_rewards(validation, selector)}

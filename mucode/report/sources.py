@@ -119,7 +119,10 @@ def read_material(folders: Folders, config: Config) -> Material:
         problems={problem.id: problem for problem in read_rows(folders.problems, Problem)},
         rounds=tuple(_round(folders, key, item) for key, item in plan["rollouts"].items()),
         validation=validation,
-        chosen={Origin.of(g): int(best_pair(folders.evaluations / g)[0].generator.name) for g in plan["selections"]},
+        chosen={
+            Origin.of(g): int(best_pair(folders.evaluations / g, item["iterations"])[0].generator.name)
+            for g, item in plan["selections"].items()
+        },
         test={Origin.of(group): _searches(folders.benchmarks / group) for group in plan["benchmarks"]},
         trainings=tuple(_trainings(folders, plan)),
     )
