@@ -12,9 +12,10 @@ from prefect.states import Failed
 
 from flows.graph import Workspace
 from flows.stage import bring_up_to_date, run_command
+from mucode.layout import Layout
 
-REPORT = Path("data/reports/report.html")
-TABLE = Path("data/reports/table.md")
+REPORT = Layout().reports / "report.html"
+TABLE = Layout().reports / "table.md"
 
 
 @flow(name="retrain")

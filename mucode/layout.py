@@ -1,4 +1,7 @@
-"""Where things lie under data/: the only module that spells such a path (dvc.yaml spells them too; a test compares)."""
+"""Where results lie under data/, for what runs after the graph: the registry and the flows.
+
+A stage gets its paths from dvc.yaml's command lines; a test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,18 @@ class Layout:
     root: Path = Path()
 
     @property
-    def problems(self) -> Path:
-        return self.root / "data/problems.parquet"
-
-    @property
-    def base(self) -> Path:
-        return self.root / "data/generators/base"
-
-    @property
-    def report(self) -> Path:
-        """The folder with report.html and results.json."""
+    def reports(self) -> Path:
+        """The folder with report.html, table.md and results.json."""
         return self.root / "data/reports"
-
-    def labels(self, key: str) -> Path:
-        return self.root / f"data/labels/{key}.parquet"
-
-    def gate(self, key: str) -> Path:
-        return self.root / f"data/gates/{key}.json"
 
     def selected(self, group: str) -> Path:
         """The pair that did best on validation: folders generator/ and verifier/, and selection.json."""
         return self.root / f"data/selected/{group}"
 
-    def dataset(self, key: str) -> Path:
-        return self.root / f"data/datasets/{key}.parquet"
+    def evaluation(self, group: str, iteration: str) -> Path:
+        """The search on validation by the pair of one iteration."""
+        return self.root / f"data/evaluations/{group}/{iteration}"
+
+    def benchmark(self, group: str) -> Path:
+        """The search on the test sets by the selected pair."""
+        return self.root / f"data/benchmarks/{group}"

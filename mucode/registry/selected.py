@@ -134,7 +134,7 @@ def selected_pairs(workspace: Path, config: Config) -> list[SelectedPair]:
         MucodeError: the graph has not run to its end, or a file is not the one that dvc.lock records.
     """
     hashes = locked_hashes(workspace / "dvc.lock")
-    results = _read_json(Layout(workspace).report / "results.json")
+    results = _read_json(Layout(workspace).reports / "results.json")
     return [_selected(workspace, group, config, hashes, results) for group in config.plan["selections"]]
 
 
@@ -162,8 +162,8 @@ def _selected(
 def _measured(workspace: Path, group: str, iteration: str, config: Config) -> Measured:
     """The rewards of the pair's searches on validation and on the test sets, under the selector that selects."""
     selector = next(name for name in JUDGED_BY if name in config.search.validation_selectors)
-    validation = read_rows(workspace / f"data/evaluations/{group}/{iteration}/choices.parquet", SearchChoice)
-    test = read_rows(workspace / f"data/benchmarks/{group}/choices.parquet", SearchChoice)
+    validation = read_rows(Layout(workspace).evaluation(group, iteration) / "choices.parquet", SearchChoice)
+    test = read_rows(Layout(workspace).benchmark(group) / "choices.parquet", SearchChoice)
     sets = {VALIDATION: search_rewards(validation, selector)}
     for name in sorted({row.benchmark for row in test}):
         sets[name] = search_rewards([row for row in test if row.benchmark == name], selector)
