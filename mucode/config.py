@@ -39,8 +39,16 @@ class BenchmarkSet(Section):
         return f"{self.source}/{self.split}"
 
 
+class LocalFile(Section):
+    """A file of problems in a source's own format, and what it must contain."""
+
+    path: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 class Problems(Section):
     source: str
+    files: dict[str, LocalFile]
     train: Annotated[int, Field(ge=0)]
     validation: Annotated[int, Field(ge=0)]
     benchmarks: tuple[BenchmarkSet, ...] = Field(min_length=1, strict=False)

@@ -41,14 +41,18 @@ PIECE = 32  # problems whose work is kept together when a stage is killed; it al
 
 def prepare(*, problems: Path, answers: Path, empty_dataset: Path) -> None:
     """Load the problems and check that every reference solution passes its own tests."""
-    from mucode.problems import load_split
+    from mucode.problems import load_split, local_path
     from mucode.problems.gold import require_gold
 
     config = load_config()
-    wanted = [("train", config.problems.train), ("validation", config.problems.validation)]
-    loaded = [row for split, limit in wanted for row in load_split(config.problems.source, split, limit)]
-    for benchmark in config.problems.benchmarks:
-        loaded += load_split(benchmark.source, benchmark.split, benchmark.limit)
+    section = config.problems
+    wanted = [(section.source, "train", section.train), (section.source, "validation", section.validation)]
+    wanted += [(benchmark.source, benchmark.split, benchmark.limit) for benchmark in section.benchmarks]
+    loaded = [
+        row
+        for source, split, limit in wanted
+        for row in load_split(source, split, limit, local_path(section.files, source))
+    ]
     unique = {problem.id: (problem, answer) for problem, answer in loaded}
     with _sandbox(config) as sandbox:
         require_gold([p for p, _ in unique.values()], [a for _, a in unique.values()], sandbox)

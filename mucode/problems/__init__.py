@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from mucode.config import LocalFile
 from mucode.problems import humaneval, mbpp, starter
 from mucode.problems.humaneval import problem_from_humaneval_row
 from mucode.problems.mbpp import problem_from_mbpp_row
 from mucode.types import Answer, MucodeError, Problem
 
-__all__ = ["SOURCES", "Source", "load_problems", "load_split", "problem_from_humaneval_row", "problem_from_mbpp_row"]
+__all__ = [
+    "SOURCES",
+    "Source",
+    "load_problems",
+    "load_split",
+    "local_path",
+    "problem_from_humaneval_row",
+    "problem_from_mbpp_row",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +74,22 @@ def load_split(source: str, split: str, limit: int = 0, path: Path | None = None
     if not pairs or len(pairs) < limit:
         raise MucodeError(f"{source}/{split} holds {len(pairs)} problems, not {limit or 'one'}: lower the limit")
     return pairs[:limit] if limit else pairs
+
+
+def local_path(files: Mapping[str, LocalFile], source: str) -> Path | None:
+    """The file that stands for `source`, None where it lies as usual.
+
+    Raises:
+        MucodeError: the file is missing, or not the one that its digest names.
+    """
+    if source not in files:
+        return None
+    path = Path(files[source].path)
+    if not path.is_file():
+        raise MucodeError(f"there is no file {path}: correct problems.files.{source} in params.yaml")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != files[source].sha256:
+        raise MucodeError(
+            f"{path} has sha256 {found}: if that is the file you mean, write it to problems.files.{source}"
+        )
+    return path

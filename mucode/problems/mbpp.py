@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import ast
 import builtins
+import hashlib
+import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mucode.problems.rows import Row, json_rows, python_in, task_id_in, test_in, text_in, texts_in
 from mucode.types import Answer, MucodeError, Problem, Test
 
 HUB_ID = "google-research-datasets/mbpp"
+HUB_REVISION = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
+CONTENT = "af6ae6270e8d174f0e1bd4535ce5bb81eb19fe3e8dd8a5594d9a4ea5e46298d9"  # sha256 of its 974 rows, see `content_of`
+_FIELDS = ("task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list")
 PATH_VARIABLE = "MUCODE_MBPP"
 
 
@@ -24,14 +29,33 @@ def load(path: Path | None = None) -> list[tuple[Problem, Answer]]:
     """All of MBPP, by task_id.
 
     Args:
-        path: a file in MBPP's own JSON-lines format; None takes the one that MUCODE_MBPP names, else the Hub's copy.
+        path: any file in MBPP's own JSON-lines format; None takes MBPP itself, from the file that MUCODE_MBPP names
+            or else from the Hub: equal rows either way, since neither is a parameter that DVC could see.
 
     Raises:
-        MucodeError: the file cannot be read, or the Hub is not reached.
+        MucodeError: the file cannot be read or is not MBPP, or the Hub is not reached.
     """
-    named = path or Path(os.environ.get(PATH_VARIABLE, ""))
-    rows = [row for _, row in json_rows(named)] if named != Path() else _hub_rows()
+    rows = [row for _, row in json_rows(path)] if path else _published_rows()
     return [problem_from_mbpp_row(row, "mbpp", split_of(row)) for row in sorted(rows, key=_number)]
+
+
+def content_of(rows: Iterable[Row]) -> str:
+    """sha256 of what rows of MBPP say, whatever file or order they come in."""
+    digest = hashlib.sha256()
+    for row in sorted(rows, key=_number):
+        digest.update(json.dumps([row.get(field) for field in _FIELDS]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _published_rows() -> list[Row]:
+    file = os.environ.get(PATH_VARIABLE)
+    rows = [row for _, row in json_rows(Path(file))] if file else _hub_rows()
+    if content_of(rows) != CONTENT:
+        raise MucodeError(
+            f"{file or HUB_ID} is not MBPP as it was published: name a file of your own in params.yaml, "
+            "problems.files, so that a change of it is seen"
+        )
+    return rows
 
 
 def split_of(row: Row) -> str:
@@ -120,7 +144,7 @@ def _hub_rows() -> list[Row]:
     import datasets
 
     try:
-        splits = datasets.load_dataset(HUB_ID, "full")
+        splits = datasets.load_dataset(HUB_ID, "full", revision=HUB_REVISION)
     except (OSError, ValueError, RuntimeError) as error:  # offline, refused, unknown: the Hub's errors are all of these
         reason = " ".join(str(error).split())[:200]
         raise MucodeError(f"MBPP did not come from the Hub ({reason}): name a local file in {PATH_VARIABLE}") from error

@@ -16,6 +16,13 @@ def digests(folder: Path) -> dict[str, str]:
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
 
 
+def named(folder: Path) -> str:
+    """The setting for a folder, with the digest that the refusal tells."""
+    with pytest.raises(MucodeError, match="may change unseen") as error:
+        fetch_base_model(f"dir:{folder}", folder.parent / "nowhere")
+    return f"dir:{folder}#sha256={str(error.value).rpartition('=')[2]}"
+
+
 @pytest.mark.parametrize(
     ("setting", "culprit"),
     [
@@ -28,6 +35,8 @@ def digests(folder: Path) -> dict[str, str]:
         ("hub:org/name@main", "names no commit"),
         ("dir:not/here", "no folder not/here"),
         ("random:huge", "'huge'"),
+        (f"random:tiny#sha256={'0' * 64}", "takes no sha256"),
+        (f"hub:org/name@{'0' * 40}#sha256={'0' * 64}", "takes no sha256"),
     ],
 )
 def test_a_bad_setting_is_refused_in_one_sentence_and_writes_nothing(
@@ -71,8 +80,8 @@ def test_the_random_model_is_small_and_equal_byte_for_byte_wherever_it_is_writte
 @pytest.mark.slow
 def test_a_folder_is_another_source_of_the_same_model(tmp_path: Path) -> None:
     fetch_base_model("random:tiny", tmp_path / "one")
-    fetch_base_model(f"dir:{tmp_path / 'one'}", tmp_path / "two")
-    fetch_base_model(f"dir:{tmp_path / 'two'}", tmp_path / "three")
+    fetch_base_model(named(tmp_path / "one"), tmp_path / "two")
+    fetch_base_model(named(tmp_path / "two"), tmp_path / "three")
     assert digests(tmp_path / "two") == digests(tmp_path / "three")
 
 
@@ -80,4 +89,14 @@ def test_a_folder_is_another_source_of_the_same_model(tmp_path: Path) -> None:
 def test_an_empty_folder_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(MucodeError, match="could not be loaded"):
-        fetch_base_model(f"dir:{tmp_path / 'empty'}", tmp_path / "base")
+        fetch_base_model(named(tmp_path / "empty"), tmp_path / "base")
+
+
+def test_a_folder_that_has_changed_since_its_digest_was_taken_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    setting = named(folder)
+    (folder / "config.json").write_text("{ }")
+    with pytest.raises(MucodeError, match="not the model that was named"):
+        fetch_base_model(setting, tmp_path / "base")

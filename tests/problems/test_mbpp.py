@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from mucode.problems import load_problems, problem_from_mbpp_row
+from mucode.config import LocalFile
+from mucode.problems import load_problems, local_path, problem_from_mbpp_row
 from mucode.problems.mbpp import PATH_VARIABLE
 from mucode.types import MucodeError, Problem
 
@@ -125,3 +127,26 @@ def test_a_hub_that_is_not_reached_is_one_sentence(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
     assert f"name a local file in {PATH_VARIABLE}" in ended.stderr.strip().splitlines()[-1]
+
+
+def test_a_file_that_only_looks_like_mbpp_is_refused_where_mbpp_itself_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mbpp.jsonl"
+    path.write_text(json.dumps({"task_id": 601, "text": "Add.", "code": "", "test_list": ["assert f(1) == 2"]}) + "\n")
+    assert len(load_problems("mbpp", path)) == 1
+    monkeypatch.setenv("MUCODE_MBPP", str(path))
+    with pytest.raises(MucodeError, match="is not MBPP as it was published"):
+        load_problems("mbpp")
+
+
+def test_a_file_named_in_the_parameters_must_have_the_digest_named_there(tmp_path: Path) -> None:
+    path = tmp_path / "mbpp.jsonl"
+    path.write_text("{}\n")
+    digest = hashlib.sha256(b"{}\n").hexdigest()
+    files = {"mbpp": LocalFile(path=str(path), sha256=digest)}
+    assert local_path(files, "mbpp") == path
+    assert local_path(files, "humaneval") is None
+    path.write_text("{ }\n")
+    with pytest.raises(MucodeError, match=r"problems\.files\.mbpp"):
+        local_path(files, "mbpp")

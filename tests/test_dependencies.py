@@ -1,0 +1,76 @@
+"""DVC runs a stage again when what it depends on has changed: dvc.yaml must name all of it."""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from pathlib import Path
+
+import grimp
+import pytest
+import yaml
+
+from mucode import stages
+from mucode.cli import STAGES
+
+ROOT = Path(__file__).parent.parent
+# What a stage runs through without its result depending on it, and the nouns, whose change shows in what uses them.
+NEUTRAL = {
+    "mucode",
+    "mucode.config",  # params.yaml's values are dependencies themselves
+    "mucode.generator",  # only hands on its engines
+    "mucode.plan",
+    "mucode.processes",
+    "mucode.records",
+    "mucode.shards",
+    "mucode.training.settings",
+    "mucode.types",
+}
+HEAVY = {  # stages that would be too dear to repeat for code that they import and do not call
+    "base_model": {"mucode.programs", "mucode.prompts", "mucode.seeds"},  # the scripted player's, not its script's
+    "train_verifier": {"mucode.rollout"},  # of expert.py they need candidates_by_problem and limited only
+    "fine_tune": {"mucode.rollout"},
+    "evaluate": {"mucode.training.batch"},  # padding, which no score depends on
+    "benchmark": {"mucode.training.batch"},
+}
+
+
+@cache
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("mucode", cache_dir=None)
+
+
+def functions() -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(Path(stages.__file__).read_text())
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def imported_by(name: str) -> set[str]:
+    """Modules that a stage imports, those of the functions beside it that it calls included."""
+    found: set[str] = set()
+    for node in ast.walk(functions()[name]):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & graph().modules
+            found |= inner or {node.module}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions():
+            found |= imported_by(node.func.id)
+    return found
+
+
+def used_by(name: str) -> set[str]:
+    direct = imported_by(name)
+    return direct.union(*(graph().find_upstream_modules(module) for module in direct))
+
+
+def covered(module: str, dependencies: list[str]) -> bool:
+    path = module.replace(".", "/")
+    return any(f"{path}.py" == each or f"{path}/".startswith(f"{each}/") for each in dependencies)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_depends_on_the_code_that_makes_its_result(stage: str) -> None:
+    definition = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
+    dependencies = definition.get("do", definition)["deps"]
+    free = NEUTRAL | HEAVY.get(stage, set())
+    missing = {module for module in used_by(stage) - free if not covered(module, dependencies)}
+    assert sorted(module for module in missing if not module.startswith("mucode.tracking")) == []
