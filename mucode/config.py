@@ -28,15 +28,18 @@ class Section(BaseModel):
 
 
 class BenchmarkSet(Section):
-    """A test set: the first `limit` problems (0: all) of a source's test split."""
+    """A test set: the first `limit` problems (0: all) of a source's test split, and under which conditions."""
 
     source: str
     split: Literal["test"]
     limit: Annotated[int, Field(ge=0)]
+    public_tests: bool  # False: neither shown nor run; the program is revised blindly until the last turn
+    feedback: Literal["execution", "random"]  # random: a control, what another problem's program was told
 
     @property
     def name(self) -> str:
-        return f"{self.source}/{self.split}"
+        hidden = "" if self.public_tests else "/no-public-tests"
+        return f"{self.source}/{self.split}{hidden}{'' if self.feedback == 'execution' else '/random-feedback'}"
 
 
 class LocalFile(Section):
@@ -131,8 +134,11 @@ class FineTune(Training):
 
 class Search(SamplingSection):
     candidates: Count
+    other_candidates: tuple[Count, ...] = Field(strict=False)
     turns: Count
     searches: Count
+    independent: bool
+    greedy: bool
     selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
     validation_selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
 
@@ -151,19 +157,37 @@ class ReportSection(Section):
 
 
 class Method(Section):
-    """The expert's corners: mucode_ov is beta_learned 0, mucode_lv is beta_oracle 0."""
+    """What a method does with D, under the names of `expert.demonstrations`; section 4 of the paper's baselines."""
 
+    trains: bool
+    turns: Annotated[int, Field(ge=0)]
+    imitate: Literal["expert", "own"]
+    top: Annotated[int, Field(ge=0)]
     beta_oracle: Weight
     beta_learned: Weight
     require_correct: bool
     keep_correct: bool
+
+    @property
+    def choice(self) -> dict[str, Any]:
+        """The arguments of `expert.demonstrations`."""
+        return self.model_dump(exclude={"trains"})
 
 
 class Study(Section):
     methods: tuple[str, ...] = Field(min_length=1, strict=False)
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, strict=False)
     iterations: Count
+    verifier: Literal["each", "once"]
     final_verifier: bool
+
+    @model_validator(mode="after")
+    def _a_final_verifier_is_one_of_each(self) -> Study:
+        if self.final_verifier and self.verifier == "once":
+            raise ValueError(
+                "final_verifier trains one more verifier: set verifier to each, or final_verifier to false"
+            )
+        return self
 
 
 class Config(Section):
@@ -180,7 +204,7 @@ class Config(Section):
     report: ReportSection
     methods: dict[str, Method]
     study: Study
-    plan: dict[str, dict[str, dict[str, Any]]]  # checked against `plan.expand(study)`, which makes it
+    plan: dict[str, dict[str, dict[str, Any]]]  # checked against `plan.expand`, which makes it
 
 
 def load_config(path: Path = Path("params.yaml")) -> Config:
@@ -215,7 +239,7 @@ def parse_config(values: dict[str, Any], path: Path) -> Config:
     unknown = sorted(set(config.study.methods) - set(config.methods))
     if unknown:
         raise MucodeError(f"{path}: study.methods names {unknown[0]!r}; methods defines {sorted(config.methods)}")
-    if config.plan != expand(config.study):
+    if config.plan != expand(config.study, config.methods):
         raise MucodeError(f"{path}: plan does not follow from study: run `mucode plan {path}` to write it anew")
     return config
 

@@ -5,12 +5,32 @@ from __future__ import annotations
 import dataclasses
 import math
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from mucode.records import Experience
 from mucode.rollout import histories
 from mucode.seeds import seed_for
 from mucode.types import Candidate, Demonstration, History
+
+Scores = Mapping[tuple[str, str], float]
+"""R_phi of each (problem id, program) of D."""
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """beta_O * R(x, y) + beta_L * sigmoid(score) (equation of section 3.2; the squashing is ours).
+
+    The squashed score lies in [0, 1], so with beta_O > beta_L no wrong program outranks a correct one, whatever the
+    verifier says. Corners: (1, 0) is the oracle's choice alone (µCode_OV, RFT), (0, 1) the verifier's (µCode_LV, RFT_LV).
+    """
+
+    beta_oracle: float
+    beta_learned: float
+
+    def value(self, reward: float, score: float) -> tuple[float, float]:
+        """Ordered as the objective is; among equals the raw score decides."""
+        return self.beta_oracle * reward + self.beta_learned * _sigmoid(score), score
 
 
 def candidates_by_problem(experiences: Iterable[Experience]) -> dict[str, list[Candidate]]:
@@ -25,63 +45,110 @@ def candidates_by_problem(experiences: Iterable[Experience]) -> dict[str, list[C
     }
 
 
-def best_candidate(
-    candidates: Sequence[Candidate], scores: Sequence[float], *, beta_oracle: float, beta_learned: float
-) -> Candidate:
-    """y*(x) = argmax beta_O * R(x, y) + beta_L * sigmoid(score) (equation of section 3.2; the squashing is ours).
-
-    The squashed score lies in [0, 1], so with beta_O > beta_L no wrong program outranks a correct one, whatever the
-    verifier says. Ties fall to the raw score, then to the first in order.
+def best_candidate(candidates: Sequence[Candidate], scores: Sequence[float], objective: Objective) -> Candidate:
+    """y*(x) = argmax over D(x) of the objective; ties fall to the first in order.
 
     Raises:
         ValueError: no candidates.
     """
-
-    def value(index: int) -> tuple[float, float]:
-        return beta_oracle * candidates[index].reward + beta_learned * _sigmoid(scores[index]), scores[index]
-
-    return candidates[max(range(len(candidates)), key=value)]
+    places = range(len(candidates))
+    return candidates[max(places, key=lambda i: objective.value(candidates[i].reward, scores[i]))]
 
 
-def relabel(
+def demonstrations(  # a method's block of parameters, name by name
     experiences: Sequence[Experience],
-    scores: Mapping[tuple[str, str], float],
+    scores: Scores,
     *,
+    imitate: str,
+    turns: int,
+    top: int,
     beta_oracle: float,
     beta_learned: float,
     require_correct: bool,
     keep_correct: bool,
 ) -> list[Demonstration]:
-    """D* = {(x, s_t, y*(x))}: every state of D, old ones too, with its problem's best known program.
+    """What a method's generator imitates.
 
     Args:
         experiences: D, rows of all iterations.
-        scores: R_phi of each (problem id, program) of D.
-        require_correct: leave out the problems whose y* is wrong.
-        keep_correct: a state whose own program was correct is shown with that program as well.
+        scores: of every program of D.
+        imitate: a key of TARGETS: "expert" (µCode's relabelling) or "own" (rejection sampling's own answers).
+        turns: look at the first so many turns of an episode only; 0: at all.
+        top: own: of each problem the best so many episodes; 0: all.
+        beta_oracle, beta_learned: the objective.
+        require_correct: expert: leave out the problems whose y* is wrong; own: the episodes whose last program is.
+        keep_correct: expert: a state whose own program was correct is shown with that program as well.
 
     Returns:
         Equal (state, program) pairs once, with their number as weight; sorted by problem and first appearance.
     """
+    seen = [row for row in experiences if turns == 0 or row.turn <= turns]
+    choice = Choice(Objective(beta_oracle, beta_learned), require_correct, keep_correct, top)
+    weights: dict[tuple[str, History, str], float] = {}
+    for problem_id, history, program in TARGETS[imitate](seen, scores, choice):
+        weights[problem_id, history, program] = weights.get((problem_id, history, program), 0.0) + 1.0
+    rows = [Demonstration(*pair, weight=weight) for pair, weight in weights.items()]
+    return sorted(rows, key=lambda demonstration: demonstration.problem_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What decides between programs, or episodes, of one problem."""
+
+    objective: Objective
+    require_correct: bool
+    keep_correct: bool
+    top: int
+
+
+Target = tuple[str, History, str]  # (x, s_t, the program to imitate there)
+
+
+def relabel(experiences: Sequence[Experience], scores: Scores, choice: Choice) -> Iterable[Target]:
+    """D* = {(x, s_t, y*(x))}: every state of D, old ones too, with its problem's best known program (line 5)."""
     best = {
-        problem_id: best_candidate(
-            candidates,
-            [scores[problem_id, candidate.program] for candidate in candidates],
-            beta_oracle=beta_oracle,
-            beta_learned=beta_learned,
-        )
+        problem_id: best_candidate(candidates, [scores[problem_id, c.program] for c in candidates], choice.objective)
         for problem_id, candidates in candidates_by_problem(experiences).items()
     }
-    weights: dict[tuple[str, History, str], float] = {}
     for row, history in zip(experiences, histories(experiences), strict=True):
         target = best.get(row.problem_id)
-        if target is None or (require_correct and target.reward < 1.0):
+        if target is None or (choice.require_correct and target.reward < 1.0):
             continue
-        _count(weights, (row.problem_id, history, target.program))
-        if keep_correct and row.reward == 1.0 and row.program is not None and row.program != target.program:
-            _count(weights, (row.problem_id, history, row.program))
-    demonstrations = [Demonstration(*pair, weight=weight) for pair, weight in weights.items()]
-    return sorted(demonstrations, key=lambda demonstration: demonstration.problem_id)
+        yield row.problem_id, history, target.program
+        if choice.keep_correct and row.reward == 1.0 and row.program is not None and row.program != target.program:
+            yield row.problem_id, history, row.program
+
+
+def own_answers(experiences: Sequence[Experience], scores: Scores, choice: Choice) -> Iterable[Target]:
+    """Every turn's own program of the episodes that are kept by their last one: RFT, the wrong ones in between included.
+
+    A turn without a program has nothing to imitate; an episode that ends on one is not kept.
+    """
+    kept = _kept_episodes(experiences, scores, choice)
+    for row, history in zip(experiences, histories(experiences), strict=True):
+        if row.program is not None and (row.problem_id, row.iteration, row.rollout) in kept:
+            yield row.problem_id, history, row.program
+
+
+TARGETS: dict[str, Callable[[Sequence[Experience], Scores, Choice], Iterable[Target]]] = {
+    "expert": relabel,
+    "own": own_answers,
+}
+
+
+def _kept_episodes(experiences: Sequence[Experience], scores: Scores, choice: Choice) -> set[tuple[str, int, int]]:
+    last: dict[tuple[str, int, int], Experience] = {}
+    for row in experiences:
+        key = (row.problem_id, row.iteration, row.rollout)
+        last[key] = max(last.get(key, row), row, key=lambda each: each.turn)
+    ranked: dict[str, list[tuple[tuple[float, float], tuple[str, int, int]]]] = {}
+    for key, row in sorted(last.items()):
+        if row.program is not None and (row.reward == 1.0 or not choice.require_correct):
+            value = choice.objective.value(row.reward, scores[row.problem_id, row.program])
+            ranked.setdefault(row.problem_id, []).append((value, key))
+    for episodes in ranked.values():
+        episodes.sort(key=lambda episode: episode[0], reverse=True)  # stable: ties fall to the earlier episode
+    return {key for episodes in ranked.values() for _, key in episodes[: choice.top or None]}
 
 
 def limited(demonstrations: Sequence[Demonstration], per_problem: int, seed: int) -> list[Demonstration]:
@@ -103,10 +170,6 @@ def _drawn(group: Sequence[Demonstration], count: int, seed: int) -> list[Demons
     kept = sorted(random.Random(seed).sample(range(len(group)), min(count, len(group))))
     scale = sum(each.weight for each in group) / sum(group[index].weight for index in kept)
     return [dataclasses.replace(group[index], weight=group[index].weight * scale) for index in kept]
-
-
-def _count(weights: dict[tuple[str, History, str], float], pair: tuple[str, History, str]) -> None:
-    weights[pair] = weights.get(pair, 0.0) + 1.0
 
 
 def _sigmoid(score: float) -> float:

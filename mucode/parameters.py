@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from mucode.config import Study, read_yaml
+from mucode.config import Method, Study, read_yaml
 from mucode.plan import expand
 from mucode.records import written_whole
 from mucode.types import MucodeError
@@ -28,10 +28,15 @@ def with_plan(text: str) -> str:
     """A parameter file's text with its plan made anew; everything above it, comments included, stays."""
     head = text.split(PLAN_TITLE, maxsplit=1)[0].rstrip("\n")
     values = yaml.safe_load(head)
-    if "study" not in values:
-        raise ValueError("study is missing: add it")
+    missing = {"study", "methods"} - set(values)
+    if missing:
+        raise ValueError(f"{min(missing)} is missing: add it")
     study = Study.model_validate(values["study"])
-    return f"{head}\n\n{PLAN_TITLE}{yaml.safe_dump({'plan': expand(study)}, sort_keys=False, width=120)}"
+    methods = {name: Method.model_validate(block) for name, block in values["methods"].items()}
+    unknown = sorted(set(study.methods) - set(methods))
+    if unknown:
+        raise ValueError(f"study.methods names {unknown[0]!r}; methods defines {sorted(methods)}")
+    return f"{head}\n\n{PLAN_TITLE}{yaml.safe_dump({'plan': expand(study, methods)}, sort_keys=False, width=120)}"
 
 
 def plan(params: Path = Path("params.yaml")) -> None:

@@ -7,33 +7,40 @@ chooses among lies in one folder, "mucode-0/".
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mucode.config import Study
+    from mucode.config import Method, Study
 
 Plan = dict[str, dict[str, dict[str, Any]]]
-STAGES = ("rollouts", "datasets", "generators", "evaluations", "selections", "benchmarks")
+STAGES = ("rollouts", "datasets", "verifiers", "generators", "evaluations", "selections", "benchmarks")
 
 
-def expand(study: Study) -> Plan:
-    """Unroll Algorithm 1 over methods, seeds and iterations; equal work appears once."""
+def expand(study: Study, methods: Mapping[str, Method]) -> Plan:
+    """Unroll Algorithm 1 over methods, seeds and iterations; equal work appears once.
+
+    A method that trains nothing adds nothing: its results are the base model's.
+    """
     plan: Plan = {stage: {} for stage in STAGES}
     for seed in study.seeds:
         _add_base(plan, seed)
         for method in study.methods:
-            _add_method(plan, method, seed, study)
+            if methods[method].trains:
+                _add_method(plan, method, seed, study, methods[method].turns)
     return plan
 
 
 def _add_base(plan: Plan, seed: int) -> None:
     base = f"base-{seed}"
-    _add_round(plan, base, verifier=base, seed=seed, iteration=1, generator="base", previous="empty")
-    plan["evaluations"][base] = {"seed": seed, "out": f"{base}/0", "generator": "base", "verifier": base}
-    plan["benchmarks"][base] = {"seed": seed, "generator": "generators/base", "verifier": f"verifiers/{base}"}
+    _add_round(plan, base, seed=seed, iteration=1, generator="base", previous="empty", turns=0)
+    plan["verifiers"][base] = {"seed": seed, "dataset": base, "out": base}
+    plan["evaluations"][base] = {"seed": seed, "out": f"{base}/0", "generator": "base", "verifier": base, "turns": 0}
+    models = {"generator": "generators/base", "verifier": f"verifiers/{base}"}
+    plan["benchmarks"][base] = {"seed": seed, **models, "turns": 0}
 
 
-def _add_method(plan: Plan, method: str, seed: int, study: Study) -> None:
+def _add_method(plan: Plan, method: str, seed: int, study: Study, turns: int) -> None:
     group, base = f"{method}-{seed}", f"base-{seed}"
     dataset = verifier = base
     for iteration in range(1, study.iterations + 1):
@@ -42,14 +49,22 @@ def _add_method(plan: Plan, method: str, seed: int, study: Study) -> None:
         paired = verifier
         if iteration < study.iterations or study.final_verifier:
             following = f"{group}-{iteration + 1}"
-            verifier = f"{group}/{iteration + 1}"
             _add_round(
-                plan, following, verifier=verifier, seed=seed, iteration=iteration + 1, generator=out, previous=dataset
+                plan, following, seed=seed, iteration=iteration + 1, generator=out, previous=dataset, turns=turns
             )
             dataset = following
+            if study.verifier == "each":
+                verifier = f"{group}/{iteration + 1}"
+                plan["verifiers"][following] = {"seed": seed, "dataset": dataset, "out": verifier}
         if study.final_verifier:  # each generator is judged by a verifier that has seen its rollouts
             paired = verifier
-        plan["evaluations"][key] = {"seed": seed, "out": out, "generator": out, "verifier": paired}
+        plan["evaluations"][key] = {
+            "seed": seed,
+            "out": out,
+            "generator": out,
+            "verifier": paired,
+            "turns": turns,
+        }
     own = group if verifier != base else base  # a folder of verifiers, where the method has trained any
     plan["selections"][group] = {
         "seed": seed,
@@ -57,16 +72,17 @@ def _add_method(plan: Plan, method: str, seed: int, study: Study) -> None:
         "base_verifier": base,
         "own_verifiers": own,
     }
-    plan["benchmarks"][group] = {
+    models = {"generator": f"selected/{group}/generator", "verifier": f"selected/{group}/verifier"}
+    plan["benchmarks"][group] = {"seed": seed, **models, "turns": turns}
+
+
+def _add_round(plan: Plan, key: str, *, seed: int, iteration: int, generator: str, previous: str, turns: int) -> None:
+    """Lines 1 and 2 of one iteration: roll out, label, aggregate."""
+    plan["rollouts"][key] = {
         "seed": seed,
-        "generator": f"selected/{group}/generator",
-        "verifier": f"selected/{group}/verifier",
+        "iteration": iteration,
+        "generator": generator,
+        "previous": previous,
+        "turns": turns,
     }
-
-
-def _add_round(
-    plan: Plan, key: str, *, verifier: str, seed: int, iteration: int, generator: str, previous: str
-) -> None:
-    """Lines 1 to 3 of one iteration: roll out, label, aggregate, train the verifier."""
-    plan["rollouts"][key] = {"seed": seed, "iteration": iteration, "generator": generator, "previous": previous}
-    plan["datasets"][key] = {"seed": seed, "previous": previous, "verifier": verifier}
+    plan["datasets"][key] = {"previous": previous}

@@ -86,7 +86,7 @@ class SearchSample:
     search: int  # which independent search, from 0
     turn: int  # t, from 1
     state: str  # digest of the history: equal states share their samples
-    candidate: int  # 0..N-1
+    candidate: int  # from 0; -1: the greedy reply
     program: str | None
     public_passed: bool
     score: float
@@ -105,7 +105,8 @@ class SearchChoice:
     benchmark: str
     problem_id: str
     search: int
-    selector: str  # a key of search.SELECTORS
+    selector: str  # a key of search.SELECTORS, "oracle" or "greedy"
+    n: int  # N, the programs drawn at each of its states
     turn: int
     state: str
     candidate: int

@@ -8,7 +8,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from mucode.records import SearchChoice, SearchSample
@@ -25,7 +25,9 @@ from mucode.types import (
     Sampling,
     Sandbox,
     State,
+    Status,
     Turn,
+    Verdict,
     Verifier,
 )
 
@@ -40,8 +42,19 @@ SELECTORS: dict[str, Selector] = {
     "pt+lv": lambda samples, rng: _first_best(samples, lambda s: (s.passes_public, s.score)),
 }
 ORACLE = "oracle"  # the upper bound; no entry above, because it needs the rewards
+GREEDY = "greedy"  # one reply at temperature 0; nothing to select
+UNTESTED = ("random", "lv", ORACLE)  # what is left to choose by where there are no public tests
 
 NO_PROGRAM_SCORE = -math.inf  # a reply without a program is below every program
+NO_TESTS = Verdict(Status.FAILED, 0, 0, "There are no tests to run. Check the program, mend what is wrong, and answer.")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the environment tells: under which conditions a search goes from turn to turn."""
+
+    public_tests: bool = True  # False: neither shown nor run, so that no search ends before turn T
+    feedback: str = "execution"  # "random", a control: what another problem's program was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +62,33 @@ class SearchSettings:
     """N, T and the rest of Algorithm 2."""
 
     selectors: tuple[str, ...]
-    candidates: int  # N
+    candidates: tuple[int, ...]  # one N, or several that share the samples of equal states
     turns: int  # T
     searches: int
     sampling: Sampling
     seed: int
+    independent: bool = False  # a control: also N * T programs of turn 1, for each N
+    greedy: bool = False  # also one search at temperature 0
+    conditions: Conditions = Conditions()
+
+    @property
+    def policies(self) -> list[Policy]:
+        """Every way to search, once."""
+        chosen = [s for s in self.selectors if self.conditions.public_tests or s in UNTESTED]
+        policies = [Policy(selector, n, self.turns) for selector in chosen for n in self.candidates]
+        if self.independent:
+            several = sorted({n * self.turns for n in self.candidates} - set(self.candidates))
+            policies += [Policy(selector, n, 1) for selector in chosen for n in several]
+        return [*policies, Policy(GREEDY, 1, self.turns)] if self.greedy else policies
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One way to search: who picks among how many programs, for how many turns."""
+
+    selector: str
+    n: int
+    turns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +102,12 @@ class Players:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """One state of one independent search: selectors that came to the same state share its samples."""
+    """One state of one independent search: policies that came to the same state share its samples."""
 
     problem: Problem
     search: int
-    history: History
+    greedy: bool
+    history: History = ()
 
     @property
     def digest(self) -> str:
@@ -81,21 +117,24 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
+    """What was sampled at a node: samples in the order of their seeds, and their rewards."""
+
     samples: tuple[Sample, ...]
     rewards: tuple[float, ...]
 
 
 @dataclass(slots=True)
 class _Walk:
-    """One selector's way through one search."""
+    """One policy's way through one search."""
 
-    selector: str
+    policy: Policy
     node: _Node
-    chosen: SearchChoice | None = None
+    choices: list[SearchChoice] = field(default_factory=list)
 
     @property
     def done(self) -> bool:
-        return self.chosen is not None and self.chosen.public_passed
+        """It passed the public tests, or its turns are over."""
+        return bool(self.choices) and (self.choices[-1].public_passed or self.choices[-1].final)
 
 
 def search(
@@ -105,52 +144,98 @@ def search(
     players: Players,
     settings: SearchSettings,
 ) -> tuple[list[SearchSample], list[SearchChoice]]:
-    """Run every selector's independent searches, sharing the samples of equal states.
+    """Run every policy's independent searches, sharing the samples of equal states.
 
     At each turn N programs are drawn from the state, one is picked and run on the public tests; the search ends when it
     passes or after T turns. Rewards are looked up for the record; only `oracle` reads them to choose.
 
     Returns:
-        All samples drawn, and what each selector had chosen after each turn (an ended search repeats its last choice).
+        All samples drawn, and what each policy had chosen after each turn (an ended search repeats its last choice).
     """
     walks = [
-        _Walk(selector, _Node(problem, index, ()))
+        _Walk(policy, _Node(problem, index, policy.selector == GREEDY))
         for problem in problems
         for index in range(settings.searches)
-        for selector in settings.selectors
+        for policy in settings.policies
+        if policy.selector != GREEDY or index == 0
     ]
     samples: list[SearchSample] = []
-    choices: list[SearchChoice] = []
     for turn in range(1, settings.turns + 1):
-        nodes = list(dict.fromkeys(walk.node for walk in walks if not walk.done))
-        drawn = dict(zip(nodes, _draw(nodes, answers, players, settings, turn), strict=True))
-        samples += [row for node in nodes for row in _sample_rows(benchmark, node, drawn[node], turn)]
+        wanted: dict[_Node, int] = {}
         for walk in walks:
             if not walk.done:
-                _step(benchmark, walk, drawn[walk.node], turn, settings)
-            choices.append(_after_turn(walk, turn, settings.turns))
-    return sorted(samples), sorted(choices)
+                wanted[walk.node] = max(walk.policy.n, wanted.get(walk.node, 0))
+        drawn = _draw(wanted, answers, players, settings)
+        samples += [row for node, found in drawn.items() for row in _sample_rows(benchmark, node, found)]
+        heard = _feedback(drawn, settings)
+        for walk in walks:
+            if not walk.done:
+                _step(benchmark, walk, drawn[walk.node], heard[walk.node], settings.seed)
+            elif turn <= walk.policy.turns:
+                last = walk.choices[-1]
+                walk.choices.append(dataclasses.replace(last, turn=turn, final=turn == walk.policy.turns))
+    return sorted(samples), sorted(choice for walk in walks for choice in walk.choices)
 
 
 def _draw(
-    nodes: Sequence[_Node], answers: Mapping[str, Answer], players: Players, settings: SearchSettings, turn: int
-) -> list[_Drawn]:
-    """N samples of each node, judged and scored; every distinct (problem, program) is scored once."""
-    n = settings.candidates
-    states = [State(node.problem, node.history) for node in nodes for _ in range(n)]
-    seeds = [
-        # Without the generator's name: two generators draw alike at turn 1, which narrows their paired difference.
-        seed_for(settings.seed, "search", node.problem.id, node.search, turn, node.digest, candidate)
-        for node in nodes
-        for candidate in range(n)
-    ]
-    completions = players.generator.generate(states, seeds, settings.sampling)
-    problems = [state.problem for state in states]
+    wanted: Mapping[_Node, int], answers: Mapping[str, Answer], players: Players, settings: SearchSettings
+) -> dict[_Node, _Drawn]:
+    """The samples wanted of each node, judged and scored; every distinct (problem, program) is scored once."""
+    places = [(node, candidate) for node, count in wanted.items() for candidate in range(count)]
+    completions = _generate(places, players.generator, settings)
+    problems = [node.problem for node, _ in places]
     verdicts = judge_public(players.sandbox, problems, completions)
-    scores = score_completions(players.verifier, problems, completions)
+    scores = score_completions(players.verifier, [_shown(p, settings) for p in problems], completions)
     samples = [Sample(*row) for row in zip(completions, verdicts, scores, strict=True)]
     rewards = _rewards(players.sandbox, problems, samples, answers)
-    return [_Drawn(tuple(samples[i : i + n]), tuple(rewards[i : i + n])) for i in range(0, len(samples), n)]
+    if not settings.conditions.public_tests:
+        samples = [
+            dataclasses.replace(s, verdict=s.verdict if s.completion.program is None else NO_TESTS) for s in samples
+        ]
+    rows = iter(zip(samples, rewards, strict=True))
+    return {node: _Drawn(*zip(*(next(rows) for _ in range(count)), strict=True)) for node, count in wanted.items()}
+
+
+def _generate(places: Sequence[tuple[_Node, int]], generator: Generator, settings: SearchSettings) -> list[Completion]:
+    """One completion of each place, the greedy ones at temperature 0."""
+    found: dict[int, Completion] = {}
+    for greedy in (False, True):
+        indices = [index for index, (node, _) in enumerate(places) if node.greedy is greedy]
+        states = [State(_shown(places[i][0].problem, settings), places[i][0].history) for i in indices]
+        # Without the generator's name: two generators draw alike at turn 1, which narrows their paired difference.
+        seeds = [
+            seed_for(
+                settings.seed, "search", node.problem.id, node.search, len(node.history) + 1, node.digest, candidate
+            )
+            for node, candidate in (places[i] for i in indices)
+        ]
+        sampling = dataclasses.replace(settings.sampling, temperature=0.0) if greedy else settings.sampling
+        if indices:
+            found |= zip(indices, generator.generate(states, seeds, sampling), strict=True)
+    return [found[index] for index in range(len(places))]
+
+
+def _shown(problem: Problem, settings: SearchSettings) -> Problem:
+    """The problem as generator and verifier may see it."""
+    return problem if settings.conditions.public_tests else dataclasses.replace(problem, public_tests=())
+
+
+def _feedback(drawn: Mapping[_Node, _Drawn], settings: SearchSettings) -> dict[_Node, str | None]:
+    """What to say at each node instead of the program's own outcome; None: that outcome.
+
+    The control shows what a failing program of another problem was told in the same turn, where there is one.
+    """
+    if settings.conditions.feedback == "execution":
+        return dict.fromkeys(drawn)
+    told = [
+        (n.problem.id, s.verdict.feedback) for n, found in drawn.items() for s in found.samples if not s.passes_public
+    ]
+    heard: dict[_Node, str | None] = {}
+    for node in drawn:
+        others = [text for problem_id, text in told if problem_id != node.problem.id]
+        rng = random.Random(seed_for(settings.seed, "feedback", node.problem.id, node.search, node.digest))
+        heard[node] = rng.choice(others) if others else None
+    return heard
 
 
 def score_completions(
@@ -175,46 +260,45 @@ def _rewards(
     return [float(next(verdicts).passed) if sample.passes_public else 0.0 for sample in samples]
 
 
-def _step(benchmark: str, walk: _Walk, drawn: _Drawn, turn: int, settings: SearchSettings) -> None:
-    node = walk.node
-    rng = random.Random(seed_for(settings.seed, "select", node.problem.id, node.search, turn))
-    if walk.selector == ORACLE:
+def _step(benchmark: str, walk: _Walk, drawn: _Drawn, heard: str | None, seed: int) -> None:
+    node, policy, turn = walk.node, walk.policy, len(walk.node.history) + 1
+    samples = drawn.samples[: policy.n]
+    rng = random.Random(seed_for(seed, "select", node.problem.id, node.search, turn))
+    if policy.selector == ORACLE:
         # Without a correct sample it goes on, from the state that lv comes to, rather than end on a false public pass.
-        pairs = list(zip(drawn.rewards, drawn.samples, strict=True))
+        pairs = list(zip(drawn.rewards, samples, strict=False))
         index = _first_best(pairs, lambda pair: (pair[0], not pair[1].passes_public, pair[1].score))
     else:
-        index = SELECTORS[walk.selector](drawn.samples, rng)
-    sample = drawn.samples[index]
-    walk.chosen = SearchChoice(
-        benchmark=benchmark,
-        problem_id=node.problem.id,
-        search=node.search,
-        selector=walk.selector,
-        turn=turn,
-        state=node.digest,
-        candidate=index,
-        public_passed=sample.passes_public,
-        reward=drawn.rewards[index],
-        final=turn == settings.turns,
+        index = 0 if policy.selector == GREEDY else SELECTORS[policy.selector](samples, rng)
+    sample = samples[index]
+    walk.choices.append(
+        SearchChoice(
+            benchmark=benchmark,
+            problem_id=node.problem.id,
+            search=node.search,
+            selector=policy.selector,
+            n=policy.n,
+            turn=turn,
+            state=node.digest,
+            candidate=-1 if node.greedy else index,
+            public_passed=sample.passes_public,
+            reward=drawn.rewards[index],
+            final=turn == policy.turns,
+        )
     )
-    walk.node = _Node(node.problem, node.search, (*node.history, Turn(sample.completion, sample.verdict)))
+    verdict = sample.verdict if heard is None else dataclasses.replace(sample.verdict, feedback=heard)
+    walk.node = dataclasses.replace(node, history=(*node.history, Turn(sample.completion, verdict)))
 
 
-def _after_turn(walk: _Walk, turn: int, turns: int) -> SearchChoice:
-    if walk.chosen is None:
-        raise ValueError("a walk has no choice before its first turn")
-    return dataclasses.replace(walk.chosen, turn=turn, final=turn == turns)
-
-
-def _sample_rows(benchmark: str, node: _Node, drawn: _Drawn, turn: int) -> list[SearchSample]:
+def _sample_rows(benchmark: str, node: _Node, drawn: _Drawn) -> list[SearchSample]:
     return [
         SearchSample(
             benchmark=benchmark,
             problem_id=node.problem.id,
             search=node.search,
-            turn=turn,
+            turn=len(node.history) + 1,
             state=node.digest,
-            candidate=candidate,
+            candidate=-1 if node.greedy else candidate,
             program=sample.completion.program,
             public_passed=sample.passes_public,
             score=sample.score,

@@ -18,6 +18,7 @@ from typing import Any
 from mucode.records import read_rows, write_rows
 
 ROOT = Path(".mucode/shards")
+PIECE = 32  # problems whose work is kept together when a stage is killed; it also bounds a batch
 
 
 class Shards:

@@ -13,16 +13,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mucode.config import Config, Section, Training, load_config
+from mucode.config import Config, Training, load_config
 from mucode.records import (
     Experience,
     Label,
-    SearchChoice,
-    SearchSample,
     Step,
-    digests,
     folder_written_whole,
     read_rows,
     write_json,
@@ -36,7 +33,6 @@ if TYPE_CHECKING:
     from mucode.training.settings import TrainingSettings
 
 WEAK = "MUCODE_ALLOW_WEAK_ISOLATION"  # "1": make labels even where only system-call filters isolate programs
-PIECE = 32  # problems whose work is kept together when a stage is killed; it also bounds a batch
 
 
 def prepare(*, problems: Path, answers: Path, empty_dataset: Path) -> None:
@@ -73,18 +69,20 @@ def base_model(*, answers: Path, out: Path) -> None:
     )
 
 
-def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteration: int, out: Path) -> None:
-    """Roll out the generator on the training problems, with execution feedback from the public tests."""
+def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteration: int, turns: int, out: Path) -> None:
+    """Roll out the generator on the training problems, with execution feedback from the public tests.
+
+    `turns` 0: as many as the parameters say; else at most so many, the method's own limit."""
     from mucode.generator import load_generator
     from mucode.rollout import roll_out as run
     from mucode.rollout import to_steps
-    from mucode.shards import Shards, pieces
+    from mucode.shards import PIECE, Shards, pieces
 
     config = load_config()
     section = config.rollout
     train = _of_split(read_rows(problems, Problem), config.problems.source, "train")
     player = load_generator(base, generator, show_public_tests=section.show_public_tests)
-    settings = [section.model_dump(), config.execution.model_dump(), seed, iteration]
+    settings = [section.model_dump(), config.execution.model_dump(), seed, iteration, turns]
     shards = Shards(f"roll_out-{out.stem}", [problems, base, generator], settings)
     steps: list[Step] = []
     with _sandbox(config) as sandbox:
@@ -95,7 +93,7 @@ def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteratio
                     part,
                     player,
                     sandbox,
-                    turns=section.turns,
+                    turns=_at_most(turns, section.turns),
                     rollouts=section.rollouts,
                     sampling=section.sampling,
                     seed=seed,
@@ -111,6 +109,7 @@ def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteratio
 def label(*, problems: Path, answers: Path, rollouts: Path, out: Path) -> None:
     """Run every program on its private tests: the oracle reward R(x, y)."""
     from mucode.dataset import label_steps
+    from mucode.tracking import track
 
     config, started = load_config(), time.monotonic()
     with _sandbox(config) as sandbox:
@@ -120,7 +119,7 @@ def label(*, problems: Path, answers: Path, rollouts: Path, out: Path) -> None:
     write_rows(out, labels, Label)
     counts = Counter(row.private_status.value for row in labels)
     metrics = {"rewards": sum(row.reward for row in labels), "labels": len(labels), **counts}
-    _track("label", out.stem, config.execution, metrics, [rollouts], started, isolation=sandbox.isolation)
+    track("label", out.stem, config.execution, metrics, [rollouts], started, isolation=sandbox.isolation)
 
 
 def validate(*, problems: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
@@ -143,6 +142,7 @@ def aggregate(*, previous: Path, rollouts: Path, labels: Path, gate: Path, out: 
 def train_verifier(*, problems: Path, dataset: Path, base: Path, seed: int, out: Path) -> None:
     """Train R_phi on all of D, from the base weights."""
     from mucode.expert import candidates_by_problem
+    from mucode.tracking import track
     from mucode.verifier.train import VerifierSettings
     from mucode.verifier.train import train_verifier as train
 
@@ -160,13 +160,12 @@ def train_verifier(*, problems: Path, dataset: Path, base: Path, seed: int, out:
     )
     candidates = [c for group in candidates_by_problem(read_rows(dataset, Experience)).values() for c in group]
     metrics = train(candidates, read_rows(problems, Problem), base, settings, seed, out)
-    _track("train_verifier", dataset.stem, section, metrics, [dataset], started)
+    track("train_verifier", dataset.stem, section, metrics, [dataset], started)
 
 
 def relabel(*, problems: Path, dataset: Path, base: Path, verifier: Path, method: str, out: Path) -> None:
-    """Relabel every state of D with its problem's best known program."""
-    from mucode.expert import candidates_by_problem
-    from mucode.expert import relabel as relabel_all
+    """Choose what the generator imitates: for µCode, at every state of D its problem's best known program."""
+    from mucode.expert import candidates_by_problem, demonstrations
     from mucode.types import Demonstration
     from mucode.verifier.model import load_verifier
 
@@ -175,16 +174,15 @@ def relabel(*, problems: Path, dataset: Path, base: Path, verifier: Path, method
     by_id = {problem.id: problem for problem in read_rows(problems, Problem)}
     pairs = [(c.problem_id, c.program) for group in candidates_by_problem(experiences).values() for c in group]
     scores = load_verifier(base, verifier).score([by_id[p] for p, _ in pairs], [program for _, program in pairs])
-    demonstrations = relabel_all(
-        experiences, dict(zip(pairs, scores, strict=True)), **config.methods[method].model_dump()
-    )
-    write_rows(out, demonstrations, Demonstration)
+    chosen = demonstrations(experiences, dict(zip(pairs, scores, strict=True)), **config.methods[method].choice)
+    write_rows(out, chosen, Demonstration)
 
 
 def fine_tune(*, problems: Path, demonstrations: Path, base: Path, seed: int, out: Path) -> None:
     """Fine-tune the generator on the demonstrations, from the base weights."""
     from mucode.expert import limited
     from mucode.generator.fine_tune import fine_tune as train
+    from mucode.tracking import track
     from mucode.types import Demonstration
 
     config = load_config()
@@ -198,27 +196,60 @@ def fine_tune(*, problems: Path, demonstrations: Path, base: Path, seed: int, ou
         out,
         show_public_tests=config.rollout.show_public_tests,
     )
-    _track("fine_tune", demonstrations.stem, section, metrics, [demonstrations], started)
+    track("fine_tune", demonstrations.stem, section, metrics, [demonstrations], started)
 
 
 def evaluate(
-    *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, out: Path
+    *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, turns: int, out: Path
 ) -> None:
     """Multi-turn best-of-N on the validation problems."""
-    config = load_config()
+    from mucode.evaluation import TestSet, run_searches
+    from mucode.search import SearchSettings
+
+    config, section = load_config(), load_config().search
+    settings = SearchSettings(
+        selectors=section.validation_selectors,
+        candidates=(section.candidates,),
+        turns=_at_most(turns, section.turns),
+        searches=section.searches,
+        sampling=section.sampling,
+        seed=seed,
+    )
     validation = _of_split(read_rows(problems, Problem), config.problems.source, "validation")
-    sets = [(f"{config.problems.source}/validation", validation)]
-    _search_sets("evaluate", sets, config, [problems, answers], Pair(generator, verifier), base, seed, out)
+    sets = [TestSet(f"{config.problems.source}/validation", validation, settings)]
+    with _sandbox(config) as sandbox:
+        run_searches("evaluate", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)
 
 
 def benchmark(
-    *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, out: Path
+    *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, turns: int, out: Path
 ) -> None:
     """Multi-turn best-of-N on the test sets, every selector."""
-    config = load_config()
+    from mucode.evaluation import TestSet, run_searches
+    from mucode.search import Conditions, SearchSettings
+
+    config, section = load_config(), load_config().search
     every = read_rows(problems, Problem)
-    sets = [(b.name, _limited(_of_split(every, b.source, b.split), b.limit)) for b in config.problems.benchmarks]
-    _search_sets("benchmark", sets, config, [problems, answers], Pair(generator, verifier), base, seed, out)
+    settings = SearchSettings(
+        selectors=section.selectors,
+        candidates=(section.candidates, *section.other_candidates),
+        turns=_at_most(turns, section.turns),
+        searches=section.searches,
+        sampling=section.sampling,
+        seed=seed,
+        independent=section.independent,
+        greedy=section.greedy,
+    )
+    sets = [
+        TestSet(
+            b.name,
+            _limited(_of_split(every, b.source, b.split), b.limit),
+            dataclasses.replace(settings, conditions=Conditions(b.public_tests, b.feedback)),
+        )
+        for b in config.problems.benchmarks
+    ]
+    with _sandbox(config) as sandbox:
+        run_searches("benchmark", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)
 
 
 def select(
@@ -273,72 +304,9 @@ def _training(section: Training) -> TrainingSettings:
     return TrainingSettings(**fields)
 
 
-def _search_sets(
-    stage: str,
-    sets: Sequence[tuple[str, Sequence[Problem]]],
-    config: Config,
-    read: Sequence[Path],
-    pair: Pair,
-    base: Path,
-    seed: int,
-    out: Path,
-) -> None:
-    from mucode.generator import load_generator
-    from mucode.search import Players, SearchSettings, search
-    from mucode.shards import Shards, pieces
-    from mucode.verifier.model import load_verifier
-
-    section, started = config.search, time.monotonic()
-    selectors = section.validation_selectors if stage == "evaluate" else section.selectors
-    settings = SearchSettings(selectors, section.candidates, section.turns, section.searches, section.sampling, seed)
-    by_id = {answer.problem_id: answer for answer in read_rows(read[1], Answer)}
-    generator = load_generator(base, pair.generator, show_public_tests=config.rollout.show_public_tests)
-    verifier = load_verifier(base, pair.verifier)
-    numbers = [section.model_dump(), config.execution.model_dump(), config.rollout.show_public_tests, seed]
-    shards = Shards(f"{stage}-{out.parent.name}-{out.name}", [*read, base, pair.generator, pair.verifier], numbers)
-    samples: list[SearchSample] = []
-    choices: list[SearchChoice] = []
-    with _sandbox(config) as sandbox:
-        players = Players(generator, verifier, sandbox)
-        for name, problems in sets:
-            for piece in pieces(len(problems), PIECE):
-                part = problems[piece]
-                title = f"{name.replace('/', '-')}-{piece.start:06}-{piece.stop:06}"
-
-                def work(part: Sequence[Problem] = part, name: str = name) -> Sequence[Sequence[Any]]:
-                    return search(name, part, by_id, players, settings)
-
-                drawn, chosen = shards.tables(title, [SearchSample, SearchChoice], work)
-                samples, choices = samples + drawn, choices + chosen
-    with folder_written_whole(out) as partial:
-        write_rows(partial / "samples.parquet", samples, SearchSample)
-        write_rows(partial / "choices.parquet", choices, SearchChoice)
-        write_json(partial / "pair.json", pair.as_json())
-    _track(stage, f"{out.parent.name}-{out.name}", section, _accuracies(choices), read, started)
-    shards.clear()
-
-
-def _accuracies(choices: Sequence[SearchChoice]) -> dict[str, float]:
-    """Best-of-N accuracy by test set and selector: the mean reward of the searches' answers."""
-    rewards: dict[str, list[float]] = {}
-    for choice in choices:
-        if choice.final:
-            name = f"{choice.benchmark}/{choice.selector}".replace("+", "_")
-            rewards.setdefault(name, []).append(choice.reward)
-    return {name: sum(values) / len(values) for name, values in rewards.items()}
-
-
-def _track(
-    stage: str, key: str, section: Section, metrics: object, read: Sequence[Path], started: float, **facts: str
-) -> None:
-    """A run in MLflow; what is a series there becomes a curve. `facts` are the machine's, not params.yaml's."""
-    from mucode.tracking import log_stage
-
-    values = dataclasses.asdict(metrics) if dataclasses.is_dataclass(metrics) else dict(metrics)  # type: ignore
-    numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
-    curves = {name: value for name, value in values.items() if isinstance(value, tuple)}
-    seconds = time.monotonic() - started
-    log_stage(stage, key, section.model_dump() | facts, numbers, digests(read), seconds, curves=curves)
+def _at_most(turns: int, limit: int) -> int:
+    """A method's own number of turns (0: none of its own), within what the parameters allow."""
+    return min(turns, limit) if turns else limit
 
 
 def _of_split(problems: Sequence[Problem], source: str, split: str) -> list[Problem]:

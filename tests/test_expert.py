@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mucode.expert import best_candidate, candidates_by_problem, limited, relabel
+from mucode.config import load_config
+from mucode.expert import Objective, best_candidate, candidates_by_problem, demonstrations, limited
 from mucode.records import Experience
 from mucode.types import Candidate, Demonstration
 from tests.conftest import make_experience
 
+METHODS = load_config(Path(__file__).parent.parent / "params.yaml").methods
 SCORES = st.floats(-50, 50)
 DATASETS = st.lists(
     st.builds(
@@ -26,38 +31,42 @@ def scored(experiences: list[Experience]) -> dict[tuple[str, str], float]:
 
 
 def relabelled(experiences: list[Experience], **changes: float | bool) -> list[Demonstration]:
-    settings = {"beta_oracle": 1.0, "beta_learned": 0.1, "require_correct": False, "keep_correct": False} | changes
-    return relabel(experiences, scored(experiences), **settings)  # type: ignore[arg-type]
+    return imitated("mucode", experiences, **({"require_correct": False} | changes))
+
+
+def imitated(method: str, experiences: list[Experience], **changes: float | bool) -> list[Demonstration]:
+    """By one of params.yaml's methods; a program's score is its length."""
+    return demonstrations(experiences, scored(experiences), **(METHODS[method].choice | changes))
 
 
 def test_a_correct_program_beats_a_better_scored_wrong_one() -> None:
     right, wrong = Candidate("p", "right", reward=1.0), Candidate("p", "wrong", reward=0.0)
-    assert best_candidate([wrong, right], [9.0, -9.0], beta_oracle=1.0, beta_learned=0.1) is right
+    assert best_candidate([wrong, right], [9.0, -9.0], Objective(1.0, 0.1)) is right
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1))
 def test_no_wrong_program_ever_outranks_a_correct_one(rows: list[tuple[bool, float]]) -> None:
     candidates = [Candidate("p", str(i), float(right)) for i, (right, _) in enumerate(rows)]
-    best = best_candidate(candidates, [score for _, score in rows], beta_oracle=1.0, beta_learned=0.1)
+    best = best_candidate(candidates, [score for _, score in rows], Objective(1.0, 0.1))
     assert best.reward == max(c.reward for c in candidates)
 
 
 @given(st.lists(SCORES, min_size=1))
 def test_among_equals_the_higher_score_wins_even_where_the_sigmoid_saturates(scores: list[float]) -> None:
     candidates = [Candidate("p", str(i), 1.0) for i in range(len(scores))]
-    best = best_candidate(candidates, scores, beta_oracle=1.0, beta_learned=0.1)
+    best = best_candidate(candidates, scores, Objective(1.0, 0.1))
     assert scores[int(best.program)] == max(scores)
 
 
 def test_the_corners_reproduce_the_oracle_only_and_the_verifier_only_expert() -> None:
     right, wrong = Candidate("p", "right", 1.0), Candidate("p", "wrong", 0.0)
-    assert best_candidate([wrong, right], [9.0, -9.0], beta_oracle=1.0, beta_learned=0.0) is right
-    assert best_candidate([wrong, right], [9.0, -9.0], beta_oracle=0.0, beta_learned=1.0) is wrong
+    assert best_candidate([wrong, right], [9.0, -9.0], Objective(1.0, 0.0)) is right
+    assert best_candidate([wrong, right], [9.0, -9.0], Objective(0.0, 1.0)) is wrong
 
 
 def test_ties_fall_to_the_first_candidate() -> None:
     candidates = [Candidate("p", "one", 1.0), Candidate("p", "two", 1.0)]
-    assert best_candidate(candidates, [0.5, 0.5], beta_oracle=1.0, beta_learned=0.1) is candidates[0]
+    assert best_candidate(candidates, [0.5, 0.5], Objective(1.0, 0.1)) is candidates[0]
 
 
 def test_the_candidates_of_a_problem_come_from_all_turns_and_iterations_once_each() -> None:
@@ -118,3 +127,61 @@ def test_a_limit_keeps_so_many_states_and_every_problems_weight() -> None:
     assert sum(d.weight for d in kept if d.problem_id == "toy/p") == 8
     assert limited(relabelled(rows), 2, seed=0) == kept
     assert limited(relabelled(rows), 0, seed=0) == relabelled(rows)
+
+
+def programs(demonstrations: list[Demonstration]) -> list[tuple[int, str]]:
+    """(turn, program) of each demonstration."""
+    return [(len(each.history) + 1, each.program) for each in demonstrations]
+
+
+EPISODES = [
+    make_experience("w", turn=1),
+    make_experience("right", 1.0, turn=2),  # a mended episode
+    make_experience("well", 1.0, rollout=1, turn=1),  # right at once
+    make_experience("worse", rollout=2, turn=1),
+    make_experience("the very worst", rollout=2, turn=2),  # never right, and the verifier's favourite
+]
+
+
+def test_multi_star_imitates_every_turn_of_the_episodes_that_end_correct_the_wrong_ones_included() -> None:
+    assert programs(imitated("multi_star", EPISODES)) == [(1, "w"), (2, "right"), (1, "well")]
+
+
+def test_star_imitates_the_first_answers_that_are_correct() -> None:
+    assert programs(imitated("star", EPISODES)) == [(1, "well")]
+
+
+def test_rft_lv_imitates_the_episodes_that_the_verifier_likes_best_right_or_wrong() -> None:
+    assert programs(imitated("rft_lv", EPISODES, top=1)) == [(1, "worse"), (2, "the very worst")]
+    assert len(imitated("rft_lv", EPISODES)) == len(EPISODES)
+
+
+def test_mucode_shows_the_best_program_at_every_state_of_every_episode() -> None:
+    found = imitated("mucode", EPISODES)
+    assert {each.program for each in found} == {"right"}
+    assert sum(each.weight for each in found) == len(EPISODES)
+
+
+def test_the_verifier_alone_may_choose_a_wrong_program() -> None:
+    assert {each.program for each in imitated("mucode_lv", EPISODES)} == {"the very worst"}
+    assert {each.program for each in imitated("mucode_ov", EPISODES)} <= {"right", "well"}
+
+
+@pytest.mark.parametrize("method", ["multi_star", "rft_lv"])
+def test_an_episode_that_ends_without_a_program_is_not_imitated(method: str) -> None:
+    assert imitated(method, [make_experience("w", turn=1), make_experience(None, turn=2)]) == []
+
+
+@given(DATASETS)
+def test_relabelling_twice_changes_nothing(rows: list[Experience]) -> None:
+    assert relabelled(rows) == relabelled(rows)
+    best = {each.problem_id: each.program for each in relabelled(rows)}
+    again = [
+        *rows,
+        *(make_experience(p, problem=x, iteration=3, reward=1.0) for x, p in best.items() if _right(rows, x, p)),
+    ]
+    assert {each.problem_id: each.program for each in relabelled(again)} == best
+
+
+def _right(rows: list[Experience], problem: str, program: str) -> bool:
+    return any(row.reward == 1.0 for row in rows if (row.problem_id, row.program) == (problem, program))

@@ -11,14 +11,20 @@ from mucode import stages
 from mucode.cli import STAGES
 from mucode.config import Study, load_config, parse_config
 from mucode.parameters import with_plan
-from mucode.plan import expand
+from mucode.plan import Plan
+from mucode.plan import expand as expand_with
 from mucode.workspace import parameters
 
 ROOT = Path(__file__).parent.parent
 
 
+def expand(study: Study) -> Plan:
+    """The plan of a study of the methods that params.yaml defines."""
+    return expand_with(study, load_config(ROOT / "params.yaml").methods)
+
+
 def study(**changes: Any) -> Study:
-    values = {"methods": ("mucode",), "seeds": (0,), "iterations": 1, "final_verifier": False}
+    values = {"methods": ("mucode",), "seeds": (0,), "iterations": 1, "verifier": "each", "final_verifier": False}
     return Study.model_validate(values | changes)
 
 
@@ -54,7 +60,7 @@ def test_whatever_an_instance_reads_another_makes(iterations: int, final_verifie
         study(methods=("mucode", "mucode_lv"), seeds=(0, 1), iterations=iterations, final_verifier=final_verifier)
     )
     datasets = {*plan["datasets"], "empty"}
-    verifiers = {item["verifier"] for item in plan["datasets"].values()}
+    verifiers = {item["out"] for item in plan["verifiers"].values()}
     generators = {"base", *(item["out"] for item in plan["generators"].values())}
     assert all(item["previous"] in datasets for item in plan["datasets"].values())
     assert set(plan["datasets"]) == set(plan["rollouts"])
@@ -101,3 +107,27 @@ def test_no_rollout_reads_a_private_test() -> None:
 def test_the_committed_plan_is_the_one_of_its_study() -> None:
     config = load_config(ROOT / "params.yaml")
     assert config.plan == expand(config.study)
+
+
+def test_methods_that_train_nothing_add_no_work() -> None:
+    assert expand(study(methods=("instruct_single", "instruct", "mucode"))) == expand(study())
+
+
+def test_a_single_turn_method_rolls_out_and_searches_one_turn_and_shares_the_first_rollouts() -> None:
+    plan = expand(study(methods=("star", "multi_star"), iterations=2))
+    assert list(plan["rollouts"]) == ["base-0", "star-0-2", "multi_star-0-2"]
+    assert [item["turns"] for item in plan["rollouts"].values()] == [0, 1, 0]
+    assert (plan["benchmarks"]["star-0"]["turns"], plan["benchmarks"]["multi_star-0"]["turns"]) == (1, 0)
+
+
+def test_a_verifier_trained_once_serves_every_iteration() -> None:
+    plan = expand(study(iterations=3, verifier="once"))
+    assert list(plan["verifiers"]) == ["base-0"]
+    assert {item["verifier"] for item in plan["generators"].values()} == {"base-0"}
+    assert {item["verifier"] for item in plan["evaluations"].values()} == {"base-0"}
+    assert plan["selections"]["mucode-0"]["own_verifiers"] == "base-0"
+
+
+def test_a_final_verifier_cannot_be_trained_where_one_is_trained_only_once() -> None:
+    with pytest.raises(ValueError, match="set verifier to each"):
+        study(final_verifier=True, verifier="once")

@@ -120,7 +120,7 @@ def test_our_md5_of_a_folder_is_the_one_that_dvc_records(tmp_path: Path) -> None
 
 def choices(benchmark: str, rewards: Sequence[float]) -> list[SearchChoice]:
     return [
-        SearchChoice(benchmark, f"starter/{number}", 0, selector, 1, "s", 0, True, reward, True)
+        SearchChoice(benchmark, f"starter/{number}", 0, selector, 4, 1, "s", 0, True, reward, True)
         for selector in ("lv", "pt+lv")
         for number, reward in enumerate(rewards)
     ]

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import get_args
+from dataclasses import replace
+from typing import Any, get_args
 
 import pytest
 
 from mucode.config import Selector
 from mucode.records import SearchChoice, SearchSample
-from mucode.search import ORACLE, SELECTORS, Players, SearchSettings, search
-from mucode.types import Answer, Completion, Problem, Sampling, State, Test
+from mucode.search import GREEDY, NO_TESTS, ORACLE, SELECTORS, UNTESTED, Conditions, Players, SearchSettings, search
+from mucode.types import Answer, Completion, Half, Job, Problem, Sampling, Sandbox, State, Status, Test, Verdict
 from tests.conftest import SAMPLING, FunctionGenerator, FunctionVerifier, TabularSandbox
 
 EVERY = (*SELECTORS, ORACLE)
@@ -32,11 +33,15 @@ def run(
     selectors: tuple[str, ...] = EVERY,
     turns: int = 2,
     searches: int = 1,
+    sandbox: Sandbox | None = None,
+    **changes: Any,
 ) -> tuple[list[SearchSample], list[SearchChoice], Counting]:
     answers = {problem.id: Answer(problem.id, (Test("assert True"),), "right") for problem in problems}
     generator = Counting(FunctionGenerator(reply))
-    players = Players(generator, FunctionVerifier(lambda program: float(program.split()[-1])), TabularSandbox())
-    settings = SearchSettings(selectors, 4, turns, searches, SAMPLING, seed=0)
+    players = Players(
+        generator, FunctionVerifier(lambda program: float(program.split()[-1])), sandbox or TabularSandbox()
+    )
+    settings = replace(SearchSettings(selectors, (4,), turns, searches, SAMPLING, seed=0), **changes)
     samples, choices = search("toy/test", problems, answers, players, settings)
     return samples, choices, generator
 
@@ -118,3 +123,67 @@ def test_every_search_ends_with_one_answer_per_selector(problems: list[Problem])
     _, choices, _ = run(problems, lambda state, seed: f"wrong {seed % 5}", turns=2, searches=2)
     answers = [(c.problem_id, c.search, c.selector) for c in choices if c.final]
     assert len(answers) == len(set(answers)) == 3 * 2 * len(EVERY)
+
+
+def test_a_larger_n_looks_at_the_same_samples_and_more(problems: list[Problem]) -> None:
+    samples, choices, generator = run(
+        problems[:1], lambda state, seed: f"wrong {seed % 97}", ("lv",), turns=1, candidates=(2, 4)
+    )
+    assert len(generator.states) == len(samples) == 4
+    best = {n: max(s.score for s in samples if s.candidate < n) for n in (2, 4)}
+    chosen = {c.n: next(s.score for s in samples if s.candidate == c.candidate) for c in choices}
+    assert chosen == best
+
+
+def test_n_alone_gives_what_it_gives_beside_others(problems: list[Problem]) -> None:
+    def reply(state: State, seed: int) -> str:
+        return f"wrong {seed % 97}"
+
+    _, together, _ = run(problems, reply, candidates=(1, 3))
+    for n in (1, 3):
+        _, alone, _ = run(problems, reply, candidates=(n,))
+        assert alone == [choice for choice in together if choice.n == n]
+
+
+def test_the_independent_control_draws_n_times_t_programs_of_turn_1(problems: list[Problem]) -> None:
+    samples, choices, _ = run(problems[:1], lambda state, seed: "wrong 0", ("lv",), turns=3, independent=True)
+    assert sum(sample.turn == 1 for sample in samples) == 4 * 3
+    assert [(c.turn, c.final) for c in choices if c.n == 12] == [(1, True)]
+    assert sum(choice.n == 4 for choice in choices) == 3
+
+
+def test_the_greedy_search_draws_one_reply_a_turn_at_temperature_0(problems: list[Problem]) -> None:
+    samples, choices, _ = run(problems[:1], lambda state, seed: "wrong 0", ("lv",), searches=2, greedy=True)
+    assert [(c.turn, c.search) for c in choices if c.selector == GREEDY] == [(1, 0), (2, 0)]
+    assert [s.candidate for s in samples if s.candidate < 0] == [-1, -1]
+
+
+def test_without_public_tests_nothing_is_shown_or_run_and_every_turn_is_used(problems: list[Problem]) -> None:
+    _, choices, generator = run(
+        problems[:1], lambda state, seed: "right 1", turns=3, conditions=Conditions(public_tests=False)
+    )
+    assert all(state.problem.public_tests == () for state in generator.states)
+    assert {turn.verdict.feedback for state in generator.states for turn in state.history} == {NO_TESTS.feedback}
+    assert {choice.selector for choice in choices} == set(UNTESTED)
+    assert [(c.turn, c.public_passed, c.reward) for c in choices if c.selector == "lv"] == [
+        (1, False, 1.0),
+        (2, False, 1.0),
+        (3, False, 1.0),
+    ]
+    assert max(state.turn for state in generator.states) == 3
+
+
+def test_the_random_feedback_control_tells_what_another_problems_program_was_told(problems: list[Problem]) -> None:
+    def reply(state: State, seed: int) -> str:
+        return f"wrong {ord(state.problem.id[-1])}"
+
+    class Naming(TabularSandbox):
+        def judge(self, jobs: Sequence[Job], half: Half) -> list[Verdict]:
+            return [Verdict(Status.FAILED, 0, 1, f"about {job.problem.id}") for job in jobs]
+
+    _, _, generator = run(problems, reply, ("pt",), sandbox=Naming(), conditions=Conditions(feedback="random"))
+    second = [state for state in generator.states if state.turn == 2]
+    assert len(second) == 12
+    for state in second:
+        assert state.history[0].verdict.feedback.startswith("about ")
+        assert state.history[0].verdict.feedback != f"about {state.problem.id}"

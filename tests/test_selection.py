@@ -10,7 +10,7 @@ from mucode.types import MucodeError
 
 
 def choice(problem: str, reward: float, selector: str = "pt+lv", final: bool = True) -> SearchChoice:
-    return SearchChoice("toy/validation", problem, 0, selector, 1, "state", 0, bool(reward), reward, final)
+    return SearchChoice("toy/validation", problem, 0, selector, 4, 1, "state", 0, bool(reward), reward, final)
 
 
 def write_evaluation(folder: Path, rewards: list[float]) -> None:

@@ -42,7 +42,7 @@ def test_a_profile_changes_what_it_names_and_nothing_else(root: Path) -> None:
 
 def test_the_plan_follows_from_the_merged_study(root: Path) -> None:
     config = load_config(make_workspace("small", root) / "params.yaml")
-    assert config.plan == expand(config.study)
+    assert config.plan == expand(config.study, config.methods)
     assert "mucode-3-2" in config.plan["generators"]
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
 import time
 from collections.abc import Callable
-from pathlib import Path
+
+from mucode.execution.processes import children, words
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_TIME = 21  # its place in /proc/<pid>/stat; our processes' names hold no blank
@@ -59,40 +58,9 @@ class RunQueue:
 def _waited_since(process: int, ticks: float) -> float:
     """Of the descendants that started after `ticks`."""
     waited = 0.0
-    for child in map(int, _words(f"/proc/{process}/task/{process}/children")):
-        stat, schedstat = _words(f"/proc/{child}/stat"), _words(f"/proc/{child}/schedstat")
+    for child in children(process):
+        stat, schedstat = words(f"/proc/{child}/stat"), words(f"/proc/{child}/schedstat")
         if len(stat) > _START_TIME and len(schedstat) > 1 and int(stat[_START_TIME]) >= ticks:
             waited += int(schedstat[1]) / 1e9
         waited += _waited_since(child, ticks)
     return waited
-
-
-def own_processor_seconds(process: int) -> float:
-    """Processor seconds that a process has used, its descendants not counted; 0.0 where the kernel doesn't say."""
-    own = _words(f"/proc/{process}/schedstat")
-    return int(own[0]) / 1e9 if own else 0.0
-
-
-def processor_seconds(process: int) -> float:
-    """Processor seconds that a process and its living descendants have used; 0.0 where the kernel doesn't say."""
-    return own_processor_seconds(process) + sum(
-        processor_seconds(int(child)) for child in _words(f"/proc/{process}/task/{process}/children")
-    )
-
-
-def end_process(process: int, patience: float) -> None:
-    """Wait for a child to end by itself, then make it."""
-    descriptor = os.pidfd_open(process)
-    try:
-        if not select.select([descriptor], [], [], patience)[0]:
-            os.kill(process, signal.SIGKILL)
-    finally:
-        os.close(descriptor)
-    os.waitpid(process, 0)
-
-
-def _words(path: str) -> list[str]:
-    try:
-        return Path(path).read_text().split()
-    except OSError:
-        return []

@@ -6,6 +6,7 @@ It is started by exec, reads jobs from the main process and answers with verdict
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -18,16 +19,18 @@ from typing import Any
 from mucode.execution import channel as channels
 from mucode.execution import feedback, stdio, verdicts
 from mucode.execution.channel import Channel, Ended
-from mucode.execution.clock import Clock, RunQueue, processor_seconds
+from mucode.execution.clock import Clock, RunQueue
 from mucode.execution.inside import frames
 from mucode.execution.orders import Order, Outcome, Setting
+from mucode.execution.processes import largest_resident, processor_seconds
 from mucode.execution.questions import Questions, prepare
 from mucode.execution.session import Session
 from mucode.execution.warden import Warden, ZygoteLost
 from mucode.types import Status
 
 _ADDRESS_SPACE = 2 << 30  # bytes; the largest message takes about half of it
-_CACHED = 256  # problems
+_GREEDY = 256 << 20  # bytes, a fifth of the limit: one who holds more when time runs out was on the way to it
+_REMEMBERED = 2 << 20  # characters of tests; compiled they take some twenty times as many bytes
 _RECURSION = 5000  # a linked list of a thousand nodes crosses; a test's own endless recursion still ends in time
 _SIGNALS: dict[int, Status] = {
     signal.SIGXCPU: Status.TIMEOUT,
@@ -44,6 +47,7 @@ class Judge:
         self.numpy = Warden(setting.numpy, lifeline) if setting.numpy else self.plain
         self.run_queue = RunQueue()
         self.prepared: dict[tuple[Any, ...], Questions] = {}
+        self.remembered = 0  # characters in there
 
     def close(self) -> None:
         """End the zygotes."""
@@ -113,6 +117,8 @@ class Judge:
         """What the end of a conversation means, None when the program left with exit status 0; and whether the machine
         may be to blame: the program was killed from outside, or timed out while it did not compute."""
         if end.reason != channels.GONE:
+            if end.status is Status.TIMEOUT and largest_resident(warden.process) > _GREEDY:
+                return Status.MEMORY, False
             busy = processor_seconds(warden.process) > 0.5 * self.setting.timeout
             return end.status, end.status is Status.TIMEOUT and not busy
         waited = warden.settle()
@@ -136,12 +142,22 @@ class Judge:
 
     def _questions(self, order: Order) -> Questions:
         key = (order.setup, order.preamble, order.entry_point, order.tests)
-        if key not in self.prepared:
-            if len(self.prepared) >= _CACHED:
-                self.prepared.pop(next(iter(self.prepared)))
+        questions = self.prepared.get(key)
+        if questions is None:
             tests = tuple(code for code, _ in order.tests)
-            self.prepared[key] = prepare(order.setup, order.preamble, order.entry_point, tests)
-        return self.prepared[key]
+            questions = self.prepared[key] = prepare(order.setup, order.preamble, order.entry_point, tests)
+            self.remembered += _length(key)
+            while self.remembered > _REMEMBERED:
+                oldest = next(iter(self.prepared))
+                del self.prepared[oldest]
+                self.remembered -= _length(oldest)
+        return questions
+
+
+def _length(key: tuple[Any, ...]) -> int:
+    """Characters of a problem's trusted code."""
+    setup, preamble, _, tests = key
+    return len(setup) + len(preamble) + sum(len(code) for code, _ in tests)
 
 
 def _run(channel: Channel, program: str) -> tuple[Status, str]:
@@ -185,6 +201,7 @@ def main() -> None:
     setting = Setting.from_json(frames.read_message(descriptor))
     sys.path += [path for path in setting.packages if path not in sys.path]
     judge = Judge(setting, descriptor)
+    gc.freeze()  # what is loaded by now stays; no collection needs to look at it
     while True:
         try:
             order = Order.from_json(frames.read_message(descriptor))

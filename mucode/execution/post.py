@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from mucode.execution.clock import end_process, own_processor_seconds
 from mucode.execution.inside import frames
 from mucode.execution.layers import environment
 from mucode.execution.orders import Order, Outcome, Setting, order_for
+from mucode.execution.processes import end_process, own_processor_seconds
 from mucode.execution.selftest import Proof
 from mucode.types import MucodeError
 

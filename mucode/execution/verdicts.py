@@ -125,8 +125,8 @@ def _status_of(session: Session, error: BaseException) -> Status:
 def _text(session: Session, error: BaseException, where: tuple[Question, int] | None, report: bool) -> str:
     if not report:
         return ""
-    if isinstance(error, Ended):
-        return feedback.ended(error.status, error.reason)
+    if session.ended is not None:  # also when a test made another exception of it
+        return feedback.ended(session.ended.status, session.ended.reason)
     if isinstance(error, Opaque):
         return feedback.opaque(where)
     return feedback.failed(error, session.text_of(error), where, session.calls)

@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 
 from mucode.execution import layers
-from mucode.execution.clock import end_process
+from mucode.execution.processes import end_process
 
 _DIRTY = 1 << 31
 _PROGRAMS = 1000  # by one zygote

@@ -40,7 +40,7 @@ def first_turn_passes(samples: Iterable[SearchSample], k: int = 1) -> dict[str, 
     """pass@k of the first turn's samples, one value of each search. The rows are of one test set."""
     states: dict[str, dict[int, list[float]]] = {}
     for row in samples:
-        if row.turn == 1:
+        if row.turn == 1 and row.candidate >= 0:  # the greedy reply is no sample
             states.setdefault(row.problem_id, {}).setdefault(row.search, []).append(row.reward)
     return {
         problem_id: tuple(pass_at_k(len(r), sum(value == 1.0 for value in r), k) for _, r in sorted(searches.items()))
@@ -49,7 +49,7 @@ def first_turn_passes(samples: Iterable[SearchSample], k: int = 1) -> dict[str, 
 
 
 def search_rewards(
-    choices: Iterable[SearchChoice], selector: str, turn: int | None = None
+    choices: Iterable[SearchChoice], selector: str, n: int, turn: int | None = None
 ) -> dict[str, tuple[float, ...]]:
     """Best-of-N rewards of one selector, one value of each search: of its answer, or of its choice after `turn`.
 
@@ -57,7 +57,7 @@ def search_rewards(
     """
     rows: dict[str, dict[int, float]] = {}
     for row in choices:
-        if row.selector == selector and (row.final if turn is None else row.turn == turn):
+        if (row.selector, row.n) == (selector, n) and (row.final if turn is None else row.turn == turn):
             rows.setdefault(row.problem_id, {})[row.search] = row.reward
     return {
         problem_id: tuple(reward for _, reward in sorted(searches.items()))

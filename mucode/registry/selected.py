@@ -121,7 +121,7 @@ class SelectedPair:
             keys = [item["dataset"] for item in config.plan["generators"].values() if item["out"] == out]
         else:
             out = self.verifier.removeprefix("data/verifiers/")
-            keys = [key for key, item in config.plan["datasets"].items() if item["verifier"] == out]
+            keys = [item["dataset"] for item in config.plan["verifiers"].values() if item["out"] == out]
         if not keys:
             raise MucodeError(f"params.yaml's plan has no {kind} {out}: run `dvc repro` for the plan as it is now")
         return f"data/datasets/{keys[0]}.parquet"
@@ -155,7 +155,7 @@ def _selected(
         hashes=hashes,
         base_sha256=_base_sha256(folder),
         measured=_measured(workspace, group, Path(selection["generator"]).name, config),
-        results=tuple(row for row in results if f"{row['method']}-{row['seed']}" == group),
+        results=tuple(row for row in results if f"{row['method']}-{row['seed']}" == group and row["headline"]),
     )
 
 
@@ -164,9 +164,10 @@ def _measured(workspace: Path, group: str, iteration: str, config: Config) -> Me
     selector = next(name for name in JUDGED_BY if name in config.search.validation_selectors)
     validation = read_rows(Layout(workspace).evaluation(group, iteration) / "choices.parquet", SearchChoice)
     test = read_rows(Layout(workspace).benchmark(group) / "choices.parquet", SearchChoice)
-    sets = {VALIDATION: search_rewards(validation, selector)}
+    sets = {VALIDATION: search_rewards(validation, selector, config.search.candidates)}
     for name in sorted({row.benchmark for row in test}):
-        sets[name] = search_rewards([row for row in test if row.benchmark == name], selector)
+        rows = [row for row in test if row.benchmark == name]
+        sets[name] = search_rewards(rows, selector, config.search.candidates)
     sections = [config.search.model_dump(exclude={"selectors"}), config.rollout.show_public_tests]
     return Measured(selector, json.dumps(sections, sort_keys=True), sets)
 

@@ -57,7 +57,7 @@ def _by_iteration(material: Material) -> list[Block]:
 def picked(material: Material) -> str:
     """Which iteration's pair went on to the test problems, of each method, seed by seed."""
     words = []
-    for method in material.methods[1:]:
+    for method in material.trained:
         iterations = [str(i) for origin, i in sorted(material.chosen.items()) if origin.method == method]
         words.append(f"{method} {', '.join(iterations)}")
     by_seed = ", seed by seed" if len(material.config.study.seeds) > 1 else ""
@@ -71,7 +71,8 @@ def _caption(measure: Measure, ends: str) -> str:
 
 def _iteration_lines(material: Material, measure: Measure) -> list[Values]:
     found = []
-    for place, method in enumerate(material.methods[1:], start=1):
+    for method in material.trained:
+        place = material.methods.index(method)
         points = [(i, _validation(material, method, i, measure)) for i in range(material.config.study.iterations + 1)]
         kept = tuple((i, value) for i, value in points if value is not None)
         if kept:
@@ -82,7 +83,7 @@ def _iteration_lines(material: Material, measure: Measure) -> list[Values]:
 def _validation(material: Material, method: str, iteration: int, measure: Measure) -> Estimate | None:
     owner = BEFORE if iteration == 0 else method
     parts = [
-        outcomes(by_iteration[iteration], measure)
+        outcomes(by_iteration[iteration], measure, material.turns(method))
         for origin, by_iteration in sorted(material.validation.items())
         if origin.method == owner and iteration in by_iteration
     ]
@@ -96,12 +97,8 @@ def _panels(
     material: Material, benchmark: str, by: str, read: Callable[[Material, Sequence[Searches]], list[Values]]
 ) -> list[Block]:
     panels = []
-    for method in material.methods:
-        groups = [
-            s.of(benchmark)
-            for origin, s in sorted(material.test.items(), key=lambda item: item[0])
-            if origin.method == method
-        ]
+    for method in (BEFORE, *material.trained):
+        groups = [found.of(benchmark) for _, found in material.tests(method)]
         if values := read(material, groups):
             panels.append((method_name(method), values))
     if not panels:
@@ -167,7 +164,9 @@ def _by_turn(material: Material, groups: Sequence[Searches]) -> list[Values]:
     return _selector_lines(
         material,
         range(1, material.config.search.turns + 1),
-        lambda selector, turn: joined(search_rewards(group.choices, selector, turn) for group in groups),
+        lambda selector, turn: joined(
+            search_rewards(group.choices, selector, material.config.search.candidates, turn) for group in groups
+        ),
     )
 
 
@@ -185,7 +184,7 @@ def _subsets(samples: Sequence[SearchSample], selector: str, n: int) -> Outcomes
     """The expected reward of the selector's pick among n of the first turn's samples, one value of each search."""
     states: dict[tuple[str, int], list[SearchSample]] = {}
     for row in samples:
-        if row.turn == 1:
+        if row.turn == 1 and row.candidate >= 0:
             states.setdefault((row.problem_id, row.search), []).append(row)
     table: dict[str, tuple[float, ...]] = {}
     for (problem, _), rows in sorted(states.items()):

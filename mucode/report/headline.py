@@ -44,7 +44,7 @@ def _benchmark(material: Material, benchmark: str, rows: Sequence[Row]) -> list[
 
 def summary(material: Material, benchmark: str, rows: Sequence[Row]) -> str:
     """What the table comes down to: a sentence for each method."""
-    chosen = [row for row in rows if row.measure == headline(material)]
+    chosen = [row for row in rows if row.measure == headline(material, benchmark)]
     before = next(row for row in chosen if row.method == BEFORE)
     name, problems = before.measure.name, count(before.accuracy.n, "problem")
     found = f"{percent(before.accuracy.value)} {interval(before.accuracy)}"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mucode.config import BenchmarkSet
 from mucode.metrics import (
     Bootstrap,
     Comparison,
@@ -15,7 +16,8 @@ from mucode.metrics import (
     first_turn_passes,
     search_rewards,
 )
-from mucode.report.sources import BEFORE, Material, Origin, Searches
+from mucode.report.sources import BEFORE, Material, Searches
+from mucode.search import GREEDY, UNTESTED
 from mucode.selection import JUDGED_BY
 
 
@@ -26,11 +28,13 @@ class Measure:
     metric: str  # "pass@1" | "bon"
     selector: str | None  # of "bon"
     n: int  # samples a state
-    turns: int
+    turns: int  # at most; a method may have fewer
 
     @property
     def name(self) -> str:
-        return self.metric if self.selector is None else f"best of {self.n}, {self.selector}"
+        if self.selector in (None, GREEDY):
+            return self.selector or self.metric
+        return f"best of {self.n}, {self.selector}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +43,23 @@ class Result:
 
     method: str
     seed: int
-    benchmark: str
+    benchmark: str  # dataset, split and conditions in one name
+    dataset: str
+    split: str
+    public_tests: bool
+    feedback: str
     selector: str | None
     n: int
     turns: int
+    loss: str  # of the verifier
+    verifier: str  # each | once
     metric: str
     accuracy: float
     ci_low: float
     ci_high: float
     problems: int
     searches: int
+    headline: bool  # N and T as the parameters say, not another point of a curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +86,43 @@ def bootstrap(material: Material) -> Bootstrap:
     return Bootstrap(section.confidence, section.resamples)
 
 
-def measures(material: Material) -> tuple[Measure, ...]:
+def measures(material: Material, benchmark: str | None = None) -> tuple[Measure, ...]:
+    """The table's rows: N and T as the parameters say. Where a test set has no public tests, fewer selectors are left."""
     search = material.config.search
-    best = [Measure("bon", selector, search.candidates, search.turns) for selector in search.selectors]
-    return (Measure("pass@1", None, 1, 1), *best)
+    blind = {each.name for each in material.config.problems.benchmarks if not each.public_tests}
+    chosen = [s for s in search.selectors if benchmark not in blind or s in UNTESTED]
+    greedy = [Measure("bon", GREEDY, 1, search.turns)] if search.greedy else []
+    best = [Measure("bon", selector, search.candidates, search.turns) for selector in chosen]
+    return (Measure("pass@1", None, 1, 1), *greedy, *best)
 
 
-def headline(material: Material) -> Measure:
-    """Best of N under the selector that also picks the pair on validation."""
-    by_selector = {measure.selector: measure for measure in measures(material)}
+def every_measure(material: Material, benchmark: str, turns: int) -> list[Measure]:
+    """All points of the curves as well: each N after each turn, and the independent samples of the same budget."""
+    search = material.config.search
+    found = []
+    for measure in measures(material, benchmark):
+        if measure.selector is None:
+            found.append(measure)
+            continue
+        ns = [1] if measure.selector == GREEDY else sorted({search.candidates, *search.other_candidates})
+        found += [Measure("bon", measure.selector, n, turn) for n in ns for turn in range(1, turns + 1)]
+        if search.independent and measure.selector != GREEDY:
+            several = sorted({n * turns for n in ns} - set(ns))
+            found += [Measure("bon", measure.selector, n, 1) for n in several]
+    return found
+
+
+def headline(material: Material, benchmark: str | None = None) -> Measure:
+    """Best of N under the selector that also picks the pair on validation, or the next best that there is."""
+    by_selector = {measure.selector: measure for measure in measures(material, benchmark)}
     return next((by_selector[s] for s in JUDGED_BY if s in by_selector), measures(material)[0])
 
 
-def outcomes(searches: Searches, measure: Measure) -> Outcomes:
-    """One value of each search of each problem; the searches are of one test set."""
+def outcomes(searches: Searches, measure: Measure, turns: int) -> Outcomes:
+    """One value of each search of each problem, after at most `turns`; the searches are of one test set."""
     if measure.selector is None:
         return first_turn_passes(searches.samples)
-    return search_rewards(searches.choices, measure.selector)
+    return search_rewards(searches.choices, measure.selector, measure.n, min(measure.turns, turns))
 
 
 def joined(parts: Iterable[Outcomes]) -> Outcomes:
@@ -105,41 +136,50 @@ def joined(parts: Iterable[Outcomes]) -> Outcomes:
 
 def of_method(material: Material, method: str, benchmark: str, measure: Measure) -> Outcomes:
     """All seeds of a method on one test set."""
-    groups = [searches for origin, searches in sorted(material.test.items(), key=_by_origin) if origin.method == method]
-    return joined(outcomes(searches.of(benchmark), measure) for searches in groups)
-
-
-def _by_origin(item: tuple[Origin, Searches]) -> Origin:
-    return item[0]
+    turns = material.turns(method)
+    return joined(outcomes(found.of(benchmark), measure, turns) for _, found in material.tests(method))
 
 
 def results(material: Material) -> list[Result]:
     """Every method, seed, test set and measure; sets without problems have no rows."""
-    return [
-        _result(origin, benchmark, measure, found, material.config.search.searches)
-        for benchmark in material.benchmarks
-        for method in material.methods
-        for origin, searches in sorted(material.test.items(), key=_by_origin)
-        if origin.method == method
-        for measure in measures(material)
-        if (found := estimate(outcomes(searches.of(benchmark), measure), bootstrap(material))) is not None
-    ]
+    rows = []
+    for conditions in material.config.problems.benchmarks:
+        for method in material.methods:
+            turns = material.turns(method)
+            for seed, found in material.tests(method):
+                searches = found.of(conditions.name)
+                for measure in every_measure(material, conditions.name, turns):
+                    value = estimate(outcomes(searches, measure, turns), bootstrap(material))
+                    if value is not None:
+                        rows.append(_result(material, method, seed, conditions, measure, value))
+    return rows
 
 
-def _result(origin: Origin, benchmark: str, measure: Measure, found: Estimate, searches: int) -> Result:
+def _result(
+    material: Material, method: str, seed: int, conditions: BenchmarkSet, measure: Measure, found: Estimate
+) -> Result:
+    config = material.config
+    most = replace(measure, turns=config.search.turns) if measure.turns == material.turns(method) else measure
     return Result(
-        method=origin.method,
-        seed=origin.seed,
-        benchmark=benchmark,
+        method=method,
+        seed=seed,
+        benchmark=conditions.name,
+        dataset=conditions.source,
+        split=conditions.split,
+        public_tests=conditions.public_tests,
+        feedback=conditions.feedback,
         selector=measure.selector,
         n=measure.n,
         turns=measure.turns,
+        loss=config.verifier.loss,
+        verifier=config.study.verifier,
         metric=measure.metric,
         accuracy=found.value,
         ci_low=found.low,
         ci_high=found.high,
         problems=found.n,
-        searches=searches,
+        searches=1 if measure.selector == GREEDY else config.search.searches,
+        headline=bool({measure, most} & set(measures(material, conditions.name))),
     )
 
 
@@ -157,7 +197,7 @@ def table(material: Material, benchmark: str) -> list[Row]:
     """The headline table of one test set, measure by measure, `instruct` first."""
     rows = [
         row
-        for measure in measures(material)
+        for measure in measures(material, benchmark)
         for method in material.methods
         if (row := _row(material, benchmark, measure, method)) is not None
     ]

@@ -97,10 +97,31 @@ class Material:
     def benchmarks(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(benchmark.name for benchmark in self.config.problems.benchmarks))
 
+    def turns(self, method: str) -> int:
+        """T of a method's rollouts and searches."""
+        own, most = self.config.methods[method].turns, self.config.search.turns
+        return min(own, most) if own else most
+
+    def tests(self, method: str) -> list[tuple[int, Searches]]:
+        """(seed, searches on the test sets); a method that trains nothing reads the base model's."""
+        owner = method if self.config.methods[method].trains else BEFORE
+        return [
+            (origin.seed, found) for origin, found in sorted(self.test.items(), key=_origin) if origin.method == owner
+        ]
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The methods that train a generator."""
+        return tuple(name for name in self.methods if self.config.methods[name].trains)
+
     @property
     def methods(self) -> tuple[str, ...]:
         """`instruct` first, then the study's methods."""
         return (BEFORE, *(name for name in self.config.study.methods if name != BEFORE))
+
+
+def _origin(item: tuple[Origin, Searches]) -> Origin:
+    return item[0]
 
 
 def read_material(folders: Folders, config: Config) -> Material:
@@ -149,7 +170,7 @@ def _round(folders: Folders, key: str, item: Mapping[str, Any]) -> Round:
 
 def _trainings(folders: Folders, plan: Mapping[str, Mapping[str, Any]]) -> list[Training]:
     """Where a training left its account; the model folders of earlier versions have none."""
-    named = [("verifier", key, folders.verifiers / item["verifier"]) for key, item in plan["datasets"].items()]
+    named = [("verifier", key, folders.verifiers / item["out"]) for key, item in plan["verifiers"].items()]
     if folders.generators is not None:
         named += [("generator", key, folders.generators / item["out"]) for key, item in plan["generators"].items()]
     return [_training(kind, key, f / "training.json") for kind, key, f in named if (f / "training.json").exists()]

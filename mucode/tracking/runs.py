@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mucode.records import written_whole
+from mucode.config import Section
+from mucode.records import digests, written_whole
 from mucode.tracking.server import TrackingUnavailable, experiment_id, mlflow_at
 
 UNTRACKED = Path(".mucode/untracked")
@@ -81,6 +82,26 @@ def log_stage(
         send_records(workspace)
     except TrackingUnavailable as error:
         logger.warning("%s; the record of %s@%s is kept in %s and sent next time", error, stage, key, UNTRACKED)
+
+
+def track(
+    stage: str, key: str, section: Section, metrics: object, read: Sequence[Path], started: float, **facts: str
+) -> None:
+    """Log a stage that has done its work; what is a series among `metrics` becomes a curve.
+
+    Args:
+        stage, key: name of the stage and of its instance.
+        section: the parameters it went by.
+        metrics: a dataclass or a mapping, of numbers and tuples of numbers.
+        read: the files that it read, logged with their digests.
+        started: `time.monotonic()` when it began.
+        facts: what is the machine's, not params.yaml's.
+    """
+    values = dataclasses.asdict(metrics) if dataclasses.is_dataclass(metrics) else dict(metrics)  # type: ignore
+    numbers = {name: float(value) for name, value in values.items() if isinstance(value, (int, float))}
+    curves = {name: value for name, value in values.items() if isinstance(value, tuple)}
+    seconds = time.monotonic() - started
+    log_stage(stage, key, section.model_dump() | facts, numbers, digests(read), seconds, curves=curves)
 
 
 def keep_record(record: Record, workspace: Path) -> None:

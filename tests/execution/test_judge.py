@@ -15,7 +15,7 @@ from benchmarks.mutants import mutants
 from mucode.execution.pool import Pool
 from mucode.problems import load_problems
 from mucode.types import Job, Status
-from tests.execution.builders import job, verdict_on
+from tests.execution.builders import job, stdio_job, verdict_on
 
 _NODE = """
 class Node:
@@ -191,6 +191,50 @@ def test_programs_do_not_see_each_other(sandbox: Pool) -> None:
 def test_a_program_of_the_reserved_address_space_is_a_memory_error_and_harms_nobody(sandbox: Pool) -> None:
     greedy = "import mmap\nkeep = []\nwhile True: keep.append(mmap.mmap(-1, 1 << 28))"
     assert verdict_on(sandbox, job(greedy, "assert f(1)")).status is Status.MEMORY
+
+
+_HOLDS = "keep = bytearray(b'x') * (300 << 20)\n"
+_LOOPS = "def f(x):\n    while True: pass"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("program", "status", "text"),
+    [(_HOLDS + _LOOPS, Status.MEMORY, "MemoryError"), (_LOOPS, Status.TIMEOUT, "Timed out")],
+)
+def test_a_program_out_of_time_is_a_memory_error_if_it_holds_a_lot_of_it(
+    program: str, status: Status, text: str
+) -> None:
+    from mucode.execution import open_sandbox
+
+    asserts, reader = job(program, "assert f(1) == 2"), stdio_job(f"{program}\nf(1)", ("1", "2"))
+    with open_sandbox(2, timeout=2.0) as sandbox:
+        for verdict in sandbox.judge([asserts, reader], "public"):
+            assert (verdict.status, verdict.feedback[: len(text)]) == (status, text)
+
+
+def test_a_test_that_makes_another_exception_of_the_end_changes_neither_status_nor_text(sandbox: Pool) -> None:
+    test = "try:\n    f(1)\nfinally:\n    raise ValueError('mine')"
+    verdict = verdict_on(sandbox, job(_LOOPS, test), "public")
+    assert (verdict.status, verdict.feedback) == (Status.TIMEOUT, "Timed out: the program did not finish in time.")
+
+
+def test_a_judge_forgets_the_oldest_problems_and_judges_them_as_before(
+    sandbox: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import socket
+
+    from mucode.execution import judge
+    from mucode.execution.orders import order_for
+
+    monkeypatch.setattr(judge, "_REMEMBERED", 100)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        one = judge.Judge(sandbox.setting, theirs.fileno())
+        orders = [order_for(job("def f(x): return x", f"assert f({n}) == {n}"), "private") for n in [*range(20), 0]]
+        assert [one.judge(order).status for order in orders] == [Status.PASSED] * 21
+        assert 0 < one.remembered == sum(map(judge._length, one.prepared)) <= 100
+        one.close()
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def sample(problem: str, search: int, turn: int, candidate: int, reward: float) 
 
 
 def choice(problem: str, search: int, turn: int, reward: float, final: bool, selector: str = "lv") -> SearchChoice:
-    return SearchChoice("starter/test", problem, search, selector, turn, "s", 0, False, reward, final)
+    return SearchChoice("starter/test", problem, search, selector, 4, turn, "s", 0, False, reward, final)
 
 
 @given(rewards, st.data())
@@ -70,5 +70,5 @@ def test_first_turn_passes_look_at_the_first_turn_only_and_keep_searches_apart()
 def test_search_rewards_are_the_answers_unless_a_turn_is_named() -> None:
     rows = [choice("a", 0, 1, 0.0, final=False), choice("a", 0, 2, 1.0, final=True)]
     rows += [choice("a", 0, 2, 0.0, final=True, selector="random")]
-    assert search_rewards(rows, "lv") == {"a": (1.0,)}
-    assert search_rewards(rows, "lv", turn=1) == {"a": (0.0,)}
+    assert search_rewards(rows, "lv", 4) == {"a": (1.0,)}
+    assert search_rewards(rows, "lv", 4, turn=1) == {"a": (0.0,)}

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mucode.config import Config, parse_config, read_yaml
+from mucode.config import Config, Method, parse_config, read_yaml
+from mucode.config import Study as StudySection
 from mucode.dataset import experiences, label_steps, union
 from mucode.parameters import overlaid
 from mucode.plan import expand
@@ -140,8 +141,8 @@ class Study:
 def make_config(**sections: dict[str, Any]) -> Config:
     """params.yaml with sections laid over it, and the plan that follows."""
     values = overlaid(read_yaml(PARAMS), sections)
-    parsed = Config.model_fields["study"].annotation.model_validate(values["study"])  # type: ignore[union-attr]
-    return parse_config({**values, "plan": expand(parsed)}, PARAMS)
+    methods = {name: Method.model_validate(block) for name, block in values["methods"].items()}
+    return parse_config({**values, "plan": expand(StudySection.model_validate(values["study"]), methods)}, PARAMS)
 
 
 def make_problems(split: str, many: int) -> list[Problem]:
@@ -171,10 +172,10 @@ def write_study(root: Path, config: Config, *, problems: int = 12, worlds: dict[
     known = worlds or {}
     for key, item in config.plan["rollouts"].items():
         _write_round(root, config, splits["train"], key, item, _world(known, item["generator"]))
-    for item in config.plan["datasets"].values():
+    for item in config.plan["verifiers"].values():
         losses = (0.69, 0.55, 0.48)
         account = {"losses": losses, "final_loss": losses[-1], "accuracy": 0.8, "examples": 40, "tokens": 5200}
-        write_json(root / "verifiers" / item["verifier"] / "training.json", account)
+        write_json(root / "verifiers" / item["out"] / "training.json", account)
     for item in config.plan["generators"].values():
         write_json(root / "generators" / item["out"] / "training.json", {"losses": [0.31, 0.22], "tokens": 20480})
     for item in config.plan["evaluations"].values():
@@ -232,7 +233,7 @@ def _write_searches(
 ) -> None:
     section = config.search
     settings = SearchSettings(
-        section.selectors, section.candidates, section.turns, section.searches, section.sampling, seed
+        section.selectors, (section.candidates,), section.turns, section.searches, section.sampling, seed
     )
     players = Players(ScriptedGenerator(world), ScriptedVerifier(world), ScriptedSandbox())
     samples, choices = search(name, problems, {p.id: Answer(p.id, (), "") for p in problems}, players, settings)

@@ -49,10 +49,24 @@ def test_best_of_n_is_the_mean_reward_of_the_final_choices(study: Study, out: Pa
         _, choices = study.searches(group)
         for selector in study.config.search.selectors:
             rewards = [row.reward for row in choices if row.selector == selector and row.final]
-            found = [r for r in rows if (r["method"], r["selector"]) == (method, selector)]
+            found = [r for r in rows if (r["method"], r["selector"]) == (method, selector) and r["headline"]]
             assert [r["accuracy"] for r in found] == [pytest.approx(fmean(rewards), abs=1e-6)]
             assert found[0]["ci_low"] <= found[0]["accuracy"] <= found[0]["ci_high"]
             assert (found[0]["metric"], found[0]["n"], found[0]["turns"], found[0]["problems"]) == ("bon", 4, 2, 12)
+
+
+def test_every_turn_is_a_row_of_the_file_and_a_single_turn_method_reads_the_first(study: Study, out: Path) -> None:
+    rows = json.loads((out / "results.json").read_text())
+    turns = [(r["turns"], r["headline"]) for r in rows if (r["method"], r["selector"]) == ("mucode", "lv")]
+    assert turns == [(1, False), (2, True)]
+    material = material_of(study)
+    named = study.config.study.model_copy(update={"methods": ("instruct_single", "mucode")})
+    single = dataclasses.replace(material, config=study.config.model_copy(update={"study": named}))
+    both = {(r.method, r.turns): r for r in results(single) if r.selector == "pt"}
+    assert both["instruct_single", 1].accuracy == both["instruct", 1].accuracy
+    assert both["instruct_single", 1].headline
+    assert not both["instruct", 1].headline
+    assert ("instruct_single", 2) not in both
 
 
 def test_pass_at_1_is_the_mean_reward_of_the_first_turn(study: Study, out: Path) -> None:
@@ -93,7 +107,7 @@ def test_the_markdown_columns_are_aligned_for_a_terminal(out: Path) -> None:
 
 
 def test_seeds_are_rows_of_their_own_in_the_file_and_one_row_in_the_table(several: Material) -> None:
-    rows = [row for row in results(several) if row.selector == "lv"]
+    rows = [row for row in results(several) if row.selector == "lv" and row.headline]
     assert [(row.method, row.seed) for row in rows] == [
         ("instruct", 0), ("instruct", 1), ("mucode", 0), ("mucode", 1), ("mucode_ov", 0), ("mucode_ov", 1),
     ]  # fmt: skip
