@@ -27,9 +27,10 @@ class Journal:
         Raises:
             MucodeError: the disk is full.
         """
+        left = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
         try:
-            self.file.write(b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
-            self.file.flush()
+            while left:  # a disk that fills up takes a part without complaint
+                left = left[self.file.write(left) :]
         except OSError as error:
             raise MucodeError(
                 f"{self.path} was not written ({error.strerror or error}): free space there, then run again to continue"
@@ -80,5 +81,4 @@ def _resume(file: IO[bytes], header: bytes) -> int:
     file.truncate(whole)
     if lines == 0:
         file.write(header)
-        file.flush()
     return max(0, lines - 1)
