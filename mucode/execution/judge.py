@@ -79,7 +79,7 @@ class Judge:
                     status, text = ending or Status.ERROR, feedback.ended(ending or Status.ERROR, "")
             if status is Status.PASSED or not order.report:
                 return Outcome(status, tally.held, tally.total, "", doubtful)
-            output = session.output() if session.ended is None else ""
+            output = session.output() if session.ended is None and status is not Status.MEMORY else ""
         return Outcome(status, tally.held, tally.total, feedback.finish(text, output), doubtful)
 
     def _stdio(self, order: Order) -> Outcome:
@@ -171,6 +171,8 @@ def _run(channel: Channel, program: str) -> tuple[Status, str]:
     except (TypeError, ValueError, LookupError):
         return Status.ERROR, ""
     status = {"MemoryError": Status.MEMORY, "PermissionError": Status.DENIED}.get(str(name), Status.ERROR)
+    if status is Status.MEMORY:
+        return status, feedback.ended(status, "")  # as when it is stopped before it notices
     return status, text if type(text) is str else ""
 
 

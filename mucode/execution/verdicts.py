@@ -60,7 +60,8 @@ def ask(session: Session, questions: Questions, program: str, report: bool) -> T
         names = _namespace(session, questions, borrowed)
         for question in questions.tests:
             tally.answers.append(_ask_one(session, question, names, report))
-            if session.ended is not None:
+            # Whether a program that is out of memory says so itself or is stopped first, depends on the machine's load.
+            if session.ended is not None or tally.answers[-1].status is Status.MEMORY:
                 break
     except (Exception, Ended, Opaque) as error:
         tally.answers.append(Answered(_status_of(session, error), 0, _text(session, error, None, report)))
@@ -127,6 +128,8 @@ def _text(session: Session, error: BaseException, where: tuple[Question, int] | 
         return ""
     if session.ended is not None:  # also when a test made another exception of it
         return feedback.ended(session.ended.status, session.ended.reason)
+    if _status_of(session, error) is Status.MEMORY:
+        return feedback.ended(Status.MEMORY, "")
     if isinstance(error, Opaque):
         return feedback.opaque(where)
     return feedback.failed(error, session.text_of(error), where, session.calls)

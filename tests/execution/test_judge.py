@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator
@@ -211,6 +212,24 @@ def test_a_program_out_of_time_is_a_memory_error_if_it_holds_a_lot_of_it(
     with open_sandbox(2, timeout=2.0) as sandbox:
         for verdict in sandbox.judge([asserts, reader], "public"):
             assert (verdict.status, verdict.feedback[: len(text)]) == (status, text)
+
+
+@pytest.mark.slow
+def test_out_of_memory_reads_the_same_whether_the_program_notices_or_is_stopped_first() -> None:
+    """Which of the two comes first depends on how busy the machine is."""
+    from mucode.execution import open_sandbox
+
+    tests = ("assert g(1) == 1", "assert f(1) == 2", "assert g(2) == 2")
+    notices = job("print('hello')\ndef g(x): return x\ndef f(x): return bytearray(3 << 30)", *tests)
+    is_stopped = job(f"print('hello')\ndef g(x): return x\n{_HOLDS}{_LOOPS}", *tests)
+    reading = [
+        stdio_job(f"{program}\nf(1)", ("1", "2")) for program in ("f = lambda x: bytearray(3 << 30)", _HOLDS + _LOOPS)
+    ]
+    with open_sandbox(2, timeout=2.0) as sandbox:
+        for pair in ([notices, is_stopped], reading):
+            one, other = (dataclasses.replace(v, seconds=0.0) for v in sandbox.judge(pair, "public"))
+            assert one == other
+            assert one.status is Status.MEMORY
 
 
 def test_a_test_that_makes_another_exception_of_the_end_changes_neither_status_nor_text(sandbox: Pool) -> None:

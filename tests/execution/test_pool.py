@@ -185,3 +185,24 @@ def test_directories_left_behind_are_gone_for_the_next_program(sandbox: Pool) ->
     leave = "import os\nos.makedirs('a/b')\nopen('a/b/c', 'w').close()\ndef f(x): return os.listdir('.')\n# {}"
     jobs = [job(leave.format(number), "assert f(1) == ['a']") for number in range(6)]
     assert all(verdict.passed for verdict in sandbox.judge(jobs, "private"))
+
+
+@pytest.mark.slow
+def test_a_machine_so_busy_that_programs_hardly_run_fails_no_honest_one() -> None:
+    """Thirty loops compete for the processors: a program gets a fraction of the wall time that it waits."""
+    jobs = [
+        job(f"def f(x):\n    return x + 1 + 0 * sum(range(9_000_{number:03}))", "assert f(1) == 2")
+        for number in range(4)
+    ]
+    rivals = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(30)]
+    try:
+        with open_sandbox(workers=2, timeout=1.0) as pool:
+            verdicts = pool.judge(jobs, "private")
+            endless = pool.judge([job("def f(x):\n    while True: pass", "assert f(1)")], "private")
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
+    assert [verdict.status for verdict in verdicts] == [Status.PASSED] * 4
+    assert max(verdict.seconds for verdict in verdicts) > 1.0  # the machine was busy indeed
+    assert endless[0].status is Status.TIMEOUT
