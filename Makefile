@@ -14,7 +14,7 @@ PIP = $(TIED) $(PYTHON) -m pip --disable-pip-version-check --no-input install --
 INSTALLED = .venv/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help install quickstart test test-all check repro ui clean lock
+.PHONY: help install quickstart test test-all check theory repro ui clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -37,6 +37,9 @@ check: $(INSTALLED) ## ruff, mypy, import-linter: what CI checks besides the tes
 	@$(TIED) $(PYTHON) -m ruff format --check .
 	@$(TIED) $(PYTHON) -m mypy
 	@$(TIED) .venv/bin/lint-imports
+
+theory: $(INSTALLED) ## the simulated check of the theory, and its plots in docs/
+	@$(TIED) $(PYTHON) -m benchmarks.theory --plots docs
 
 repro: $(INSTALLED) ## the same files as quickstart by DVC alone, without a server
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1; export PATH DVC_NO_ANALYTICS; $(TIED) $(PYTHON) -m dvc repro

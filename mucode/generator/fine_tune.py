@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from mucode.generator.tokens import prompt_tokens
+from mucode.generator.tokens import answer_tokens, prompt_tokens
 from mucode.prompts import chat, reply_for
 from mucode.records import write_json
 from mucode.seeds import seed_for
-from mucode.training.batch import pad
-from mucode.training.run import Example, Rates, run_training, trainable
+from mucode.training.answers import AnswerLoss, Collate, answer_example, can_share
+from mucode.training.order import GroupedOrder
+from mucode.training.run import Rates, run_training, trainable
 from mucode.training.settings import TrainingSettings
 from mucode.training.weights import (
     CARD,
@@ -29,7 +28,7 @@ from mucode.training.weights import (
     prepare,
     save_weights,
 )
-from mucode.types import Demonstration, MucodeError, Problem, State
+from mucode.types import Demonstration, History, MucodeError, Problem, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +39,9 @@ class FineTuneMetrics:
     final_loss: float
     demonstrations: int
     shortened: int  # demonstrations whose state was too long and lost its oldest part
-    tokens: int  # of one epoch, without padding
+    tokens: int  # of one epoch, each demonstration's counted by itself, without padding
     target_tokens: int  # of them, those that the loss looks at
+    shares_prefixes: bool  # whether a forward pass computes once what its demonstrations begin with alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def encode(
         MucodeError: the answer alone is too long, or the chat template closes an answer with no special token.
     """
     state = State(problem, demonstration.history)
-    answer = _answer(tokenizer, state, demonstration.program, show_public_tests)
+    answer = answer_tokens(tokenizer, chat(state, show_public_tests), reply_for(demonstration.program))
     room = max_tokens - len(answer)
     if room < 1:
         raise MucodeError(f"{problem.id}: the target program has {len(answer)} tokens: raise max_tokens ({max_tokens})")
@@ -83,55 +83,19 @@ def _prompt(tokenizer: Any, state: State, show_public_tests: bool) -> list[int]:
     return prompt_tokens(tokenizer, chat(state, show_public_tests))
 
 
-def _answer(tokenizer: Any, state: State, program: str, show_public_tests: bool) -> list[int]:
-    """The reply's tokens and the end-of-turn token; not the template text after it, which inference never generates."""
-    messages = [{"role": message.role, "content": message.content} for message in chat(state, show_public_tests)]
-    reply = reply_for(program)
-    asked = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-    whole = tokenizer.apply_chat_template([*messages, {"role": "assistant", "content": reply}], tokenize=False)
-    if not whole.startswith(asked + reply):
-        raise MucodeError("the chat template changes an answer or what precedes it: choose another base model")
-    ids: list[int] = tokenizer(reply, add_special_tokens=False)["input_ids"]
-    after = tokenizer(whole[len(asked) + len(reply) :], add_special_tokens=False)["input_ids"]
-    if not after or after[0] not in tokenizer.added_tokens_decoder:
-        raise MucodeError("the chat template closes an answer with no special token: choose another base model")
-    return [*ids, after[0]]
-
-
-class AnswerLoss(nn.Module):
-    """Token rows -> negative log-likelihood of the answers; logits are computed where there is a target only."""
-
-    def __init__(self, causal: Any, low_precision: bool) -> None:
-        super().__init__()
-        self.decoder = causal.get_decoder()
-        self.output = causal.get_output_embeddings()
-        self.low_precision = low_precision
-        _check_output(causal)
-
-    def forward(self, input_ids: Tensor, places: Tensor, targets: Tensor, weights: Tensor) -> dict[str, Tensor]:
-        """Loss = sum of weights * -log p(target), per row.
-
-        Args:
-            input_ids: [n, longest], padded on the right; a causal model needs no mask for that.
-            places: [m] indices into the flattened rows, of the tokens before each target.
-            targets: [m] token ids.
-            weights: [m].
-        """
-        with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=self.low_precision):
-            hidden = self.decoder(input_ids=input_ids, use_cache=False).last_hidden_state
-            logits = self.output(hidden.flatten(0, 1)[places])
-        losses = cross_entropy(logits.float(), targets, reduction="none")
-        return {"loss": (losses * weights).sum() / len(input_ids)}
-
-
-@torch.inference_mode()
-def _check_output(causal: Any) -> None:
-    """Some architectures scale or cap their logits after the output layer, which `AnswerLoss` would leave out."""
-    probe = torch.zeros(1, 2, dtype=torch.long)
-    ours = causal.get_output_embeddings()(causal.get_decoder()(input_ids=probe, use_cache=False).last_hidden_state)
-    if not torch.allclose(ours, causal(input_ids=probe).logits, rtol=1e-3, atol=1e-3):
-        name = type(causal).__name__
-        raise MucodeError(f"{name} changes its logits after the output layer: choose another base model")
+def conversations(demonstrations: Sequence[Demonstration]) -> list[list[int]]:
+    """Indices of the states that lie on one rollout, shortest first; a state of several goes with the first longest."""
+    at_state: dict[tuple[str, History], list[int]] = {}
+    for index, each in enumerate(demonstrations):
+        at_state.setdefault((each.problem_id, each.history), []).append(index)
+    found = []
+    for name, history in sorted(at_state, key=lambda state: -len(state[1])):
+        beginnings = [(name, history[:turns]) for turns in range(len(history) + 1)]
+        if members := [index for state in beginnings for index in at_state.get(state, ())]:
+            found.append(members)
+        for state in beginnings:
+            at_state.pop(state, None)
+    return found
 
 
 def fine_tune(
@@ -146,7 +110,8 @@ def fine_tune(
     """Fine-tune pi on D* and save it to the folder `out`, whole or not at all; equal inputs give equal bytes.
 
     A demonstration of weight w counts as w copies of it would over an epoch: the loss of a batch is the sum of
-    weight * -log p over its target tokens, over its size and the mean weighted answer length of all of D*.
+    weight * -log p over its target tokens, over its size and the mean weighted answer length of all of D*. The states
+    of one rollout come in one forward pass where they fit, in which their common beginning is computed once.
 
     Args:
         demonstrations: D*, (x, s_t, y*) with weights.
@@ -164,13 +129,14 @@ def fine_tune(
     encoded = _encode_all(demonstrations, problems, load_tokenizer(base), settings.max_tokens, show_public_tests)
     weights = [demonstration.weight for demonstration in demonstrations]
     scale = sum(w * len(e.answer) for w, e in zip(weights, encoded, strict=True)) / len(encoded)
-    examples = [_example(e, weight / scale) for e, weight in zip(encoded, weights, strict=True)]
+    examples = [answer_example(e.prompt, e.answer, weight / scale) for e, weight in zip(encoded, weights, strict=True)]
     torch.manual_seed(seed_for(seed, "fine_tune", "adapters"))
     causal = load_causal_model(base, "float32")
-    objective = AnswerLoss(causal, settings.dtype == "bfloat16")
+    objective, collate = AnswerLoss(causal, settings.dtype == "bfloat16"), Collate(can_share(causal))
     model = prepare(causal, settings)  # adapters go into the layers that the objective holds
     rates = (Rates(trainable(model), settings.learning_rate),)
-    losses = run_training(objective, examples, _collate, rates, settings, seed, "fine-tune generator")
+    order = GroupedOrder(conversations(demonstrations), settings.batch_size // settings.accumulation, seed)
+    losses = run_training(objective, examples, collate, rates, settings, seed, "fine-tune generator", order)
     metrics = FineTuneMetrics(
         losses=losses,
         final_loss=losses[-1],
@@ -178,6 +144,7 @@ def fine_tune(
         shortened=sum(e.shortened for e in encoded),
         tokens=sum(len(e.prompt) + len(e.answer) for e in encoded),
         target_tokens=sum(len(e.answer) for e in encoded),
+        shares_prefixes=collate.shared,
     )
     with folder_written_whole(out) as folder:
         _save(model, folder, base, settings)
@@ -197,26 +164,6 @@ def _encode_all(
     if missing:
         raise MucodeError(f"demonstrations of {missing[0]} have no problem: give the problems they were rolled out on")
     return [encode(tokenizer, d, known[d.problem_id], max_tokens, show_public_tests) for d in demonstrations]
-
-
-def _example(encoded: Encoded, weight: float) -> Example:
-    return {
-        "input_ids": [*encoded.prompt, *encoded.answer],
-        "answer": len(encoded.answer),
-        "weight": weight,
-    }
-
-
-def _collate(examples: list[Example]) -> dict[str, Tensor]:
-    ids, lengths = pad([example["input_ids"] for example in examples], padding=0)
-    longest = ids.shape[1]
-    answers = [
-        (row, range(int(end) - example["answer"], int(end)), example["weight"])
-        for row, (example, end) in enumerate(zip(examples, lengths, strict=True))
-    ]
-    flat = torch.tensor([row * longest + place for row, span, _ in answers for place in span])
-    weights = torch.tensor([weight for _, span, weight in answers for _ in span])
-    return {"input_ids": ids, "places": flat - 1, "targets": ids.flatten()[flat], "weights": weights}
 
 
 def _save(model: Any, folder: Path, base: Path, settings: TrainingSettings) -> None:

@@ -8,14 +8,57 @@ from typing import Any
 from mucode.prompts import Message
 from mucode.types import MucodeError
 
+# A template may write today's date into the chat (Llama 3 does): every day would have prompts of its own
+_STEADY_DATE = "{%- macro strftime_now(format) -%}26 Jul 2024{%- endmacro %}"
+
 
 def prompt_tokens(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
-    """The chat up to and including the opening of the assistant's answer, as token ids."""
-    chat = [{"role": message.role, "content": message.content} for message in messages]
-    text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    # The template writes a leading beginning-of-text token itself where there is one: adding it here would double it
-    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    """The chat up to and including the opening of the assistant's answer, as token ids.
+
+    The template writes a leading beginning-of-text token itself where there is one: none is added. A control token that
+    a message spells out stays ordinary text: a program's output cannot end its turn and speak as somebody else.
+    """
+    ids: list[int] = tokenizer.apply_chat_template(
+        _plain(messages),
+        chat_template=_template(tokenizer),
+        add_generation_prompt=True,
+        sanitize_control_tokens=True,
+        return_dict=False,
+    )
     return ids
+
+
+def answer_tokens(tokenizer: Any, messages: Sequence[Message], reply: str) -> list[int]:
+    """The reply's tokens and the end-of-turn token; not the template text after it, which inference never generates.
+
+    Raises:
+        MucodeError: the chat template rewrites the reply or closes it with no special token.
+    """
+    asked = _text(tokenizer, messages, opened=True)
+    whole = _text(tokenizer, [*messages, Message("assistant", reply)], opened=False)
+    if not whole.startswith(asked + reply):
+        raise MucodeError("the chat template changes an answer or what precedes it: choose another base model")
+    ids: list[int] = tokenizer(reply, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    after = tokenizer(whole[len(asked) + len(reply) :], add_special_tokens=False)["input_ids"]
+    if not after or after[0] not in tokenizer.added_tokens_decoder:
+        raise MucodeError("the chat template closes an answer with no special token: choose another base model")
+    return [*ids, after[0]]
+
+
+def _text(tokenizer: Any, messages: Sequence[Message], opened: bool) -> str:
+    text: str = tokenizer.apply_chat_template(
+        _plain(messages), chat_template=_template(tokenizer), tokenize=False, add_generation_prompt=opened
+    )
+    return text
+
+
+def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.content} for message in messages]
+
+
+def _template(tokenizer: Any) -> str:
+    template: str = tokenizer.get_chat_template()
+    return _STEADY_DATE + template if "strftime_now" in template else template
 
 
 def end_of_turn(model: Any, tokenizer: Any) -> frozenset[int]:

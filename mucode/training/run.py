@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import Sampler
 from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
@@ -36,8 +37,9 @@ def run_training(
     settings: TrainingSettings,
     seed: int,
     title: str,
+    order: Sampler[int] | None = None,
 ) -> tuple[float, ...]:
-    """Train `module` in place, batches grouped by length.
+    """Train `module` in place.
 
     Args:
         module: its forward takes what `collate` returns and gives {"loss": scalar}, a mean over the batch's examples.
@@ -46,6 +48,7 @@ def run_training(
         rates: every trainable parameter, with its learning rate.
         seed: of the order of the batches and of dropout.
         title: of the progress bar.
+        order: of the examples; None: drawn by seed, grouped by length.
 
     Returns:
         The mean training loss of each epoch.
@@ -54,7 +57,8 @@ def run_training(
         MucodeError: the batch size is no multiple of `accumulation`, or the loss is no longer a finite number.
     """
     with tempfile.TemporaryDirectory() as scratch:  # the Trainer wants a folder, though it saves nothing
-        trainer = Trainer(
+        trainer = _OrderedTrainer(
+            order,
             model=module,
             args=_arguments(settings, seed, scratch),
             data_collator=collate,
@@ -68,6 +72,17 @@ def run_training(
     if not all(math.isfinite(loss) for loss in losses):
         raise MucodeError(f"{title}: the loss is no longer a number: lower learning_rate ({settings.learning_rate})")
     return losses
+
+
+class _OrderedTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped here
+    """A Trainer that can be told the order of its examples."""
+
+    def __init__(self, order: Sampler[int] | None, **options: Any) -> None:
+        self._order = order
+        super().__init__(**options)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return super()._get_train_sampler(train_dataset) if self._order is None else self._order
 
 
 def _arguments(settings: TrainingSettings, seed: int, scratch: str) -> Any:

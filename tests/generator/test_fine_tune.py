@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from mucode.generator.fine_tune import AnswerLoss, _collate, _example, encode, fine_tune
-from mucode.generator.tokens import prompt_tokens
-from mucode.prompts import chat, reply_for
+from mucode.generator.fine_tune import conversations, encode, fine_tune
+from mucode.prompts import reply_for
+from mucode.training.answers import AnswerLoss, Collate, answer_example
 from mucode.training.run import Rates, run_training, trainable
 from mucode.training.weights import (
     folder_written_whole,
@@ -19,9 +19,9 @@ from mucode.training.weights import (
     prepare,
     save_weights,
 )
-from mucode.types import Completion, Demonstration, MucodeError, State, Status, Turn, Verdict
+from mucode.types import Completion, Demonstration, MucodeError, Status, Turn, Verdict
 from tests.conftest import make_problem
-from tests.training.tiny_model import LLAMA, TEMPLATES, folder_digests, tiny_base, tiny_settings
+from tests.training.tiny_model import TEMPLATES, folder_digests, tiny_base, tiny_settings
 
 pytestmark = pytest.mark.slow  # imports torch
 
@@ -47,38 +47,6 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tiny_base(tmp_path_factory.mktemp("base"))
 
 
-@pytest.mark.parametrize("history", [(), ("a = 1",), ("a = 1", "b = 2")])
-@pytest.mark.parametrize("show", [True, False])
-def test_training_reads_the_very_tokens_that_inference_feeds(
-    tokenizer: Any, history: tuple[str, ...], show: bool
-) -> None:
-    example = demonstration(*history)
-    encoded = encode(tokenizer, example, PROBLEM, 4096, show)
-    assert list(encoded.prompt) == prompt_tokens(tokenizer, chat(State(PROBLEM, example.history), show))
-    assert not encoded.shortened
-
-
-def test_the_target_is_the_program_and_its_end_of_turn_token_and_nothing_else(tokenizer: Any) -> None:
-    encoded = encode(tokenizer, demonstration("a = 1"), PROBLEM, 4096, True)
-    assert encoded.answer[-1] == tokenizer.eos_token_id
-    assert encoded.answer.count(tokenizer.eos_token_id) == 1
-    assert tokenizer.decode(encoded.answer[:-1]) == reply_for(PROGRAM)
-
-
-def test_prompt_and_answer_are_a_beginning_of_the_templates_own_rendering(tokenizer: Any) -> None:
-    encoded = encode(tokenizer, demonstration("a = 1"), PROBLEM, 4096, True)
-    messages = [{"role": m.role, "content": m.content} for m in chat(State(PROBLEM, (turn("a = 1"),)))]
-    messages.append({"role": "assistant", "content": reply_for(PROGRAM)})
-    whole = tokenizer.apply_chat_template(messages, tokenize=False)
-    assert whole.startswith(tokenizer.decode([*encoded.prompt, *encoded.answer]))
-
-
-def test_there_is_one_beginning_of_text_at_most(tokenizer: Any) -> None:
-    encoded = encode(tokenizer, demonstration(), PROBLEM, 4096, True)
-    assert encoded.prompt.count(tokenizer.bos_token_id) == int(tokenizer.chat_template == LLAMA)
-    assert tokenizer.bos_token_id not in encoded.answer
-
-
 def test_too_long_a_state_loses_its_oldest_turns_first(tokenizer: Any) -> None:
     short = encode(tokenizer, demonstration("new = 1"), PROBLEM, 4096, True)
     room = len(short.prompt) + len(short.answer)
@@ -101,23 +69,25 @@ def test_an_answer_without_room_is_refused_by_its_problem(tokenizer: Any) -> Non
         encode(tokenizer, demonstration(), PROBLEM, 20, True)
 
 
-def test_a_template_without_an_end_of_turn_token_is_refused(tokenizer: Any) -> None:
-    plain = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
-    bare = type(tokenizer)(tokenizer_object=tokenizer.backend_tokenizer, chat_template=plain)
-    with pytest.raises(MucodeError, match="no special token"):
-        encode(bare, demonstration(), PROBLEM, 4096, True)
+def test_the_states_of_a_rollout_form_a_conversation_and_every_demonstration_is_in_one() -> None:
+    states = [(), ("a",), ("b",), ("a", "c"), ("a", "c")]
+    data = [demonstration(*history, program=f"y{number}") for number, history in enumerate(states)]
+    elsewhere = dataclasses.replace(data[0], problem_id="toy/other")
+    assert conversations([*data, elsewhere]) == [[0, 1, 3, 4], [2], [5]]
 
 
 def loss_of(base: Path, demonstrations: list[Demonstration]) -> torch.Tensor:
     tokenizer = load_tokenizer(base)
     encoded = [encode(tokenizer, d, PROBLEM, 4096, True) for d in demonstrations]
-    batch = _collate([_example(e, d.weight) for e, d in zip(encoded, demonstrations, strict=True)])
+    batch = Collate(shared=True)(
+        [answer_example(e.prompt, e.answer, d.weight) for e, d in zip(encoded, demonstrations, strict=True)]
+    )
     loss: torch.Tensor = AnswerLoss(load_causal_model(base, "float32"), low_precision=False)(**batch)["loss"]
     return loss
 
 
 def test_the_loss_is_the_likelihood_of_the_answer_tokens_by_the_whole_models_own_logits(base: Path) -> None:
-    """Logits at the targets alone, rows padded and unmasked: the same as one full forward pass for each row."""
+    """Logits at the targets alone, beginnings computed once: the same as a full forward pass for each state."""
     demonstrations = [demonstration(), demonstration("a = 1", "b = 22", weight=3.0)]
     tokenizer, model = load_tokenizer(base), load_causal_model(base, "float32")
     expected = 0.0
@@ -151,6 +121,7 @@ def test_on_twenty_examples_the_loss_falls_clearly(base: Path, tmp_path: Path, r
     assert metrics.final_loss < 0.7 * metrics.losses[0]
     assert metrics.demonstrations == 20
     assert metrics.shortened == 0
+    assert metrics.shares_prefixes
 
 
 @pytest.mark.parametrize("rank", [8, 0])
@@ -159,7 +130,7 @@ def test_what_was_learned_is_there_after_loading(base: Path, tmp_path: Path, ran
     chosen = tiny_settings(epochs=20, lora_rank=rank, max_tokens=2048)
     fine_tune([demonstration()], [PROBLEM], base, chosen, 0, tmp_path / "g", True)
     encoded = encode(load_tokenizer(base), demonstration(), PROBLEM, 4096, True)
-    batch = _collate([_example(encoded, 1.0)])
+    batch = Collate(shared=True)([answer_example(encoded.prompt, encoded.answer, 1.0)])
     before, after = (
         AnswerLoss(load_trained_causal(base, folder, "float32"), low_precision=False)(**batch)["loss"].item()
         for folder in (None, tmp_path / "g")
@@ -225,8 +196,8 @@ def test_a_full_disk_leaves_what_was_there_before(base: Path, tmp_path: Path) ->
 
 
 def test_what_a_killed_run_left_behind_is_cleared_away(tmp_path: Path) -> None:
-    (tmp_path / ".g.partial").mkdir()
-    (tmp_path / ".g.partial" / "half").touch()
+    (tmp_path / ".g.writing").mkdir()
+    (tmp_path / ".g.writing" / "half").touch()
     with folder_written_whole(tmp_path / "g") as folder:
         (folder / "whole").touch()
     assert [file.name for file in tmp_path.rglob("*")] == ["g", "whole"]
@@ -239,8 +210,9 @@ def test_adapters_train_and_the_base_does_not(base: Path) -> None:
     chosen = tiny_settings(epochs=1)
     model = prepare(causal, chosen)
     tokenizer = load_tokenizer(base)
-    examples = [_example(encode(tokenizer, d, PROBLEM, 4096, True), 0.01) for d in twenty()]
-    run_training(objective, examples, _collate, (Rates(trainable(model), 1e-2),), chosen, 0, "test")
+    encoded = [encode(tokenizer, each, PROBLEM, 4096, True) for each in twenty()]
+    examples = [answer_example(each.prompt, each.answer, 0.01) for each in encoded]
+    run_training(objective, examples, Collate(shared=True), (Rates(trainable(model), 1e-2),), chosen, 0, "test")
     after = {name.replace(".base_layer", ""): weight for name, weight in causal.state_dict().items()}
     assert all(torch.equal(after[name], weight) for name, weight in frozen.items())
     assert all(weight.abs().max() > 0 for name, weight in after.items() if "lora_B" in name)
