@@ -31,6 +31,12 @@ STAGES = (
     "report",
 )  # the functions of stages.py that dvc.yaml runs; a test compares
 
+SOLVE = """Solve one problem with a trained pair, or with a generator alone.
+
+The program goes to standard output, everything else to standard error. Exit status 0: the program passes the public
+tests, or there are none; 3: it does not; 1: an error.
+"""  # here, because reading it off the function would import the function
+
 
 def label(
     *,
@@ -133,6 +139,7 @@ def app() -> App:
         stages.command(f"mucode.stages:{name}", name=name)
     root.command(stages)
     root.command(label)
+    root.command("mucode.solve.command:solve", name="solve", help=SOLVE)
     root.command(workspace)
     root.command(doctor)
     root.command(track)

@@ -101,6 +101,21 @@ class Players:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """One turn of one policy's search: s_t, what was drawn there, and which of it went on."""
+
+    policy: Policy
+    state: State  # as the generator saw it
+    samples: tuple[Sample, ...]  # the policy's N, in the order of their seeds
+    index: int
+
+    @property
+    def sample(self) -> Sample:
+        """The one that went on."""
+        return self.samples[self.index]
+
+
+@dataclass(frozen=True, slots=True)
 class _Node:
     """One state of one independent search: policies that came to the same state share its samples."""
 
@@ -143,11 +158,13 @@ def search(
     answers: Mapping[str, Answer],
     players: Players,
     settings: SearchSettings,
+    watch: Callable[[Move], None] = lambda move: None,
 ) -> tuple[list[SearchSample], list[SearchChoice]]:
     """Run every policy's independent searches, sharing the samples of equal states.
 
     At each turn N programs are drawn from the state, one is picked and run on the public tests; the search ends when it
     passes or after T turns. Rewards are looked up for the record; only `oracle` reads them to choose.
+    `watch` is told every move at the end of its turn.
 
     Returns:
         All samples drawn, and what each policy had chosen after each turn (an ended search repeats its last choice).
@@ -170,7 +187,7 @@ def search(
         heard = _feedback(drawn, settings)
         for walk in walks:
             if not walk.done:
-                _step(benchmark, walk, drawn[walk.node], heard[walk.node], settings.seed)
+                watch(_step(benchmark, walk, drawn[walk.node], heard[walk.node], settings))
             elif turn <= walk.policy.turns:
                 last = walk.choices[-1]
                 walk.choices.append(dataclasses.replace(last, turn=turn, final=turn == walk.policy.turns))
@@ -260,10 +277,10 @@ def _rewards(
     return [float(next(verdicts).passed) if sample.passes_public else 0.0 for sample in samples]
 
 
-def _step(benchmark: str, walk: _Walk, drawn: _Drawn, heard: str | None, seed: int) -> None:
+def _step(benchmark: str, walk: _Walk, drawn: _Drawn, heard: str | None, settings: SearchSettings) -> Move:
     node, policy, turn = walk.node, walk.policy, len(walk.node.history) + 1
     samples = drawn.samples[: policy.n]
-    rng = random.Random(seed_for(seed, "select", node.problem.id, node.search, turn))
+    rng = random.Random(seed_for(settings.seed, "select", node.problem.id, node.search, turn))
     if policy.selector == ORACLE:
         # Without a correct sample it goes on, from the state that lv comes to, rather than end on a false public pass.
         pairs = list(zip(drawn.rewards, samples, strict=False))
@@ -288,6 +305,7 @@ def _step(benchmark: str, walk: _Walk, drawn: _Drawn, heard: str | None, seed: i
     )
     verdict = sample.verdict if heard is None else dataclasses.replace(sample.verdict, feedback=heard)
     walk.node = dataclasses.replace(node, history=(*node.history, Turn(sample.completion, verdict)))
+    return Move(policy, State(_shown(node.problem, settings), node.history), samples, index)
 
 
 def _sample_rows(benchmark: str, node: _Node, drawn: _Drawn) -> list[SearchSample]:

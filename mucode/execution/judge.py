@@ -204,10 +204,10 @@ def main() -> None:
     sys.path += [path for path in setting.packages if path not in sys.path]
     judge = Judge(setting, descriptor)
     gc.freeze()  # what is loaded by now stays; no collection needs to look at it
-    while True:
-        try:
+    try:
+        while True:
             order = Order.from_json(frames.read_message(descriptor))
-        except frames.Closed:
-            judge.close()
-            os._exit(0)
-        frames.write_message(descriptor, judge.judge(order).to_json())
+            frames.write_message(descriptor, judge.judge(order).to_json())
+    except (frames.Closed, ConnectionResetError, BrokenPipeError):  # hung up, perhaps with orders unread or unanswered
+        judge.close()
+        os._exit(0)

@@ -1,0 +1,38 @@
+"""What the registry says of a version before it is loaded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mucode.tracking.models import NAMES, Kind
+from mucode.tracking.server import mlflow_at, tracking_uri
+from mucode.types import MucodeError
+
+
+def base_of_version(kind: Kind, version: str, workspace: Path = Path()) -> str:
+    """The digest of the base model that a registered version was trained on. Nothing is written, no database made.
+
+    Args:
+        version: an alias ("champion") or a number ("3").
+        workspace: whose registry.
+
+    Raises:
+        MucodeError: there is no such registry or no such version.
+    """
+    uri, name = tracking_uri(workspace), NAMES[kind]
+    file = uri.removeprefix("sqlite:///")
+    if file != uri and not Path(file).exists():
+        raise MucodeError(f"there is no registry {file}: run where mlflow.db lies, or set MLFLOW_TRACKING_URI")
+    with mlflow_at(workspace) as client:
+        aliases = {
+            alias: n
+            for each in client.search_registered_models(f"name = '{name}'")
+            for alias, n in each.aliases.items()
+        }
+        numbers = {str(each.version): each for each in client.search_model_versions(f"name = '{name}'")}
+    found = numbers.get(str(aliases.get(version, version)))
+    if found is None:
+        known = ", ".join([*(f"@{alias}" for alias in sorted(aliases)), *(f"/{n}" for n in sorted(numbers, key=int))])
+        raise MucodeError(f"the registry at {uri} has no version {version!r} of {name}: it has {known or 'none'}")
+    digest: str = found.tags["base_sha256"]
+    return digest

@@ -1,0 +1,89 @@
+"""`mucode solve` as it is called: options, streams and exit statuses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mucode.search import ORACLE, SELECTORS
+from mucode.solve.command import SCORED, search_settings
+from mucode.types import MucodeError, Sampling
+
+
+def mucode_solve(*words: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mucode", "solve", *words]
+    return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True, check=False)
+
+
+def settings(**changes: Any) -> Any:
+    values: dict[str, Any] = {"selector": "pt", "scored": False, "candidates": 5, "turns": 3, "seed": 0}
+    return search_settings(**(values | {"sampling": Sampling(0.7, 1.0, 8)} | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "culprit"),
+    [
+        ({"selector": ORACLE}, "--selector oracle is none of"),
+        ({"candidates": 0}, "--candidates 0"),
+        ({"turns": -1}, "--turns -1"),
+        ({"sampling": Sampling(0.7, 1.0, 0)}, "--max-new-tokens 0"),
+        ({"sampling": Sampling(-1.0, 1.0, 8)}, "--temperature -1"),
+        ({"sampling": Sampling(float("nan"), 1.0, 8)}, "--temperature nan"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(changes: dict[str, Any], culprit: str) -> None:
+    with pytest.raises(MucodeError, match=culprit):
+        settings(**changes)
+
+
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_only_selectors_that_score_need_a_verifier(selector: str) -> None:
+    assert settings(selector=selector, scored=True).selectors == (selector,)
+    if selector in SCORED:
+        with pytest.raises(MucodeError, match=r"give one with --verifier"):
+            settings(selector=selector)
+    else:
+        assert settings(selector=selector).selectors == (selector,)
+
+
+def test_at_temperature_0_one_program_is_drawn() -> None:
+    assert settings(sampling=Sampling(0.0, 1.0, 8)).candidates == (1,)
+
+
+def test_an_error_is_one_sentence_and_nothing_on_standard_output(tmp_path: Path) -> None:
+    run = mucode_solve("-", "--generator", "nowhere", cwd=tmp_path, stdin="Write f.")
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.startswith("mucode: there is no folder nowhere")
+    assert run.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_help_tells_the_exit_statuses(tmp_path: Path) -> None:
+    shown = " ".join(mucode_solve("--help", cwd=tmp_path).stdout.split())
+    assert "Exit status 0: the program passes the public tests, or there are none; 3: it does not" in shown
+
+
+@pytest.mark.slow
+def test_a_pair_that_finds_nothing_ends_with_3_and_json_on_standard_output(workspace: Path, tmp_path: Path) -> None:
+    """The tiny model's replies are noise."""
+    pair = workspace / "data/selected/mucode-0"
+    problem = tmp_path / "problem.json"
+    problem.write_text(json.dumps({"text": "Write a function p.", "tests": ["assert p(1) == 1"]}))
+    run = mucode_solve(
+        str(problem),
+        *("--generator", str(pair / "generator"), "--verifier", str(pair / "verifier"), "--test", "assert p(2) == 2"),
+        *("--candidates", "2", "--turns", "2", "--max-new-tokens", "8", "--json", "--trace"),
+        cwd=tmp_path,
+    )
+    assert run.returncode == 3, run.stderr
+    found = json.loads(run.stdout)
+    assert (found["passed"], len(found["public_tests"])) == (False, 2)
+    assert [len(turn["candidates"]) for turn in found["turns"]] == [2, 2]
+    for part in ("loading ", "turn 1: ", "turn 2: ", "--- turn 2 #2: ", "mucode: the answer does not pass"):
+        assert part in run.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["problem.json"]
