@@ -116,8 +116,8 @@ def test_everything_ends_soon_after_the_main_process(number: int) -> None:
     assert main.stdout is not None
     for _ in range(4):
         main.stdout.readline()
+    assert eventually(lambda: len(descendants(main.pid)) >= 4, 60)
     started = descendants(main.pid)
-    assert len(started) >= 4
     main.send_signal(number)
     main.wait()
     main.stdout.close()
