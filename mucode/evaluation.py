@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mucode.config import Config
+from mucode.metrics import (
+    Bootstrap,
+    Estimate,
+    Quality,
+    calibration_error,
+    estimate,
+    first_turn_passes,
+    quality,
+    raw_bins,
+    scaled_error,
+)
 from mucode.records import SearchChoice, SearchSample, folder_written_whole, read_rows, write_json, write_rows
 from mucode.search import Players, SearchSettings, search
 from mucode.selection import Pair
@@ -74,15 +85,50 @@ def run_searches(
         write_rows(partial / "choices.parquet", choices, SearchChoice)
         write_json(partial / "pair.json", pair.as_json())
     key = f"{out.parent.name}-{out.name}"
-    track(stage, key, config.search, _accuracies(choices), read[:2], started)
+    metrics = accuracies(sets, choices) | verifier_metrics(sets, samples, config)
+    track(stage, key, config.search, metrics, read[:2], started)
     shards.clear()
 
 
-def _accuracies(choices: Sequence[SearchChoice]) -> dict[str, float]:
+def accuracies(sets: Sequence[TestSet], choices: Sequence[SearchChoice]) -> dict[str, float]:
     """Best-of-N accuracy by test set, selector and N: the mean reward of the searches' answers."""
+    turns = {each.name: each.settings.turns for each in sets}
     rewards: dict[str, list[float]] = {}
     for choice in choices:
         if choice.final:
-            name = f"{choice.benchmark}/{choice.selector}-{choice.n}".replace("+", "_")
+            independent = "" if choice.turn == turns[choice.benchmark] else "-independent"
+            name = f"{choice.benchmark}/{choice.selector}-{choice.n}{independent}".replace("+", "_")
             rewards.setdefault(name, []).append(choice.reward)
     return {name: sum(values) / len(values) for name, values in rewards.items()}
+
+
+def verifier_metrics(sets: Sequence[TestSet], samples: Sequence[SearchSample], config: Config) -> dict[str, float]:
+    """How well the pair's verifier ranks and calibrates the programs of each set, none of which it was trained on.
+
+    Names are those of `metrics.Quality`'s fields, below the set's name; with an estimate come the ends of its interval
+    and the number of problems it is over. What a set's data cannot define is left out.
+    """
+    bootstrap = Bootstrap(config.report.confidence, config.report.resamples)
+    named: dict[str, float] = {}
+    for each in sets:
+        own = [row for row in samples if row.benchmark == each.name]
+        found = quality(own, config.search.candidates, bootstrap)
+        named |= {f"{each.name}/{name}": value for name, value in _numbers(found, config.verifier.loss)}
+        for k in sorted(set(each.settings.candidates)):
+            passes = estimate(first_turn_passes(own, k), bootstrap)
+            named |= {f"{each.name}/pass_{k}": passes.value} if passes else {}
+    return named
+
+
+def _numbers(found: Quality, loss: str) -> Iterator[tuple[str, float]]:
+    yield from {"programs": len(found.scored), "correct": found.correct, "pairs": found.pairs}.items()
+    for field in dataclasses.fields(found):
+        value = getattr(found, field.name)
+        if isinstance(value, Estimate):
+            ends = {"": value.value, "/low": value.low, "/high": value.high, "/problems": value.n}
+            yield from ((f"{field.name}{end}", number) for end, number in ends.items())
+    errors = [("ece_scaled", scaled_error(found.scored))]
+    if loss == "bce":  # a Bradley-Terry score carries a free shift per problem, so its raw value claims nothing
+        errors.append(("ece_raw", calibration_error(raw_bins(found.scored))))
+    if found.calibratable:
+        yield from ((name, error) for name, error in errors if error is not None)

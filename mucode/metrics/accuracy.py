@@ -38,13 +38,34 @@ def best_of_subsets(rewards: Sequence[float], n: int) -> float:
 
 def first_turn_passes(samples: Iterable[SearchSample], k: int = 1) -> dict[str, tuple[float, ...]]:
     """pass@k of the first turn's samples, one value of each search. The rows are of one test set."""
-    states: dict[str, dict[int, list[float]]] = {}
-    for row in samples:
-        if row.turn == 1 and row.candidate >= 0:  # the greedy reply is no sample
-            states.setdefault(row.problem_id, {}).setdefault(row.search, []).append(row.reward)
     return {
-        problem_id: tuple(pass_at_k(len(r), sum(value == 1.0 for value in r), k) for _, r in sorted(searches.items()))
-        for problem_id, searches in sorted(states.items())
+        problem_id: tuple(pass_at_k(len(rows), sum(row.reward == 1.0 for row in rows), k) for rows in searches)
+        for problem_id, searches in first_turns(samples).items()
+    }
+
+
+def first_turn_best(samples: Iterable[SearchSample], n: int) -> dict[str, tuple[float, ...]]:
+    """The expected reward of the highest-scored of n first-turn samples, one value of each search; of one test set.
+
+    Among equal scores the first sample wins, as in a search.
+    """
+    return {
+        problem_id: tuple(
+            best_of_subsets([row.reward for row in sorted(rows, key=lambda row: (-row.score, row.candidate))], n)
+            for rows in searches
+        )
+        for problem_id, searches in first_turns(samples).items()
+    }
+
+
+def first_turns(samples: Iterable[SearchSample]) -> dict[str, list[list[SearchSample]]]:
+    """The samples of the first turn, problem by problem and search by search; the greedy reply is none."""
+    states: dict[str, dict[int, list[SearchSample]]] = {}
+    for row in samples:
+        if row.turn == 1 and row.candidate >= 0:
+            states.setdefault(row.problem_id, {}).setdefault(row.search, []).append(row)
+    return {
+        problem_id: [rows for _, rows in sorted(searches.items())] for problem_id, searches in sorted(states.items())
     }
 
 

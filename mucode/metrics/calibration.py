@@ -51,6 +51,29 @@ def fit_platt(scored: Sequence[Scored]) -> Platt | None:
     return Platt(slope / spread, intercept - slope * centre / spread)
 
 
+def held_out_probabilities(scored: Sequence[Scored], folds: int = 5) -> list[float]:
+    """P(correct) of each program by Platt scaling fitted on the other folds; a problem lies in one fold with all its own.
+
+    For a verifier that has no further held-out problems to be scaled on. Scores are finite.
+
+    Returns:
+        In the order of `scored`; nothing if there are fewer than two problems.
+    """
+    problems = sorted({row.problem_id for row in scored})
+    fold = {problem: place % folds for place, problem in enumerate(problems)}
+    if len(problems) < 2:
+        return []
+    scales = [fit_platt([row for row in scored if fold[row.problem_id] != place]) for place in range(folds)]
+    return [
+        platt.probabilities([row.score])[0] for row in scored if (platt := scales[fold[row.problem_id]]) is not None
+    ]
+
+
+def sigmoids(scores: Sequence[float]) -> list[float]:
+    """What a verifier trained with cross-entropy itself claims: P(correct) = sigmoid(score)."""
+    return [_sigmoid(score) for score in scores]
+
+
 def _logistic(features: Floats, targets: Floats) -> tuple[float, float]:
     """Minimise the cross-entropy of sigmoid(features @ w) by Newton steps, halved until the loss does not rise."""
     weights = np.zeros(2)

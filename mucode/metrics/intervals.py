@@ -103,12 +103,21 @@ def _estimate(terms: Sequence[tuple[float, Outcomes]], bootstrap: Bootstrap, low
     per_problem = np.sum([sign * values.sum(axis=1) / counts for sign, values, counts in tables], axis=0)
     value = float(per_problem.mean())
     if np.ptp(per_problem) < 1e-12 and not any(_searches_differ(values, counts) for _, values, counts in tables):
-        unseen = 1 - ((1 - bootstrap.confidence) / 2) ** (1 / len(problems))
-        return Estimate(value, value - unseen * (value - lower), value + unseen * (1 - value), len(problems))
-    means = _resampled(tables, len(problems), bootstrap)
+        return without_spread(value, len(problems), bootstrap, lower)
+    return percentiles(value, _resampled(tables, len(problems), bootstrap), len(problems), bootstrap)
+
+
+def without_spread(value: float, n: int, bootstrap: Bootstrap, lower: float = 0.0) -> Estimate:
+    """The interval of n equal values, which resampling cannot widen: the exact binomial one, scaled to [lower, 1]."""
+    unseen = 1 - ((1 - bootstrap.confidence) / 2) ** (1 / n)
+    return Estimate(value, value - unseen * (value - lower), value + unseen * (1 - value), n)
+
+
+def percentiles(value: float, resampled: Floats, n: int, bootstrap: Bootstrap) -> Estimate:
+    """A statistic of n problems with its percentile interval over resamples [resamples]."""
     tail = 50 * (1 - bootstrap.confidence)
-    low, high = np.percentile(means, [tail, 100 - tail])
-    return Estimate(value, min(float(low), value), max(float(high), value), len(problems))
+    low, high = np.percentile(resampled, [tail, 100 - tail])
+    return Estimate(value, min(float(low), value), max(float(high), value), n)
 
 
 def _searches_differ(values: Floats, counts: Integers) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mucode.metrics.intervals import Bootstrap, Estimate, Floats, estimate
+from mucode.metrics.intervals import Bootstrap, Estimate, Floats, Integers, estimate, percentiles, without_spread
 from mucode.records import SearchSample
 
 
@@ -46,11 +46,62 @@ def auc_within(scored: Sequence[Scored], bootstrap: Bootstrap) -> Estimate | Non
     return estimate({problem: (area,) for problem, area in areas.items() if area is not None}, bootstrap)
 
 
-def pair_accuracy(scored: Sequence[Scored]) -> float | None:
-    """The share of all correct/wrong pairs of the same problem that are ranked rightly, ties counted half."""
-    counts = [_wins(group) for group in _by_problem(scored)]
-    pairs = sum(pairs for _, pairs in counts)
-    return sum(won for won, _ in counts) / pairs if pairs else None
+def auc_pooled(scored: Sequence[Scored], bootstrap: Bootstrap) -> Estimate | None:
+    """`auc` over the programs of all problems together, with an interval that resamples the problems (n)."""
+    won, pairs = _between(scored)
+    times = _draws(len(won), bootstrap)
+    return _share(won, pairs, ((times @ won) * times).sum(axis=1), ((times @ pairs) * times).sum(axis=1), bootstrap)
+
+
+def pair_accuracy(scored: Sequence[Scored], bootstrap: Bootstrap) -> Estimate | None:
+    """The share of all correct/wrong pairs of the same problem that are ranked rightly, ties counted half.
+
+    n: the problems that have pairs; the interval resamples them, each with all its pairs.
+    """
+    counts = [found for group in _by_problem(scored) if (found := _wins(group))[1]]
+    won, pairs = np.array([float(won) for won, _ in counts]), np.array([float(pairs) for _, pairs in counts])
+    times = _draws(len(counts), bootstrap)
+    return _share(won, pairs, times @ won, times @ pairs, bootstrap)
+
+
+def pair_count(scored: Sequence[Scored]) -> int:
+    """How many correct/wrong pairs of the same problem there are."""
+    return sum(_wins(group)[1] for group in _by_problem(scored))
+
+
+def _draws(n: int, bootstrap: Bootstrap) -> Integers:
+    """How often each of n problems is drawn in each resample [resamples, n]."""
+    if not n:
+        return np.zeros((bootstrap.resamples, 0), dtype=np.int64)
+    rng = np.random.default_rng(bootstrap.seed)
+    return rng.multinomial(n, np.full(n, 1 / n), size=bootstrap.resamples)
+
+
+def _share(won: Floats, pairs: Floats, won_drawn: Floats, pairs_drawn: Floats, bootstrap: Bootstrap) -> Estimate | None:
+    """Pairs won over all pairs, with its interval from the same two numbers of each resample."""
+    if not pairs.sum():
+        return None
+    value, n = float(won.sum() / pairs.sum()), len(won)
+    if np.allclose(won, value * pairs, rtol=0, atol=1e-12):
+        return without_spread(value, n, bootstrap)
+    some = pairs_drawn > 0
+    return percentiles(value, won_drawn[some] / pairs_drawn[some], n, bootstrap)
+
+
+def _between(scored: Sequence[Scored]) -> tuple[Floats, Floats]:
+    """Pairs won and all pairs between the correct programs of one problem (row) and the wrong ones of another."""
+    groups = _by_problem(scored)
+    labels = [np.array([row.correct for row in group], dtype=bool) for group in groups]
+    scores = [_scores(group) for group in groups]
+    wrong = np.concatenate([s[~label] for s, label in zip(scores, labels, strict=True)]) if groups else np.zeros(0)
+    owner = np.repeat(np.arange(len(groups)), [int((~label).sum()) for label in labels])
+    won, pairs = np.zeros((len(groups), len(groups))), np.zeros((len(groups), len(groups)))
+    for place, (own, label) in enumerate(zip(scores, labels, strict=True)):
+        right = own[label][:, np.newaxis]
+        wins = (right > wrong).sum(axis=0) + (right == wrong).sum(axis=0) / 2
+        won[place] = np.bincount(owner, weights=wins, minlength=len(groups))
+        pairs[place] = len(right) * np.bincount(owner, minlength=len(groups))
+    return won, pairs
 
 
 def roc(scored: Sequence[Scored]) -> Curve | None:

@@ -17,6 +17,14 @@ class Paragraph:
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """What the blocks below it are about, where a section goes through several test sets."""
+
+    text: str
+    kind: Literal["heading"] = "heading"
+
+
+@dataclass(frozen=True, slots=True)
 class Figure:
     """A plot and what one sees in it."""
 
@@ -31,6 +39,7 @@ class Figures:
 
     figures: tuple[Figure, ...]
     wide: bool = False
+    folded: str = ""  # a summary line behind which they wait; "" shows them
     kind: Literal["figures"] = "figures"
 
 
@@ -86,7 +95,7 @@ class Episodes:
     kind: Literal["episodes"] = "episodes"
 
 
-Block = Paragraph | Figures | Table | Terms | Episodes
+Block = Paragraph | Heading | Figures | Table | Terms | Episodes
 
 
 @dataclass(frozen=True, slots=True)

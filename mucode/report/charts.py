@@ -60,12 +60,11 @@ def losses_chart(name: str, series: Sequence[Series]) -> Markup:
 def _lines(
     name: str, series: Sequence[Series], names: tuple[str, str], ticks: Sequence[float], *, shares: bool
 ) -> Markup:
-    frame = Frame(400, 270, left=38, right=74, top=26)
+    frame = Frame(400, 270, left=38, right=max(74.0, *(14 + 6.4 * len(one.name) for one in series)), top=26)
     xs = sorted({point.x for one in series for point in one.points})
-    x, y = frame.x(xs[0] - 0.15, xs[-1] + 0.15), frame.y(0, ticks[-1])
-    marks = axes(
-        frame, x, y, [(at, f"{at:g}") for at in xs], [(at, percent(at, 0) if shares else f"{at:g}") for at in ticks]
-    )
+    margin = max(0.15, 0.05 * (xs[-1] - xs[0]))
+    x, y = frame.x(xs[0] - margin, xs[-1] + margin), frame.y(0, ticks[-1])
+    marks = axes(frame, x, y, _sparse(xs, x), [(at, percent(at, 0) if shares else f"{at:g}") for at in ticks])
     marks += axis_titles(frame, *names)
     for one in [one for one in series if one.band]:
         upper = [(x(p.x), y(p.found.high)) for p in one.points if p.found]
@@ -78,6 +77,15 @@ def _lines(
     right = frame.width - frame.right
     marks += [text(right + 6, at + 4, one.name, f"label {one.css}") for one, at in zip(series, places, strict=True)]
     return svg(frame, name, marks)
+
+
+def _sparse(xs: Sequence[float], scale: Scale) -> list[tuple[float, str]]:
+    """Ticks at the values themselves, without those that would touch the one before."""
+    kept: list[float] = []
+    for at in xs:
+        if not kept or scale(at) - scale(kept[-1]) >= 18:
+            kept.append(at)
+    return [(at, f"{at:g}") for at in kept]
 
 
 def _line_marks(one: Series, x: Scale, y: Scale, dodge: float) -> list[Markup]:
@@ -108,9 +116,10 @@ class Dot:
 def dots(name: str, rows: Sequence[tuple[str, Sequence[Dot]]], *, difference: bool = False) -> Markup:
     """Estimates with whiskers, one row for each label; shares of 1, or differences around zero in points."""
     pitch = 14 + 13 * max(len(marks) for _, marks in rows)
-    legend = list({mark.name: mark.css for _, row in rows for mark in row}.items())
+    legend = sorted({mark.name: mark.css for _, row in rows for mark in row}.items(), key=lambda item: item[1])
     legend_marks, named = _legend(legend, 20, 460) if len(legend) > 1 else ([], 0.0)
-    frame = Frame(460, named + 50 + pitch * len(rows), left=112, right=16, top=8 + named, bottom=42)
+    left = max(112.0, *(16 + 6.2 * len(label) for label, _ in rows))
+    frame = Frame(460, named + 50 + pitch * len(rows), left=left, right=16, top=8 + named, bottom=42)
     found = [mark.found for _, row in rows for mark in row]
     low = min([0.0, *(f.low for f in found)])
     ticks = nice_ticks(low, max([0.05, *(f.high for f in found)]), about=6)
@@ -138,7 +147,7 @@ def _legend(names: Sequence[tuple[str, str]], left: float, right: float) -> tupl
     marks: list[Markup] = []
     at, top = left, 10.0
     for words, css in names:
-        width = 30 + 6.6 * len(words)
+        width = 34 + 6.8 * len(words)
         if at > left and at + width - 14 > right:
             at, top = left, top + 16
         marks += [dot(at + 4, top, f"dot {css}", radius=4), text(at + 13, top + 4, words, f"label {css}")]

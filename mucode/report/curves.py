@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from mucode.metrics import Estimate, Outcomes, best_of_subsets, estimate, search_rewards
-from mucode.records import SearchSample
-from mucode.report.blocks import Block, Figure, Figures, Paragraph, Section, Table, colour
-from mucode.report.charts import Point, Series, lines
+from mucode.metrics import Estimate, estimate
+from mucode.report.blocks import Block, Figure, Figures, Heading, Paragraph, Section, colour
 from mucode.report.headline import confidence
-from mucode.report.results import Measure, bootstrap, headline, joined, measures, outcomes
+from mucode.report.panels import Values, by_samples, by_searches, by_turn, chart, numbers, top_of
+from mucode.report.results import Measure, bootstrap, candidates, headline, joined, on_validation, outcomes
 from mucode.report.sources import BEFORE, Material, Searches
-from mucode.report.words import count, interval, method_name, percent
-from mucode.search import ORACLE, SELECTORS
-from mucode.types import Completion, Sample, Status, Verdict
+from mucode.report.words import count, method_name, set_title
 
-CSS = {"random": "c0", "lv": "c5", "pt": "c3", "pt+lv": "c1", ORACLE: "c4"}
-Values = tuple[str, str, tuple[tuple[int, Estimate], ...]]  # a line: name, css, (x, estimate)
+SHOWN = 2  # models whose panels are shown at once; the panels of more wait behind a summary line
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What accuracy is drawn over."""
+
+    by: str  # in column heads
+    title: str
+    name: str  # below the plot
+    read: Callable[[Material, str, Sequence[Searches], int], list[Values]]
+    least: int  # turns that a method needs to be drawn
+
+
+FIRST = Axis("N", "first turn, by N", "N, programs to choose from", by_samples, 1)
+SEARCHED = Axis("N", "whole searches, by N", "N, programs drawn at each turn", by_searches, 1)
+TURNED = Axis("turn", "by turn", "turn", by_turn, 2)
 
 
 def curves_section(material: Material) -> Section:
     blocks: list[Block] = list(_by_iteration(material))
     for benchmark in material.benchmarks:
-        blocks += _panels(material, benchmark, "N", by_samples)
-        if material.config.search.turns > 1:
-            blocks += _panels(material, benchmark, "turn", _by_turn)
+        if len(material.benchmarks) > 1:
+            blocks.append(Heading(set_title(material.conditions(benchmark))))
+        blocks += _on(material, benchmark)
     return Section("curves", "Accuracy by iteration, by N and by turn", tuple(blocks))
 
 
@@ -35,7 +45,7 @@ def curves_section(material: Material) -> Section:
 
 
 def _by_iteration(material: Material) -> list[Block]:
-    both = (Measure("pass@1", None, 1, 1), headline(material))
+    both = (Measure("pass@1", None, 1, 1), on_validation(material))
     drawn = [(measure, _iteration_lines(material, measure)) for measure in dict.fromkeys(both)]
     drawn = [(measure, values) for measure, values in drawn if values]
     if not drawn:
@@ -46,12 +56,12 @@ def _by_iteration(material: Material) -> list[Block]:
     figures = [
         Figure(
             f"{measure.name} by iteration",
-            _chart(measure.name, values, "iteration (0: before training)", _top(panels)),
+            chart(measure.name, values, "iteration (0: before training)", top_of(panels)),
             _caption(measure, ends),
         )
         for measure, values in drawn
     ]
-    return [Figures(tuple(figures)), _numbers("iteration", panels)]
+    return [Figures(tuple(figures)), numbers("iteration", panels)]
 
 
 def picked(material: Material) -> str:
@@ -90,128 +100,87 @@ def _validation(material: Material, method: str, iteration: int, measure: Measur
     return estimate(joined(parts), bootstrap(material))
 
 
-# By N and by turn, on the test problems, a panel for each model
+# By N and by turn, on the test problems
 
 
-def _panels(
-    material: Material, benchmark: str, by: str, read: Callable[[Material, Sequence[Searches]], list[Values]]
-) -> list[Block]:
-    panels = []
-    for method in (BEFORE, *material.trained):
-        groups = [found.of(benchmark) for _, found in material.tests(method)]
-        if values := read(material, groups):
-            panels.append((method_name(method), values))
-    if not panels:
-        return [Paragraph(f"{benchmark} holds no problem, so no accuracy by {by}.")]
-    top = _top(panels)
-    figures = tuple(_panel(material, benchmark, by, name, values, top) for name, values in panels)
-    return [Figures(figures), _numbers(by, panels)]
-
-
-def _panel(material: Material, benchmark: str, by: str, name: str, values: Sequence[Values], top: float) -> Figure:
-    n = values[0][2][0][1].n
-    main = headline(material).selector
-    band = f"Band: {confidence(material)} interval of {main}, {count(n, 'problem')} of {benchmark}."
-    search = material.config.search
-    if by == "N":
-        title, axis = f"{name}: first turn, by N", "N, programs to choose from"
-        what = (
-            f"First turn only: the exact mean over all subsets of N of the {search.candidates} programs sampled "
-            "for each problem. Random is flat by definition; oracle is pass@N."
-        )
-    else:
-        title, axis = f"{name}: by turn", "turn"
-        what = f"Answer after each turn, best of {search.candidates}; a search that passed the public test keeps it."
-    return Figure(title, _chart(title, values, axis, top, main), f"{what} {band}")
-
-
-def _top(panels: Sequence[tuple[str, Sequence[Values]]]) -> float:
-    """Panels share a scale, so that they can be compared by eye."""
-    return max(e.high for _, values in panels for _, _, points in values for _, e in points)
-
-
-def _chart(name: str, values: Sequence[Values], axis: str, top: float, band: str | None = None) -> Markup:
-    series = [
-        Series(
-            title, css, tuple(Point(x, e.value, e if band in (None, title) else None) for x, e in points), band == title
-        )
-        for title, css, points in values
+def _on(material: Material, benchmark: str) -> list[Block]:
+    """A test set's curves: the methods against each other where there are several, then each model's selectors."""
+    several, multi = len(candidates(material)) > 1, material.config.search.turns > 1
+    axes = [*([SEARCHED] if several else []), FIRST, *([TURNED] if multi else [])]
+    found = [(axis, models_of(material, benchmark, axis)) for axis in axes]
+    if not any(models for _, models in found):
+        return [Paragraph(f"{benchmark} holds no problem, so there are no curves.")]
+    overview = _overview(material, benchmark, [(axis, models) for axis, models in found if axis is not FIRST])
+    return [
+        *overview,
+        *(block for axis, models in found if models for block in _panels(material, benchmark, axis, models)),
     ]
-    return lines(name, series, axis, "problems solved", top)
 
 
-def _numbers(by: str, panels: Sequence[tuple[str, Sequence[Values]]]) -> Table:
-    xs = sorted({x for _, values in panels for _, _, points in values for x, _ in points})
-    rows = []
-    for panel, values in panels:
-        for title, _, points in values:
-            at = dict(points)
-            cells = [f"{percent(at[x].value)} {interval(at[x])}" if x in at else "" for x in xs]
-            rows.append((panel, title, *cells))
-    head = ("", "", *(f"{by} {x}" for x in xs))
-    return Table(head, tuple(rows), "", labels=2, folded=f"The numbers behind these plots, by {by}")
-
-
-def by_samples(material: Material, groups: Sequence[Searches]) -> list[Values]:
-    return _selector_lines(
-        material,
-        range(1, material.config.search.candidates + 1),
-        lambda selector, n: joined(_subsets(group.samples, selector, n) for group in groups),
-    )
-
-
-def _by_turn(material: Material, groups: Sequence[Searches]) -> list[Values]:
-    return _selector_lines(
-        material,
-        range(1, material.config.search.turns + 1),
-        lambda selector, turn: joined(
-            search_rewards(group.choices, selector, material.config.search.candidates, turn) for group in groups
-        ),
-    )
-
-
-def _selector_lines(material: Material, xs: Sequence[int], read: Callable[[str, int], Outcomes]) -> list[Values]:
+def models_of(material: Material, benchmark: str, axis: Axis) -> list[tuple[str, list[Values]]]:
+    """The lines of each model, selector by selector."""
     found = []
-    for selector in [measure.selector for measure in measures(material) if measure.selector is not None]:
-        points = [(x, estimate(read(selector, x), bootstrap(material))) for x in xs]
-        kept = tuple((x, value) for x, value in points if value is not None)
-        if kept:
-            found.append((selector, CSS[selector], kept))
+    for method in (BEFORE, *material.trained):
+        groups = [searches.of(benchmark) for _, searches in material.tests(method)]
+        if material.turns(method) >= axis.least and (
+            values := axis.read(material, benchmark, groups, material.turns(method))
+        ):
+            found.append((method, values))
     return found
 
 
-def _subsets(samples: Sequence[SearchSample], selector: str, n: int) -> Outcomes:
-    """The expected reward of the selector's pick among n of the first turn's samples, one value of each search."""
-    states: dict[tuple[str, int], list[SearchSample]] = {}
-    for row in samples:
-        if row.turn == 1 and row.candidate >= 0:
-            states.setdefault((row.problem_id, row.search), []).append(row)
-    table: dict[str, tuple[float, ...]] = {}
-    for (problem, _), rows in sorted(states.items()):
-        if n <= len(rows):
-            table[problem] = (*table.get(problem, ()), _expected(rows, selector, n))
-    return table
+def _overview(
+    material: Material, benchmark: str, found: Sequence[tuple[Axis, list[tuple[str, list[Values]]]]]
+) -> list[Block]:
+    """A line for each model, by the headline's selector; nothing where a single method's panels say it all."""
+    main = headline(material, benchmark).selector
+    if len(material.trained) < SHOWN or main is None:
+        return []
+    figures, tables = [], []
+    for axis, models in found:
+        drawn = [
+            (method_name(method), colour(material.methods.index(method)), points)
+            for method, values in models
+            for selector, _, points in values
+            if selector == main
+        ]
+        if drawn:
+            words = f"Multi-turn search by {main}, each method with its own verifier and number of turns."
+            caption = f"{words} {_ends(material, benchmark, drawn)}"
+            top = top_of([("", drawn)])
+            figures.append(Figure(f"Methods, {axis.title}", chart(axis.title, drawn, axis.name, top), caption))
+            tables.append(numbers(axis.by, [(main, drawn)], f"The numbers: methods, {axis.title}"))
+    return [Figures(tuple(figures)), *tables] if figures else []
 
 
-def _expected(rows: Sequence[SearchSample], selector: str, n: int) -> float:
-    rewards = [row.reward for row in rows]
-    if selector == "random":
-        return sum(rewards) / len(rewards)
-    if selector == ORACLE:
-        return best_of_subsets(sorted(rewards, reverse=True), n)
-    return best_of_subsets([rows[index].reward for index in preference(rows, selector)], n)
+def _panels(material: Material, benchmark: str, axis: Axis, models: Sequence[tuple[str, list[Values]]]) -> list[Block]:
+    """A plot for each model."""
+    panels = [(method_name(method), values) for method, values in models]
+    top, main = top_of(panels), headline(material, benchmark).selector
+    figures = [
+        Figure(
+            f"{name}: {axis.title}",
+            chart(f"{name}, {axis.title}", values, axis.name, top, main),
+            _what(material, axis) + f" Band: interval of {main}. " + _ends(material, benchmark, values),
+        )
+        for name, values in panels
+    ]
+    folded = "" if len(panels) <= SHOWN else f"Selector by selector, {axis.title}: {count(len(panels), 'model')}"
+    return [Figures(tuple(figures), folded=folded), numbers(axis.by, panels, f"The numbers: selectors, {axis.title}")]
 
 
-def preference(rows: Sequence[SearchSample], selector: str) -> list[int]:
-    """The samples in the order in which a deterministic selector would pick them, each pick then taken away."""
-    rng = random.Random(0)  # a deterministic selector does not draw
-    left = list(range(len(rows)))
-    order = []
-    while left:
-        order.append(left.pop(SELECTORS[selector]([_sample(rows[index]) for index in left], rng)))
-    return order
+def _ends(material: Material, benchmark: str, values: Sequence[Values]) -> str:
+    n = values[0][2][0][1].n
+    return f"{confidence(material)} intervals, {count(n, 'problem')} of {benchmark}."
 
 
-def _sample(row: SearchSample) -> Sample:
-    status = Status.PASSED if row.public_passed else Status.FAILED
-    return Sample(Completion("", row.program), Verdict(status, 0, 0), row.score)
+def _what(material: Material, axis: Axis) -> str:
+    n = material.config.search.candidates
+    if axis is FIRST:
+        return (
+            "First turn only: the exact mean over all subsets of N of the programs sampled for each problem. Random is "
+            "flat by definition; oracle is pass@N."
+        )
+    if axis is SEARCHED:
+        return "Multi-turn search, for each N a search of its own."
+    return f"Answer after each turn, best of {n}; a search that passed the public test keeps its answer."

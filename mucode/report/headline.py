@@ -1,15 +1,16 @@
-"""The results section, and the same table as Markdown for the terminal and the README."""
+"""The results section: accuracies with intervals, and paired differences to before training."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mucode.metrics import Comparison, Estimate
-from mucode.report.blocks import Block, Figure, Figures, Paragraph, Section, Table, Terms, colour
+from mucode.report.blocks import Block, Figure, Figures, Heading, Paragraph, Section, Table, Terms, colour
 from mucode.report.charts import Dot, dots
 from mucode.report.results import Row, headline, table
 from mucode.report.sources import BEFORE, Material
-from mucode.report.words import count, interval, method_name, percent, probability, signed_points
+from mucode.report.words import count, interval, method_name, percent, probability, set_title, signed_points
+from mucode.search import GREEDY
 
 HEAD = ("answers by", "model", "accuracy", "interval", "n", "difference", "interval", "better : worse", "p")
 CLAIMS_NOTHING = (
@@ -26,6 +27,7 @@ def results_section(material: Material) -> Section:
     blocks: list[Block] = []
     for benchmark in material.benchmarks:
         rows = table(material, benchmark)
+        blocks += [Heading(set_title(material.conditions(benchmark)))] if len(material.benchmarks) > 1 else []
         blocks += _benchmark(material, benchmark, rows) if rows else [Paragraph(f"{benchmark} holds no problem.")]
     return Section("results", "Results on the test problems", (*blocks, meanings(material)))
 
@@ -34,11 +36,10 @@ def _benchmark(material: Material, benchmark: str, rows: Sequence[Row]) -> list[
     figures = [_accuracies(material, benchmark, rows)]
     if any(row.change for row in rows):
         figures.append(_changes(material, benchmark, rows))
-    cells = tuple(_cells(row) for row in rows)
     return [
         Paragraph(summary(material, benchmark, rows)),
         Figures(tuple(figures)),
-        Table(HEAD, cells, f"{benchmark}. {_conditions(material, rows)}", labels=2),
+        Table(HEAD, tuple(cells(row) for row in rows), caption(material, benchmark, rows), labels=2),
     ]
 
 
@@ -49,14 +50,16 @@ def summary(material: Material, benchmark: str, rows: Sequence[Row]) -> str:
     name, problems = before.measure.name, count(before.accuracy.n, "problem")
     found = f"{percent(before.accuracy.value)} {interval(before.accuracy)}"
     start = f"On {benchmark} ({problems}), {name} solves {found} before training. "
-    return start + " ".join(_after(material, row, row.change) for row in chosen if row.change is not None)
+    words = [_after(material, row, row.change) for row in chosen if row.change is not None]
+    return start + " ".join(words)
 
 
 def _after(material: Material, row: Row, change: Comparison) -> str:
     found = change.difference
     verdict = "" if claims_nothing(material) else f": {_verdict(material, change)}"
+    start = f"After {row.method}" if row.method in material.trained else f"{row.method}, untrained and in one turn"
     return (
-        f"After {row.method}: {percent(row.accuracy.value)} {interval(row.accuracy)}, a paired difference of "
+        f"{start}: {percent(row.accuracy.value)} {interval(row.accuracy)}, a paired difference of "
         f"{signed_points(found.value)} points {interval(found, points=True)}, McNemar p "
         f"{probability(change.p_value, relation=True)}{verdict}."
     )
@@ -98,7 +101,7 @@ def _by_measure(material: Material, found: Sequence[tuple[Row, Estimate]]) -> li
     return list(rows.items())
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells(row: Row) -> tuple[str, ...]:
     accuracy = row.accuracy
     start = (row.measure.name, method_name(row.method), percent(accuracy.value), interval(accuracy), str(accuracy.n))
     if row.change is None:
@@ -113,16 +116,41 @@ def confidence(material: Material) -> str:
     return f"{100 * material.config.report.confidence:g}\u00a0%"
 
 
-def _conditions(material: Material, rows: Sequence[Row]) -> str:
-    search = material.config.search
-    seeds = len(material.config.study.seeds)
+def caption(material: Material, benchmark: str, rows: Sequence[Row]) -> str:
+    """The conditions under which a table was measured."""
+    search, seeds = material.config.search, len(material.config.study.seeds)
+    several = f" under each of {seeds} seeds" if seeds > 1 else ""
     return (
-        f"{count(rows[0].accuracy.n, 'problem')} (n), {count(search.searches, 'search', 'searches')} each"
-        f"{f' under each of {seeds} seeds' if seeds > 1 else ''}, at most {count(search.turns, 'turn')}, temperature "
-        f"{search.temperature:g}. Intervals: {confidence(material)} bootstrap over problems and searches. "
-        "Differences: paired, in percentage points, with the problems solved better : worse than before and the "
-        "exact McNemar p."
+        f"{benchmark}. {count(rows[0].accuracy.n, 'problem')} (n), {count(search.searches, 'search', 'searches')} each"
+        f"{several}, at most {count(search.turns, 'turn')}{_single_turn(material)}, temperature "
+        f"{search.temperature:g}.{_unusual(material, benchmark)} Intervals: {confidence(material)} bootstrap over "
+        "problems and searches. Differences: paired, in percentage points, with the problems solved better : worse "
+        "than before and the exact McNemar p."
     )
+
+
+def _single_turn(material: Material) -> str:
+    names = [name for name in material.methods if material.turns(name) == 1 < material.config.search.turns]
+    return f" ({' and '.join(names)}: one)" if names else ""
+
+
+def _unusual(material: Material, benchmark: str) -> str:
+    """What is different about a test set's searches."""
+    conditions = material.conditions(benchmark)
+    words = (
+        ""
+        if conditions.public_tests
+        else (
+            " The public tests are neither shown nor run: every search takes all its turns, revising without being told "
+            "what is wrong, and only random, lv and the oracle can choose."
+        )
+    )
+    if conditions.feedback == "random":
+        words += (
+            " A control: a program is told what another problem\u2019s program was told, so what is gained over the "
+            "turns is not owed to the feedback."
+        )
+    return words
 
 
 def meanings(material: Material) -> Terms:
@@ -140,36 +168,13 @@ def meanings(material: Material) -> Terms:
         f"At each of at most {turns}, {search.candidates} programs are drawn and a selector picks one; the search "
         "ends when the pick passes the public test. By selector:"
     )
+    greedy = [(GREEDY, "One program a turn at temperature 0, one search.")] if search.greedy else []
     return Terms(
         (
             ("solved", "The answer passes the public and the private tests."),
             ("pass@1", "One program, first turn: the mean over all first-turn samples, which is unbiased."),
+            *greedy,
             (f"best of {search.candidates}", best),
             *((selector, every[selector]) for selector in search.selectors),
         )
     )
-
-
-def markdown(material: Material, tables: Sequence[tuple[str, Sequence[Row]]]) -> str:
-    """The results as Markdown tables, aligned so that they also read well in a terminal."""
-    parts = [f"**{CLAIMS_NOTHING}**\n"] if claims_nothing(material) else []
-    for benchmark, rows in tables:
-        if not rows:
-            parts.append(f"{benchmark} holds no problem.\n")
-            continue
-        cells = [tuple(cell.replace("\u2212", "-").replace("\u00a0", " ") for cell in _cells(row)) for row in rows]
-        caption = f"{benchmark}. {_conditions(material, rows)}".replace("\u00a0", " ")
-        parts.append(f"{_aligned([HEAD, *cells])}\n{caption}\n")
-    return "\n".join(parts)
-
-
-def _aligned(lines: Sequence[tuple[str, ...]]) -> str:
-    widths = [max(len(cells[column]) for cells in lines) for column in range(len(HEAD))]
-    rows = ["| " + " | ".join(_padded(cells, widths)) + " |" for cells in lines]
-    rule = "|" + "|".join("-" * (w + 2) if at < 2 else "-" * (w + 1) + ":" for at, w in enumerate(widths)) + "|"
-    return "\n".join([rows[0], rule, *rows[1:]]) + "\n"
-
-
-def _padded(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    both = zip(cells, widths, strict=True)
-    return [cell.ljust(width) if at < 2 else cell.rjust(width) for at, (cell, width) in enumerate(both)]

@@ -8,6 +8,8 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from mucode.report.blocks import Section, Table
+from mucode.report.budget import budget_section
+from mucode.report.comparisons import comparisons_section
 from mucode.report.cost import cost_section, losses_section
 from mucode.report.curves import curves_section
 from mucode.report.episodes import episodes_section
@@ -35,9 +37,12 @@ def page(material: Material) -> str:
 
 
 def _sections(material: Material) -> list[Section]:
+    """Those that compare methods or budgets are there only where the study has several."""
     return [
         results_section(material),
+        *comparisons_section(material),
         curves_section(material),
+        *budget_section(material),
         verifier_section(material),
         labels_section(material),
         episodes_section(material),
@@ -56,12 +61,13 @@ def _facts(material: Material) -> list[tuple[str, str]]:
     config = material.config
     study, rollout, search = config.study, config.rollout, config.search
     seeds = ", ".join(str(seed) for seed in study.seeds)
+    ns = [search.candidates, *search.other_candidates]
     return [
         ("base model", config.model.setting),
         ("methods", ", ".join(study.methods)),
         ("iterations M", str(study.iterations)),
         ("seeds", seeds),
         ("rollouts", f"{rollout.rollouts} a problem, T = {rollout.turns}, temperature {rollout.temperature:g}"),
-        ("search", f"N = {search.candidates}, T = {search.turns}, temperature {search.temperature:g}"),
+        ("search", f"N = {', '.join(map(str, ns))}, T = {search.turns}, temperature {search.temperature:g}"),
         ("test problems", ", ".join(material.benchmarks)),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mucode.config import BenchmarkSet
@@ -25,9 +25,9 @@ from mucode.selection import JUDGED_BY
 class Measure:
     """One way to turn a model's samples into answers."""
 
-    metric: str  # "pass@1" | "bon"
+    metric: str  # "pass@1", "pass@4" | "bon"
     selector: str | None  # of "bon"
-    n: int  # samples a state
+    n: int  # samples a state; the k of pass@k
     turns: int  # at most; a method may have fewer
 
     @property
@@ -62,25 +62,6 @@ class Result:
     headline: bool  # N and T as the parameters say, not another point of a curve
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A row of differences.json: a method, all its seeds together, against before training on the same problems."""
-
-    method: str
-    benchmark: str
-    selector: str | None
-    n: int
-    turns: int
-    metric: str
-    difference: float
-    ci_low: float
-    ci_high: float
-    better: int
-    worse: int
-    p_value: float
-    problems: int
-
-
 def bootstrap(material: Material) -> Bootstrap:
     section = material.config.report
     return Bootstrap(section.confidence, section.resamples)
@@ -97,14 +78,14 @@ def measures(material: Material, benchmark: str | None = None) -> tuple[Measure,
 
 
 def every_measure(material: Material, benchmark: str, turns: int) -> list[Measure]:
-    """All points of the curves as well: each N after each turn, and the independent samples of the same budget."""
+    """All points of the curves as well: each N after each turn, the independent samples of the same budget, pass@N."""
     search = material.config.search
-    found = []
+    found = [Measure(f"pass@{n}", None, n, 1) for n in sorted(set(candidates(material)) - {1})]
     for measure in measures(material, benchmark):
         if measure.selector is None:
             found.append(measure)
             continue
-        ns = [1] if measure.selector == GREEDY else sorted({search.candidates, *search.other_candidates})
+        ns = [1] if measure.selector == GREEDY else candidates(material)
         found += [Measure("bon", measure.selector, n, turn) for n in ns for turn in range(1, turns + 1)]
         if search.independent and measure.selector != GREEDY:
             several = sorted({n * turns for n in ns} - set(ns))
@@ -112,17 +93,38 @@ def every_measure(material: Material, benchmark: str, turns: int) -> list[Measur
     return found
 
 
-def headline(material: Material, benchmark: str | None = None) -> Measure:
-    """Best of N under the selector that also picks the pair on validation, or the next best that there is."""
+def candidates(material: Material) -> list[int]:
+    """Every N that was searched with on the test sets."""
+    search = material.config.search
+    return sorted({search.candidates, *search.other_candidates})
+
+
+def headline(material: Material, benchmark: str) -> Measure:
+    """Best of N under the selector that picks the pair on validation, or the next best that the set has."""
     by_selector = {measure.selector: measure for measure in measures(material, benchmark)}
     return next((by_selector[s] for s in JUDGED_BY if s in by_selector), measures(material)[0])
+
+
+def on_validation(material: Material) -> Measure:
+    """Best of N under the selector that picks the pair."""
+    search = material.config.search
+    decider = next(s for s in JUDGED_BY if s in search.validation_selectors)
+    return Measure("bon", decider, search.candidates, search.turns)
+
+
+def short(material: Material, benchmark: str) -> list[Measure]:
+    """One program, greedy if there is such a search, and the headline: what comparisons start with."""
+    few = {None, GREEDY, headline(material, benchmark).selector}
+    return [measure for measure in measures(material, benchmark) if measure.selector in few]
 
 
 def outcomes(searches: Searches, measure: Measure, turns: int) -> Outcomes:
     """One value of each search of each problem, after at most `turns`; the searches are of one test set."""
     if measure.selector is None:
-        return first_turn_passes(searches.samples)
-    return search_rewards(searches.choices, measure.selector, measure.n, min(measure.turns, turns))
+        return first_turn_passes(searches.samples, measure.n)
+    return search_rewards(
+        searches.by(measure.selector, measure.n), measure.selector, measure.n, min(measure.turns, turns)
+    )
 
 
 def joined(parts: Iterable[Outcomes]) -> Outcomes:
@@ -190,7 +192,7 @@ class Row:
     method: str
     measure: Measure
     accuracy: Estimate
-    change: Comparison | None  # against before training; None before training
+    change: Comparison | None  # against before training; None before training, and where it is the same samples
 
 
 def table(material: Material, benchmark: str) -> list[Row]:
@@ -209,26 +211,7 @@ def _row(material: Material, benchmark: str, measure: Measure, method: str) -> R
     accuracy = estimate(after, bootstrap(material))
     if accuracy is None:
         return None
-    return Row(method, measure, accuracy, None if method == BEFORE else compare(before, after, bootstrap(material)))
-
-
-def differences(rows: Sequence[Row], benchmark: str) -> list[Difference]:
-    return [_difference(row, row.change, benchmark) for row in rows if row.change is not None]
-
-
-def _difference(row: Row, change: Comparison, benchmark: str) -> Difference:
-    return Difference(
-        method=row.method,
-        benchmark=benchmark,
-        selector=row.measure.selector,
-        n=row.measure.n,
-        turns=row.measure.turns,
-        metric=row.measure.metric,
-        difference=change.difference.value,
-        ci_low=change.difference.low,
-        ci_high=change.difference.high,
-        better=change.better,
-        worse=change.worse,
-        p_value=change.p_value,
-        problems=change.difference.n,
+    same = measure.turns == 1 and not material.config.methods[method].trains  # instruct_single's first turn is theirs
+    return Row(
+        method, measure, accuracy, None if same or method == BEFORE else compare(before, after, bootstrap(material))
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mucode.config import Config
+from mucode.config import BenchmarkSet, Config
 from mucode.records import Experience, SearchChoice, SearchSample, Step, read_rows
 from mucode.selection import best_pair
 from mucode.types import MucodeError, Problem
@@ -45,7 +46,7 @@ class Origin:
         return cls(BEFORE if method == BASE else method, int(seed))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, so that what is asked for again and again is sorted out once
 class Searches:
     """Best-of-N searches of one generator with one verifier."""
 
@@ -53,10 +54,29 @@ class Searches:
     choices: tuple[SearchChoice, ...]
 
     def of(self, benchmark: str) -> Searches:
-        return Searches(
-            tuple(row for row in self.samples if row.benchmark == benchmark),
-            tuple(row for row in self.choices if row.benchmark == benchmark),
-        )
+        return self._sets.get(benchmark, Searches((), ()))
+
+    def by(self, selector: str, n: int) -> Sequence[SearchChoice]:
+        """The choices of one way to search."""
+        return self._policies.get((selector, n), ())
+
+    @cached_property
+    def _sets(self) -> dict[str, Searches]:
+        names = dict.fromkeys([*(row.benchmark for row in self.samples), *(row.benchmark for row in self.choices)])
+        return {
+            name: Searches(
+                tuple(row for row in self.samples if row.benchmark == name),
+                tuple(row for row in self.choices if row.benchmark == name),
+            )
+            for name in names
+        }
+
+    @cached_property
+    def _policies(self) -> dict[tuple[str, int], list[SearchChoice]]:
+        policies: dict[tuple[str, int], list[SearchChoice]] = {}
+        for row in self.choices:
+            policies.setdefault((row.selector, row.n), []).append(row)
+        return policies
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +116,9 @@ class Material:
     @property
     def benchmarks(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(benchmark.name for benchmark in self.config.problems.benchmarks))
+
+    def conditions(self, benchmark: str) -> BenchmarkSet:
+        return next(each for each in self.config.problems.benchmarks if each.name == benchmark)
 
     def turns(self, method: str) -> int:
         """T of a method's rollouts and searches."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 
+from mucode.config import BenchmarkSet
 from mucode.metrics import Estimate
 from mucode.report.sources import BEFORE
 
+MINUS = "\u2212"
 _LONGEST = 3000  # characters of a program or an observation that the page shows
 
 
@@ -18,7 +20,7 @@ def percent(value: float, decimals: int = 1) -> str:
 def signed_points(value: float, decimals: int = 1) -> str:
     """0.125 -> "+12.5"; the minus sign is a real one."""
     shown = f"{100 * value:+.{decimals}f}"
-    return shown[1:] if float(shown) == 0 else shown.replace("-", "\u2212")
+    return shown[1:] if float(shown) == 0 else shown.replace("-", MINUS)
 
 
 def interval(found: Estimate, *, points: bool = False) -> str:
@@ -41,6 +43,13 @@ def count(many: int, one: str, several: str = "") -> str:
 
 def method_name(method: str) -> str:
     return f"before ({BEFORE})" if method == BEFORE else method
+
+
+def set_title(conditions: BenchmarkSet) -> str:
+    """A test set's name, and what is unusual about it."""
+    unusual = [] if conditions.public_tests else ["public tests neither shown nor run"]
+    unusual += ["a control: feedback of other problems\u2019 programs"] if conditions.feedback == "random" else []
+    return f"{conditions.name}: {'; '.join(unusual)}" if unusual else conditions.name
 
 
 def visible(text: str) -> str:

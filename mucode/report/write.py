@@ -9,9 +9,10 @@ from typing import Any
 
 from mucode.config import Config
 from mucode.records import folder_written_whole, write_json
-from mucode.report.headline import markdown
+from mucode.report.comparisons import Difference, differences
+from mucode.report.markdown import markdown
 from mucode.report.page import page
-from mucode.report.results import Difference, Result, differences, results, table
+from mucode.report.results import Result, results, table
 from mucode.report.sources import Folders, read_material
 
 DECIMALS = 6  # of every number in the JSON files: more would only show how a machine rounds
@@ -32,7 +33,7 @@ def write_report(  # noqa: PLR0913, PLR0917  # a stage's arguments are its files
     """Write the folder `out`, whole or not at all; equal inputs give equal bytes.
 
     report.html is one file that works offline; table.md is its results table; results.json holds a row for each method,
-    seed, test set and measure (`results.Result`), differences.json the paired differences (`results.Difference`).
+    seed, test set and measure (`results.Result`), differences.json the paired differences (`comparisons.Difference`).
 
     Args:
         problems: problems.parquet.
@@ -48,7 +49,7 @@ def write_report(  # noqa: PLR0913, PLR0917  # a stage's arguments are its files
     folders = Folders(problems, datasets, gates, evaluations, benchmarks, rollouts, verifiers, generators)
     material = read_material(folders, config)
     tables = [(benchmark, table(material, benchmark)) for benchmark in material.benchmarks]
-    changes = [change for benchmark, rows in tables for change in differences(rows, benchmark)]
+    changes = [change for benchmark, rows in tables for change in differences(material, benchmark, rows)]
     with folder_written_whole(out) as partial:
         (partial / "report.html").write_text(page(material), encoding="utf-8", newline="\n")
         (partial / "table.md").write_text(markdown(material, tables), encoding="utf-8", newline="\n")

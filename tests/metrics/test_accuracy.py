@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from fractions import Fraction
 from itertools import combinations
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mucode.metrics import best_of_subsets, first_turn_passes, pass_at_k, search_rewards
+from mucode.metrics import best_of_subsets, first_turn_best, first_turn_passes, pass_at_k, search_rewards
 from mucode.records import SearchChoice, SearchSample
 
 rewards = st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=8)
@@ -65,6 +66,19 @@ def test_first_turn_passes_look_at_the_first_turn_only_and_keep_searches_apart()
     rows += [sample("a", 1, 1, i, 0.0) for i in range(4)] + [sample("a", 0, 2, i, 1.0) for i in range(4)]
     assert first_turn_passes(rows) == {"a": (0.25, 0.0)}
     assert first_turn_passes(rows, k=4) == {"a": (1.0, 0.0)}
+
+
+def test_the_best_scored_of_the_first_turn_answers_and_the_first_of_equals() -> None:
+    rows = [sample("a", 0, 1, i, float(i == 2)) for i in range(3)]  # equal scores: the first, which is wrong
+    liked = dataclasses.replace(rows[2], score=1.0)
+    assert first_turn_best(rows, 3) == {"a": (0.0,)}
+    assert first_turn_best([*rows[:2], liked], 3) == {"a": (1.0,)}
+    assert first_turn_best([*rows[:2], liked], 1)["a"] == pytest.approx((1 / 3,))  # a blind pick
+
+
+def test_the_greedy_reply_is_no_sample() -> None:
+    rows = [sample("a", 0, 1, 0, 0.0), sample("a", 0, 1, -1, 1.0)]
+    assert first_turn_passes(rows) == first_turn_best(rows, 1) == {"a": (0.0,)}
 
 
 def test_search_rewards_are_the_answers_unless_a_turn_is_named() -> None:

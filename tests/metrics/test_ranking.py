@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mucode.metrics import Bootstrap, Curve, Scored, auc, auc_within, distinct, pair_accuracy, roc, roc_within
+from mucode.metrics import (
+    Bootstrap,
+    Curve,
+    Scored,
+    auc,
+    auc_pooled,
+    auc_within,
+    distinct,
+    pair_accuracy,
+    pair_count,
+    roc,
+    roc_within,
+)
 from mucode.records import SearchSample
 
 FEW = Bootstrap(confidence=0.95, resamples=200)
@@ -44,7 +56,40 @@ def test_auc_is_the_share_of_pairs_ranked_rightly(rows: list[Scored]) -> None:
 
 @given(programs)
 def test_pair_accuracy_compares_programs_of_one_problem_only(rows: list[Scored]) -> None:
-    assert agrees(pair_accuracy(rows), wins(rows, within=True))
+    found = pair_accuracy(rows, FEW)
+    assert agrees(found.value if found else None, wins(rows, within=True))
+    assert pair_count(rows) == len(wins(rows, within=True))
+
+
+@given(programs)
+def test_the_pooled_area_comes_with_an_interval_over_problems(rows: list[Scored]) -> None:
+    found = auc_pooled(rows, FEW)
+    assert agrees(found.value if found else None, wins(rows, within=False))
+    if found:
+        assert 0 <= found.low <= found.value <= found.high <= 1
+        assert found.n == len({row.problem_id for row in rows})
+
+
+def test_resampling_draws_a_problem_with_all_its_programs() -> None:
+    a = [Scored("a", 2.0, True), Scored("a", 1.0, False)]  # ranked rightly
+    b = [Scored("b", 1.0, True), Scored("b", 2.0, False)]  # and wrongly
+    within, pooled = pair_accuracy(a + b, FEW), auc_pooled(a + b, FEW)
+    assert within is not None
+    assert pooled is not None
+    # of four equally likely draws one is a twice and one is b twice
+    assert (within.low, within.value, within.high) == (0.0, 0.5, 1.0)
+    assert (pooled.low, pooled.value, pooled.high) == (0.0, 0.5, 1.0)
+
+
+def test_more_problems_narrow_the_interval() -> None:
+    def rows(many: int) -> list[Scored]:
+        return [Scored(f"{i:03}", float(right == (i % 4 > 0)), right) for i in range(many) for right in (True, False)]
+
+    few, several = (pair_accuracy(rows(many), FEW) for many in (8, 200))
+    assert few is not None
+    assert several is not None
+    assert few.value == several.value == 0.75
+    assert several.high - several.low < (few.high - few.low) / 3
 
 
 @given(programs)

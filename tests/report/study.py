@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from mucode.parameters import overlaid
 from mucode.plan import expand
 from mucode.records import Experience, SearchChoice, SearchSample, Step, read_rows, write_json, write_rows
 from mucode.rollout import roll_out, to_steps
-from mucode.search import Players, SearchSettings, search
+from mucode.search import Conditions, Players, SearchSettings, search
 from mucode.seeds import seed_for
 from mucode.types import Answer, Completion, Half, Job, Problem, Sampling, State, Status, Test, Verdict
 
@@ -179,22 +180,20 @@ def write_study(root: Path, config: Config, *, problems: int = 12, worlds: dict[
     for item in config.plan["generators"].values():
         write_json(root / "generators" / item["out"] / "training.json", {"losses": [0.31, 0.22], "tokens": 20480})
     for item in config.plan["evaluations"].values():
+        folder, world = root / "evaluations" / item["out"], _world(known, item["generator"])
         _write_searches(
-            root / "evaluations" / item["out"],
-            config,
-            "starter/validation",
-            splits["validation"],
-            item["seed"],
-            _world(known, item["generator"]),
+            folder, world, {"starter/validation": _settings(config, item, test=False)}, splits["validation"]
         )
         pair = {"generator": f"data/generators/{item['generator']}", "verifier": f"data/verifiers/{item['verifier']}"}
-        write_json(root / "evaluations" / item["out"] / "pair.json", pair)
-    last = config.study.iterations
+        write_json(folder / "pair.json", pair)
     for group, item in config.plan["benchmarks"].items():
-        generator = "base" if group.startswith("base-") else f"{group}/{last}"
-        _write_searches(
-            root / "benchmarks" / group, config, "starter/test", splits["test"], item["seed"], _world(known, generator)
-        )
+        generator = "base" if group.startswith("base-") else f"{group}/{config.study.iterations}"
+        settings = _settings(config, item, test=True)
+        sets = {
+            each.name: dataclasses.replace(settings, conditions=Conditions(each.public_tests, each.feedback))
+            for each in config.problems.benchmarks
+        }
+        _write_searches(root / "benchmarks" / group, _world(known, generator), sets, splits["test"])
     return study
 
 
@@ -212,7 +211,7 @@ def _write_round(
         problems,
         ScriptedGenerator(world),
         ScriptedSandbox(),
-        turns=section.turns,
+        turns=min(item["turns"] or section.turns, section.turns),
         rollouts=section.rollouts,
         sampling=section.sampling,
         seed=item["seed"],
@@ -228,14 +227,34 @@ def _write_round(
     write_json(root / "gates" / f"{key}.json", {"passed": True, "expectations": held, "facts": {"labels": len(labels)}})
 
 
-def _write_searches(
-    folder: Path, config: Config, name: str, problems: Sequence[Problem], seed: int, world: World
-) -> None:
+def _settings(config: Config, item: dict[str, Any], *, test: bool) -> SearchSettings:
+    """Those of the stages `evaluate` and `benchmark`."""
     section = config.search
     settings = SearchSettings(
-        section.selectors, (section.candidates,), section.turns, section.searches, section.sampling, seed
+        selectors=section.validation_selectors,
+        candidates=(section.candidates,),
+        turns=min(item["turns"] or section.turns, section.turns),
+        searches=section.searches,
+        sampling=section.sampling,
+        seed=item["seed"],
     )
+    if not test:
+        return settings
+    return dataclasses.replace(
+        settings,
+        selectors=section.selectors,
+        candidates=(section.candidates, *section.other_candidates),
+        independent=section.independent,
+        greedy=section.greedy,
+    )
+
+
+def _write_searches(folder: Path, world: World, sets: dict[str, SearchSettings], problems: Sequence[Problem]) -> None:
     players = Players(ScriptedGenerator(world), ScriptedVerifier(world), ScriptedSandbox())
-    samples, choices = search(name, problems, {p.id: Answer(p.id, (), "") for p in problems}, players, settings)
+    samples: list[SearchSample] = []
+    choices: list[SearchChoice] = []
+    for name, settings in sets.items():
+        drawn, chosen = search(name, problems, {p.id: Answer(p.id, (), "") for p in problems}, players, settings)
+        samples, choices = samples + drawn, choices + chosen
     write_rows(folder / "samples.parquet", samples, SearchSample)
     write_rows(folder / "choices.parquet", choices, SearchChoice)

@@ -10,10 +10,11 @@ from statistics import fmean
 import pytest
 
 from mucode.config import read_yaml
-from mucode.report.curves import by_samples, picked, preference
+from mucode.report.curves import picked
+from mucode.report.panels import by_samples, preference
 from mucode.report.results import results, table
 from mucode.report.sources import Folders, Material, Origin, read_material
-from mucode.report.verifiers import quality
+from mucode.report.verifiers import judge
 from tests.report.conftest import FEW
 from tests.report.study import PARAMS, Study, World, make_config, write_study
 
@@ -121,14 +122,14 @@ def test_calibration_is_fitted_on_the_pair_that_validation_chose(several: Materi
     assert several.chosen[origin] == 1  # its second generator is worse
     assert "seed by seed: mucode 1, " in picked(several)
     other = dataclasses.replace(several, chosen={**several.chosen, origin: 2})
-    bins = quality(several, origin, "starter/test").bins
-    assert bins != quality(other, origin, "starter/test").bins
-    assert sum(group.n for group in bins) == len(quality(several, origin, "starter/test").scored)
+    bins = judge(several, origin, "starter/test").bins
+    assert bins != judge(other, origin, "starter/test").bins
+    assert sum(group.n for group in bins) == len(judge(several, origin, "starter/test").found.scored)
 
 
 def test_the_curve_by_n_ends_where_the_search_s_first_turn_stands(material: Material, study: Study) -> None:
     searches = material.test[Origin("mucode", 0)]
-    curves = {name: dict(points) for name, _, points in by_samples(material, [searches])}
+    curves = {name: dict(points) for name, _, points in by_samples(material, "starter/test", [searches], 2)}
     for selector in ("lv", "pt", "pt+lv", "oracle"):
         first = [row.reward for row in searches.choices if row.selector == selector and row.turn == 1]
         assert curves[selector][4].value == pytest.approx(fmean(first))

@@ -46,6 +46,12 @@ def test_another_seed_draws_other_pairs() -> None:
     assert preference_pairs(MIXED, 3, seed=0) != preference_pairs(MIXED, 3, seed=1)
 
 
+def test_equal_seeds_draw_equal_pairs_and_every_pair_has_its_chance() -> None:
+    drawn = [preference_pairs(MIXED, 3, seed=seed) for seed in range(60)]
+    assert drawn == [preference_pairs(MIXED, 3, seed=seed) for seed in range(60)]
+    assert len({pair for pairs in drawn for pair in pairs}) == 4 * 4  # four correct programs, four wrong ones
+
+
 def test_one_problem_more_leaves_the_pairs_of_the_others_as_they_were() -> None:
     more = [*MIXED, Candidate("toy/0", "x", 1.0), Candidate("toy/0", "y", 0.0)]
     assert preference_pairs(more, 3, seed=0)[1:] == preference_pairs(MIXED, 3, seed=0)
