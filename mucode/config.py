@@ -80,6 +80,7 @@ class SamplingSection(Section):
 class RolloutSection(SamplingSection):
     turns: Count
     rollouts: Count
+    schedule: Literal["fixed", "arrival"]
     show_public_tests: bool
 
 

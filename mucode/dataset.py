@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from mucode.environment import judged
 from mucode.records import Experience, Label, Step
-from mucode.rollout import judged
-from mucode.types import Answer, Job, MucodeError, Problem, Sandbox, Status, Verdict
+from mucode.types import Answer, Completion, History, Job, MucodeError, Problem, Sandbox, Status, Turn, Verdict
 
 
 def label_steps(
@@ -95,3 +95,18 @@ def union(previous: Sequence[Experience], new: Sequence[Experience]) -> list[Exp
 
 def _key(row: Experience) -> tuple[str, int, int, int]:
     return row.problem_id, row.iteration, row.rollout, row.turn
+
+
+def histories(experiences: Sequence[Experience]) -> list[History]:
+    """s_t of each row, in order: the earlier turns of the same episode."""
+    episodes: dict[tuple[str, int, int], dict[int, Turn]] = {}
+    for row in experiences:
+        episode = episodes.setdefault((row.problem_id, row.iteration, row.rollout), {})
+        episode[row.turn] = Turn(
+            Completion(row.reply, row.program),
+            Verdict(row.status, row.tests_passed, row.tests_total, row.feedback),
+        )
+    return [
+        tuple(episodes[row.problem_id, row.iteration, row.rollout][turn] for turn in range(1, row.turn))
+        for row in experiences
+    ]

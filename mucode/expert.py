@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mucode.dataset import histories
 from mucode.records import Experience
-from mucode.rollout import histories
 from mucode.seeds import seed_for
 from mucode.types import Candidate, Demonstration, History
 

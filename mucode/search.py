@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from mucode.environment import judge_public, judged
 from mucode.records import SearchChoice, SearchSample
-from mucode.rollout import judge_public, judged
+from mucode.schedule import kept_open
 from mucode.seeds import seed_for
 from mucode.types import (
     Answer,
@@ -176,6 +177,20 @@ def search(
         for policy in settings.policies
         if policy.selector != GREEDY or index == 0
     ]
+    with kept_open(players.generator) as generator:  # turn t + 1 reads on from turn t
+        samples = _play(benchmark, walks, answers, dataclasses.replace(players, generator=generator), settings, watch)
+    return sorted(samples), sorted(choice for walk in walks for choice in walk.choices)
+
+
+def _play(
+    benchmark: str,
+    walks: Sequence[_Walk],
+    answers: Mapping[str, Answer],
+    players: Players,
+    settings: SearchSettings,
+    watch: Callable[[Move], None],
+) -> list[SearchSample]:
+    """Turn by turn, all walks side by side; what was drawn."""
     samples: list[SearchSample] = []
     for turn in range(1, settings.turns + 1):
         wanted: dict[_Node, int] = {}
@@ -191,7 +206,7 @@ def search(
             elif turn <= walk.policy.turns:
                 last = walk.choices[-1]
                 walk.choices.append(dataclasses.replace(last, turn=turn, final=turn == walk.policy.turns))
-    return sorted(samples), sorted(choice for walk in walks for choice in walk.choices)
+    return samples
 
 
 def _draw(

@@ -98,6 +98,7 @@ def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteratio
                     sampling=section.sampling,
                     seed=seed,
                     iteration=iteration,
+                    schedule=section.schedule,
                 )
                 return [to_steps(episodes, iteration)]
 

@@ -27,10 +27,11 @@ NEUTRAL = {
     "mucode.types",
 }
 TOLD_MLFLOW = ("mucode.tracking",)  # what no out holds
+BESIDE_EXPERT = {"mucode.dataset", "mucode.environment"}  # they need candidates_by_problem and limited only
 HEAVY = {  # stages that would be too dear to repeat for code that they import and do not call
     "base_model": {"mucode.programs", "mucode.prompts", "mucode.seeds"},  # the scripted player's, not its script's
-    "train_verifier": {"mucode.rollout"},  # of expert.py they need candidates_by_problem and limited only
-    "fine_tune": {"mucode.rollout"},
+    "train_verifier": BESIDE_EXPERT,
+    "fine_tune": BESIDE_EXPERT,
     "evaluate": {"mucode.training.batch"},  # padding, which no score depends on
     "benchmark": {"mucode.training.batch"},
 }

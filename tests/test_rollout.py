@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from mucode.rollout import histories, roll_out, to_steps
+from mucode.dataset import histories
+from mucode.rollout import roll_out, to_steps
 from mucode.types import Problem, Rollout, State, Status, StopReason
 from tests.conftest import SAMPLING, FunctionGenerator, TabularSandbox
 

@@ -35,14 +35,14 @@ def draw(logits: torch.Tensor, uniforms: torch.Tensor, sampling: Sampling) -> to
 
 def _weights(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     """Unnormalised probabilities, the largest of each row 1."""
-    scaled = logits.float()
-    scaled = scaled - scaled.amax(dim=-1, keepdim=True)
-    return scaled.div_(temperature).exp_()
+    scaled = logits.to(torch.float32, copy=True)  # the only large temporary: the rest happens in place
+    return scaled.sub_(scaled.amax(dim=-1, keepdim=True)).div_(temperature).exp_()
 
 
 def _from_all(weights: torch.Tensor, uniforms: torch.Tensor, _top_p: float) -> torch.Tensor:
     rows, vocabulary = weights.shape
-    blocks = torch.nn.functional.pad(weights, (0, -vocabulary % _BLOCK)).view(rows, -1, _BLOCK)
+    whole = weights if vocabulary % _BLOCK == 0 else torch.nn.functional.pad(weights, (0, -vocabulary % _BLOCK))
+    blocks = whole.view(rows, -1, _BLOCK)
     block, rest = _search(blocks.sum(dim=-1).double(), uniforms * _BELOW_ONE)
     inside = blocks[torch.arange(rows, device=weights.device), block].double()
     token, _ = _search(inside, rest.clamp(max=_BELOW_ONE))

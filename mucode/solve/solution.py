@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from mucode.rollout import judged
+from mucode.environment import judged
 from mucode.search import Move, Players, SearchSettings, search
 from mucode.types import Answer, Job, Problem, Sandbox, Status, Test, Verdict
 

@@ -12,13 +12,18 @@ import torch
 
 from mucode.generator import load_generator
 from mucode.generator.base_model import fetch_base_model
+from mucode.generator.decoding import Decoding
+from mucode.generator.packed import pack_linears
+from mucode.generator.prefixes import Prefixes, common_beginning
 from mucode.generator.random_model import random_model
 from mucode.generator.sampling import draw
 from mucode.generator.tokens import prompt_tokens
 from mucode.generator.transformers_engine import Batching, TransformersGenerator
 from mucode.prompts import chat, reply_for
-from mucode.types import Completion, MucodeError, Sampling, State
-from tests.conftest import make_problem
+from mucode.rollout import play
+from mucode.schedule import SCHEDULES
+from mucode.types import Completion, MucodeError, Sampling, State, Status, Turn, Verdict
+from tests.conftest import TabularSandbox, make_problem
 
 pytestmark = pytest.mark.slow
 
@@ -146,6 +151,158 @@ def test_a_loaded_folder_replies_like_the_model_it_was_saved_from(parts: tuple[A
     fetch_base_model("random:tiny", tmp_path / "base")
     loaded = load_generator(tmp_path / "base", tmp_path / "base", dtype="float32")
     assert loaded.generate(STATES, SEEDS, WARM) == replies(parts, Batching())
+
+
+def drained(session: Decoding) -> dict[int, Completion]:
+    """All replies under way."""
+    replies: dict[int, Completion] = {}
+    while some := session.wait():
+        replies |= {ticket: reply.completion for ticket, reply in some if reply.completion is not None}
+    return replies
+
+
+def after(state: State, completion: Completion) -> State:
+    """The state of the next turn, after a failed test."""
+    return State(state.problem, (*state.history, Turn(completion, Verdict(Status.FAILED, 0, 1, "p(1) gave 2."))))
+
+
+@pytest.mark.parametrize("batching", [Batching(), Batching(rows=5, refill_share=0.01), Batching(cache_tokens=500)])
+def test_work_that_comes_in_between_steps_gets_the_replies_of_one_call(
+    restless: tuple[Any, Any], batching: Batching
+) -> None:
+    engine = TransformersGenerator(*restless, batching)
+    found: dict[int, Completion] = {}
+    with engine.open() as session:
+        for ticket, (state, seed) in enumerate(zip(STATES, SEEDS, strict=True)):
+            session.submit(ticket, state, seed, WARM)
+            if ticket % 4 == 3:
+                found |= {number: reply.completion for number, reply in session.wait(0.0) if reply.completion}
+        found |= drained(session)
+    assert [found[ticket] for ticket in range(len(STATES))] == replies(restless, Batching())
+
+
+def test_requests_of_different_sampling_run_side_by_side(restless: tuple[Any, Any]) -> None:
+    engine = TransformersGenerator(*restless)
+    hows = [WARM, GREEDY, Sampling(0.5, 0.9, 7)]
+    with engine.open() as session:
+        for ticket, how in enumerate(hows):
+            session.submit(ticket, STATES[0], 3, how)
+        together = drained(session)
+    assert [together[ticket] for ticket in range(3)] == [engine.generate([STATES[0]], [3], how)[0] for how in hows]
+
+
+def test_wait_returns_after_a_step_when_its_time_is_over(parts: tuple[Any, Any]) -> None:
+    with TransformersGenerator(*parts).open() as session:
+        session.submit(0, STATES[0], 0, WARM)
+        assert session.wait(0.0) == []
+        assert session.work.drawn == 1
+        assert len(drained(session)) == 1
+        assert session.wait() == []
+
+
+def second_turn(parts: tuple[Any, Any], kept: int) -> tuple[torch.Tensor, list[Completion], Decoding]:
+    """Logits after the prompts of turn 2, its replies, and the session; `kept` tokens are kept between the turns."""
+    model, tokenizer = parts
+    seen: list[torch.Tensor] = []
+    hook = model.register_forward_hook(lambda module, inputs, outputs: seen.append(outputs.logits[:, -1].clone()))
+    first = [State(make_problem(f"name_{number}")) for number in range(6)]
+    try:
+        with TransformersGenerator(model, tokenizer, Batching(kept_tokens=kept)).open() as session:
+            for ticket, state in enumerate(first):
+                session.submit(ticket, state, ticket, WARM)
+            replies = drained(session)
+            states = [after(state, replies[ticket]) for ticket, state in enumerate(first)]
+            seen.clear()
+            for ticket, state in enumerate(states):
+                session.submit(ticket, state, ticket, WARM)
+            again = drained(session)
+    finally:
+        hook.remove()
+    return seen[-WARM.max_new_tokens], [again[ticket] for ticket in range(len(first))], session
+
+
+def test_a_conversation_that_goes_on_is_not_read_again_and_its_logits_stay_the_same(parts: tuple[Any, Any]) -> None:
+    logits, replies, session = second_turn(parts, kept=32_768)
+    fresh_logits, fresh_replies, fresh = second_turn(parts, kept=0)
+    torch.testing.assert_close(logits.sort(dim=0).values, fresh_logits.sort(dim=0).values, atol=1e-4, rtol=1e-4)
+    assert replies == fresh_replies
+    assert fresh.work.spared == 0
+    assert session.work.read < 0.3 * fresh.work.read
+
+
+def test_what_is_kept_of_earlier_turns_never_exceeds_its_limit(parts: tuple[Any, Any]) -> None:
+    _, replies, _ = second_turn(parts, kept=32_768)
+    for kept in (10, 300, 700):
+        assert second_turn(parts, kept)[1] == replies
+
+
+@pytest.mark.parametrize("batching", [Batching(), Batching(rows=3, refill_share=0.01, kept_tokens=700)])
+def test_multi_turn_rollouts_are_the_same_by_both_schedules_and_without_a_session(
+    restless: tuple[Any, Any], batching: Batching
+) -> None:
+    class Bare:  # only `generate`: every turn is read from its beginning
+        generate = TransformersGenerator(*restless).generate
+
+    def rollouts(engine: Any, schedule: str) -> Any:
+        return play(
+            [make_problem(f"name_{number}") for number in range(5)],
+            engine,
+            TabularSandbox(),
+            turns=3,
+            rollouts=3,
+            sampling=WARM,
+            seed=0,
+            iteration=1,
+            schedule=schedule,
+        ).episodes
+
+    whole = rollouts(Bare(), "fixed")
+    assert {len(rollout.turns) for rollout in whole} == {3}
+    for schedule in SCHEDULES:
+        assert rollouts(TransformersGenerator(*restless, batching), schedule) == whole
+
+
+def test_the_clock_counts_all_that_the_engine_did_while_it_was_waited_for(parts: tuple[Any, Any]) -> None:
+    with TransformersGenerator(*parts).open() as session:
+        for ticket, state in enumerate(STATES):
+            session.submit(ticket, state, ticket, WARM)
+        drained(session)
+        assert session.work.steps == WARM.max_new_tokens - 1
+        assert 0.0 <= session.clock.idle_share < 0.1
+
+
+def test_kept_sequences_are_found_by_their_longest_beginning_and_the_oldest_goes_first() -> None:
+    def columns(tokens: tuple[int, ...]) -> list[torch.Tensor]:
+        return [torch.tensor(tokens, dtype=torch.float32)[None, None, :, None].expand(2, 3, len(tokens), 4)]
+
+    kept = Prefixes(10)
+    for tokens in ((1, 2, 3, 4), (1, 2, 9), (5, 6)):
+        kept.keep(tokens, columns(tokens))
+    assert kept.longest((1, 2, 3, 7))[0][0, 0, :, 0].tolist() == [1, 2, 3]
+    assert [kept.shared(tokens) for tokens in ((1, 2, 9, 9), (1, 7), (5, 6), (4,), ())] == [3, 1, 2, 0, 0]
+    kept.keep((7, 7, 7), columns((7, 7, 7)))  # more than 10 tokens: the least recently used of the others goes
+    assert (kept.shared((1, 2, 9)), kept.shared((1, 2, 3)), kept.shared((7, 7))) == (2, 3, 2)
+    kept.keep(tuple(range(11)), columns(tuple(range(11))))
+    assert kept.shared((0, 1)) == 0
+    assert kept.longest((8,)) == []
+
+
+def test_the_common_beginning_is_what_all_share() -> None:
+    assert common_beginning([(1, 2, 3), (1, 2), (1, 2, 4, 5)]) == (1, 2)
+    assert common_beginning([(1, 2)]) == (1, 2)
+    assert common_beginning([(1,), (2,)]) == ()
+
+
+def test_packed_weights_change_no_bit() -> None:
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("this processor has no bfloat16 products: weights stay as they are")
+    plain = torch.nn.Sequential(torch.nn.Linear(48, 96), torch.nn.Linear(96, 32, bias=False)).bfloat16()
+    inputs = [torch.randn(rows, 2, 48).bfloat16() for rows in (1, 5, 64, 200)]
+    with torch.inference_mode():
+        before = [plain(x) for x in inputs]
+        pack_linears(plain)
+        assert not list(plain.parameters())
+        assert all(torch.equal(plain(x), y) for x, y in zip(inputs, before, strict=True))
 
 
 @pytest.mark.parametrize("top_p", [1.0, 0.7])

@@ -1,0 +1,1 @@
+"""Multi-turn rollouts end to end, against transformers' `generate`."""
