@@ -56,15 +56,15 @@ def run(workspace: Path) -> None:
 
 def _retrained(workspace: Path, server: Server) -> State[Any]:
     """The flow's final state. What is imported here reads its settings on import, meanwhile the server starts."""
-    from prefect import tags
-    from prefect.events.worker import EventsWorker
-    from prefect.logging.handlers import APILogWorker
-
-    from flows.recovery import mark_crashed
-    from flows.retrain import retrain
-
-    wait_until_up(server, "the Prefect server", f"{server.api}/health")
     with watched(server, lambda: _abort(server)):
+        from prefect import tags
+        from prefect.events.worker import EventsWorker
+        from prefect.logging.handlers import APILogWorker
+
+        from flows.recovery import mark_crashed
+        from flows.retrain import retrain
+
+        wait_until_up(server, "the Prefect server", f"{server.api}/health")
         try:
             mark_crashed(tag="quickstart")
             with tags("quickstart"):
