@@ -20,7 +20,8 @@ from tests.execution.processes import alive, descendants, eventually, judges, pr
 
 _SLOW = "import time\ndef f(x):\n    time.sleep(0.25)\n    return x + 1\n# {}"
 _MAIN = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background starts with SIGINT ignored
 from mucode.execution import open_sandbox
 from tests.execution.builders import job
 sandbox = open_sandbox(2)
