@@ -57,6 +57,7 @@ def kill(processes: Callable[[], list[int]], number: int = signal.SIGKILL) -> Ca
     return lambda: os.kill(processes()[0], number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", [judges, zygotes, programs], ids=["judge", "zygote", "program"])
 def test_a_killed_process_costs_no_label(victim: Callable[[], list[int]]) -> None:
     with open_sandbox(2, timeout=5.0) as sandbox:

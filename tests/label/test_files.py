@@ -94,6 +94,7 @@ def test_an_input_is_not_overwritten(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == DOUBLE
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
     """Killed twice, each time when some labels are in the journal."""
     program = "import time\ndef double(x):\n    time.sleep(0.005)\n    return x + x if {n} % 3 else 0"
