@@ -115,10 +115,11 @@ class Judge:
 
     def _ending(self, end: Ended, warden: Warden) -> tuple[Status | None, bool]:
         """What the end of a conversation means, None when the program left with exit status 0; and whether the machine
-        may be to blame: the program was killed from outside, or timed out while it did not compute."""
+        may be to blame: the program was killed from outside, timed out while it did not compute, or while it filled much
+        memory, which a machine that has none at hand makes slow."""
         if end.reason != channels.GONE:
             if end.status is Status.TIMEOUT and largest_resident(warden.process) > _GREEDY:
-                return Status.MEMORY, False
+                return Status.MEMORY, True
             busy = processor_seconds(warden.process) > 0.5 * self.setting.timeout
             return end.status, end.status is Status.TIMEOUT and not busy
         waited = warden.settle()
