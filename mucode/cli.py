@@ -132,19 +132,32 @@ def app() -> App:
         name="mucode",
         version=__version__,
         help="µCode: multi-turn code generation through single-step rewards.",
+        help_format="plaintext",  # the list of commands has no marks: importing rich.markdown would double its time
         result_action="return_value",
     )
-    stages = App(name="stage", help="Run one stage of dvc.yaml, which shows the order and the paths.")
+    stages = App(
+        name="stage", help_format="markdown", help="Run one stage of dvc.yaml, which shows the order and the paths."
+    )
     for name in STAGES:
         stages.command(f"mucode.stages:{name}", name=name)
     root.command(stages)
-    root.command(label)
-    root.command("mucode.solve.command:solve", name="solve", help=SOLVE)
-    root.command(workspace)
-    root.command(doctor)
-    root.command(track)
-    root.command("mucode.registry:register", name="register", help="Register the selected pair in MLflow.")
-    root.command("mucode.parameters:plan", name="plan", help="Write the plan that follows from params.yaml's study.")
+    root.command(label, help_format="markdown")
+    root.command("mucode.solve.command:solve", name="solve", help_format="markdown", help=SOLVE)
+    root.command(workspace, help_format="markdown")
+    root.command(doctor, help_format="markdown")
+    root.command(track, help_format="markdown")
+    root.command(
+        "mucode.registry:register",
+        name="register",
+        help_format="markdown",
+        help="Register the selected pair in MLflow.",
+    )
+    root.command(
+        "mucode.parameters:plan",
+        name="plan",
+        help_format="markdown",
+        help="Write the plan that follows from params.yaml's study.",
+    )
     return root
 
 

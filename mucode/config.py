@@ -246,7 +246,7 @@ def parse_config(values: dict[str, Any], path: Path) -> Config:
 
 
 def _first_sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is missing, too
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{where} is no parameter: correct its name or remove it"
