@@ -14,7 +14,7 @@ from typing import Any
 
 from mucode import __version__
 from mucode.execution import open_sandbox
-from mucode.label.journal import Journal, journal_beside
+from mucode.journal import Journal, journal_beside
 from mucode.label.oracle import Oracle
 from mucode.label.rows import Request, Task, TaskId, file_digest, read_problem_rows, requests, survey, task_from_row
 from mucode.records import written_whole
