@@ -29,10 +29,12 @@ from mucode.selection import Pair
 from mucode.types import Answer, MucodeError, Problem
 
 if TYPE_CHECKING:
+    from mucode.execution.crew import Crew
     from mucode.execution.pool import Pool
     from mucode.generator import Part
     from mucode.training.settings import TrainingSettings
 
+WORKERS = "MUCODE_WORKERS"  # dask://HOST:PORT: programs run on the workers of that cluster, not here
 WEAK = "MUCODE_ALLOW_WEAK_ISOLATION"  # "1": make labels even where only system-call filters isolate programs
 
 
@@ -286,10 +288,10 @@ def report(
     )
 
 
-def _sandbox(config: Config) -> Pool:
-    from mucode.execution import open_sandbox
+def _sandbox(config: Config) -> Pool | Crew:
+    from mucode.execution import open_judges
 
-    return open_sandbox(timeout=config.execution.timeout, allow_weak=os.environ.get(WEAK) == "1")
+    return open_judges(os.environ.get(WORKERS) or None, config.execution.timeout, os.environ.get(WEAK) == "1")
 
 
 def _part(config: Config, base: Path, generator: Path) -> Part:
