@@ -2,6 +2,7 @@
 #   make quickstart SIZE=full      sizes are `default` and the files in profiles/
 
 SIZE = default
+EXTRAS =
 PREFECT_PORT = 4200
 MLFLOW_PORT = 5000
 
@@ -19,7 +20,14 @@ INSTALLED = .venv/.installed
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-install: $(INSTALLED) ## everything into .venv, as requirements.lock says
+install: $(INSTALLED) $(EXTRAS:%=extra-%) ## everything into .venv, as requirements.lock says (EXTRAS="serve bench dask": more)
+
+extra-serve: $(INSTALLED) # vLLM's CPU build, in an environment of its own
+	@$(TIED) $(PYTHON) -m mucode.serving install .venv-serve
+
+extra-%: $(INSTALLED) # a group of pyproject.toml's optional dependencies
+	@grep -q '^$* = \[' pyproject.toml || { echo "there is no extra $*: serve, bench and dask are" >&2; exit 1; }
+	@$(PIP) --no-build-isolation -c requirements.lock -e '.[$*]'
 
 quickstart: $(INSTALLED) ## the whole training loop through its Prefect flow, and the results table (SIZE=tiny, full, ...)
 	@$(TIED) $(PYTHON) -m flows.quickstart --size $(SIZE)

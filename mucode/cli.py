@@ -45,7 +45,7 @@ def label(
     out: Path | None = None,
     stream: bool = False,
     timeout: float = 5.0,
-    workers: int | None = None,
+    workers: int | str | None = None,
     allow_weak_isolation: bool = False,
 ) -> None:
     """Label completions: which programs pass their tests?
@@ -63,7 +63,7 @@ def label(
     timeout:
         Wall seconds for loading one program and all its tests.
     workers:
-        Judges at work; the number of processors if not given.
+        Judges at work; the number of processors if not given. Or dask://HOST:PORT: those of a Dask cluster's workers.
     allow_weak_isolation:
         Run programs even where neither namespaces nor Landlock are to be had: they could then read your files.
     """
@@ -71,6 +71,8 @@ def label(
     from mucode.label import label_stream
 
     if stream:
+        if isinstance(workers, str):
+            raise MucodeError(f"--stream judges on this machine: give --workers a number instead of {workers}")
         label_stream(timeout=timeout, workers=workers, allow_weak=allow_weak_isolation)
     elif problems and completions and out:
         label_files(

@@ -77,6 +77,13 @@ class SamplingSection(Section):
         return Sampling(self.temperature, self.top_p, self.max_new_tokens)
 
 
+class Generation(Section):
+    """Who generates, in rollouts and searches."""
+
+    engine: Literal["transformers", "vllm"]
+    log_probabilities: bool
+
+
 class RolloutSection(SamplingSection):
     turns: Count
     rollouts: Count
@@ -197,6 +204,7 @@ class Config(Section):
     problems: Problems
     model: Model
     execution: Execution
+    generation: Generation
     rollout: RolloutSection
     gates: Gates
     verifier: VerifierSection
@@ -206,6 +214,15 @@ class Config(Section):
     methods: dict[str, Method]
     study: Study
     plan: dict[str, dict[str, dict[str, Any]]]  # checked against `plan.expand`, which makes it
+
+    @model_validator(mode="after")
+    def _the_engine_can_do_the_schedule(self) -> Config:
+        if self.generation.engine == "vllm" and self.rollout.schedule == "fixed":
+            raise ValueError(
+                "rollout.schedule fixed promises the same bytes again, which generation.engine vllm cannot "
+                "(a server's batches follow from when requests arrive): set rollout.schedule to arrival"
+            )
+        return self
 
 
 def load_config(path: Path = Path("params.yaml")) -> Config:
@@ -253,5 +270,6 @@ def _first_sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{where} is missing: add it (there are no defaults)"
     if first["type"] == "value_error":
-        return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        said = first["msg"].removeprefix("Value error, ")
+        return f"{where}: {said}" if where else said
     return f"{where} = {first.get('input')!r}: {first['msg'].lower()}"

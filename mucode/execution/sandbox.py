@@ -7,9 +7,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from mucode.execution.crew import SCHEME, Crew
 from mucode.execution.layers import choose
 from mucode.execution.orders import Setting
 from mucode.execution.pool import Pool
+from mucode.types import MucodeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,19 @@ def open_sandbox(workers: int | None = None, timeout: float = 5.0, allow_weak: b
     layer = choose(timeout, allow_weak=allow_weak)
     setting = Setting(layer.plain, layer.numpy or (), timeout, _packages())
     return Pool(layer, setting, workers or len(os.sched_getaffinity(0)))
+
+
+def open_judges(workers: int | str | None, timeout: float, allow_weak: bool) -> Pool | Crew:
+    """As `open_sandbox`, or with the judges of a Dask cluster, where `workers` is its address.
+
+    Raises:
+        MucodeError: besides, the address is not of the form dask://HOST:PORT.
+    """
+    if isinstance(workers, str):
+        if not workers.startswith(SCHEME):
+            raise MucodeError(f"{workers!r} names no cluster: write {SCHEME}HOST:PORT")
+        return Crew(workers, timeout, allow_weak)
+    return open_sandbox(workers, timeout, allow_weak)
 
 
 def _packages() -> tuple[str, ...]:
