@@ -123,11 +123,16 @@ def label(*, problems: Path, answers: Path, rollouts: Path, out: Path) -> None:
     track("label", out.stem, config.execution, metrics, [rollouts], started, isolation=sandbox.isolation)
 
 
-def validate(*, problems: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
-    """Let the label suite pass or refuse the execution labels. Exit code 3: refused."""
-    from mucode.checks import validate_files
+def validate(*, problems: Path, answers: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
+    """Let the label suites and the audit pass or refuse the execution labels. Exit code 3: refused."""
+    from mucode.checks import Auditor, validate_files
 
-    validate_files(problems, rollouts, labels, previous, load_config().gates, out)
+    config = load_config()
+    gates = config.gates
+    auditor = Auditor(
+        read_rows(answers, Answer), lambda hash_seed: _sandbox(config, hash_seed), gates.audit_share, gates.audit_least
+    )
+    validate_files(problems, rollouts, labels, previous, gates, auditor, out)
 
 
 def aggregate(*, previous: Path, rollouts: Path, labels: Path, gate: Path, out: Path) -> None:
@@ -289,10 +294,11 @@ def report(
     )
 
 
-def _sandbox(config: Config) -> Pool:
+def _sandbox(config: Config, hash_seed: int = 0) -> Pool:
     from mucode.execution import open_sandbox
 
-    return open_sandbox(timeout=config.execution.timeout, allow_weak=os.environ.get(WEAK) == "1")
+    weak = os.environ.get(WEAK) == "1"
+    return open_sandbox(timeout=config.execution.timeout, allow_weak=weak, hash_seed=hash_seed)
 
 
 def _training(section: Training) -> TrainingSettings:
