@@ -92,8 +92,17 @@ class RolloutSection(SamplingSection):
 
 
 class Gates(Section):
+    """Bounds of one round of labels, of its difference from the round before, and of its audit."""
+
     min_pass_rate: Share
     max_pass_rate: Share
+    max_pass_rate_drift: Share
+    max_status_drift: Share
+    max_length_ratio: Annotated[float, Field(ge=1)]
+    max_duplicate_drift: Share
+    audit_share: Share
+    audit_least: Count
+    max_flaky_share: Share
 
     @model_validator(mode="after")
     def _bounds_leave_room(self) -> Gates:

@@ -122,11 +122,19 @@ def label(*, problems: Path, answers: Path, rollouts: Path, out: Path) -> None:
     track("label", out.stem, config.execution, metrics, [rollouts], started, isolation=sandbox.isolation)
 
 
-def validate(*, problems: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
-    """Let the label suite pass or refuse the execution labels. Exit code 3: refused."""
-    from mucode.checks import validate_files
+def validate(*, problems: Path, answers: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
+    """Let the label suites and the audit pass or refuse the execution labels. Exit code 3: refused."""
+    from mucode.checks import Auditor, validate_files
 
-    validate_files(problems, rollouts, labels, previous, load_config().gates, out)
+    config = load_config()
+    gates = config.gates
+    auditor = Auditor(
+        read_rows(answers, Answer),
+        lambda hash_seed: _auditing_sandbox(config, hash_seed),
+        gates.audit_share,
+        gates.audit_least,
+    )
+    validate_files(problems, rollouts, labels, previous, gates, auditor, out)
 
 
 def aggregate(*, previous: Path, rollouts: Path, labels: Path, gate: Path, out: Path) -> None:
@@ -291,7 +299,17 @@ def report(
 def _sandbox(config: Config) -> Pool | Crew:
     from mucode.execution import open_judges
 
-    return open_judges(os.environ.get(WORKERS) or None, config.execution.timeout, os.environ.get(WEAK) == "1")
+    return open_judges(os.environ.get(WORKERS) or None, config.execution.timeout, _allow_weak())
+
+
+def _auditing_sandbox(config: Config, hash_seed: int) -> Pool:
+    from mucode.execution import open_sandbox
+
+    return open_sandbox(timeout=config.execution.timeout, allow_weak=_allow_weak(), hash_seed=hash_seed)
+
+
+def _allow_weak() -> bool:
+    return os.environ.get(WEAK) == "1"
 
 
 def _part(config: Config, base: Path, generator: Path) -> Part:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mucode.execution.crew import SCHEME, Crew
-from mucode.execution.layers import choose
+from mucode.execution.layers import choose, with_hash_seed
 from mucode.execution.orders import Setting
 from mucode.execution.pool import Pool
 from mucode.types import MucodeError
@@ -23,14 +23,18 @@ class SandboxInfo:
     timeout: float  # wall seconds for one program and all its tests
 
 
-def open_sandbox(workers: int | None = None, timeout: float = 5.0, allow_weak: bool = False) -> Pool:
+def open_sandbox(
+    workers: int | None = None, timeout: float = 5.0, allow_weak: bool = False, hash_seed: int = 0
+) -> Pool:
     """Start judges behind the best isolation that this machine allows; close it, or use `with`.
 
     `workers` defaults to the processors at hand, `timeout` is in wall seconds for loading one program and all its tests
-    (for standard input: each input). `allow_weak` permits the system-call filter alone. `MucodeError` when no layer of
-    isolation works, with what to do about it.
+    (for standard input: each input). `allow_weak` permits the system-call filter alone. `hash_seed` is the programs'
+    PYTHONHASHSEED; labels are made with 0. `MucodeError` when no layer of isolation works, with what to do about it.
     """
     layer = choose(timeout, allow_weak=allow_weak)
+    if hash_seed:
+        layer = with_hash_seed(layer, hash_seed)
     setting = Setting(layer.plain, layer.numpy or (), timeout, _packages())
     return Pool(layer, setting, workers or len(os.sched_getaffinity(0)))
 
