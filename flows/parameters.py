@@ -14,6 +14,12 @@ from mucode.workspace import varied_workspace
 
 PARAMS = Path(__file__).parent.parent / "params.yaml"
 
+MODELS = "pypi:NAME==VERSION, hub:ORG/NAME@COMMIT, dir:/PATH#sha256=..., gguf:/PATH#sha256=..., random:tiny"
+
+Setting = Annotated[str, Field(pattern="^(pypi|hub|dir|gguf|random):.+$")]
+Iterations = Annotated[int, Field(ge=1, le=100)]
+Seeds = Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
 
 class _OneOfTheMethods:
     """Lists the methods of params.yaml in the form; what a workspace of its own defines, its own params.yaml decides."""
@@ -27,14 +33,10 @@ class Variation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Annotated[str, _OneOfTheMethods()] | None = Field(None, description="instead of study.methods")
-    model: Annotated[str, Field(pattern="^(pypi|hub|dir|gguf|random):.+$")] | None = Field(
-        None, description="instead of model.setting: pypi:NAME==VERSION, hub:ORG/NAME@COMMIT, dir:/PATH, random:tiny"
-    )
-    iterations: Annotated[int, Field(ge=1, le=100)] | None = Field(None, description="instead of study.iterations")
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(
-        None, description="instead of study.seeds"
-    )
+    method: Annotated[Annotated[str, _OneOfTheMethods()] | None, Field(description="instead of study.methods")] = None
+    model: Annotated[Setting | None, Field(description=f"instead of model.setting: {MODELS}")] = None
+    iterations: Annotated[Iterations | None, Field(description="instead of study.iterations")] = None
+    seeds: Annotated[Seeds | None, Field(description="instead of study.seeds")] = None
 
     def as_parameters(self) -> dict[str, Any]:
         """Laid out as in params.yaml; empty if nothing departs."""
@@ -45,7 +47,7 @@ class Variation(BaseModel):
         return {name: section for name, section in given.items() if section}
 
 
-AS_COMMITTED = Variation()  # type: ignore[call-arg]  # its fields have defaults, which mypy reads off no Annotated
+AS_COMMITTED = Variation()
 Hours = Annotated[
     float, Field(gt=0, le=1000, description="the run is stopped after so many hours; the next one goes on from there")
 ]
