@@ -3,6 +3,7 @@
 
 SIZE = default
 EXTRAS =
+TEAM =
 PREFECT_PORT = 4200
 MLFLOW_PORT = 5000
 
@@ -52,8 +53,8 @@ theory: $(INSTALLED) ## the simulated check of the theory, and its plots in docs
 repro: $(INSTALLED) ## the same files as quickstart by DVC alone, without a server
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1; export PATH DVC_NO_ANALYTICS; $(TIED) $(PYTHON) -m dvc repro
 
-ui: $(INSTALLED) ## Prefect and MLflow on loopback until Ctrl-C (SIZE=, PREFECT_PORT=, MLFLOW_PORT=)
-	@$(TIED) $(PYTHON) -m flows.ui --size $(SIZE) --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
+ui: $(INSTALLED) ## Prefect with a worker, and MLflow, on loopback until Ctrl-C (SIZE=, PREFECT_PORT=, MLFLOW_PORT=, TEAM=)
+	@$(TIED) $(PYTHON) -m flows.ui --size $(SIZE) $(if $(TEAM),--team $(TEAM)) --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
 
 clean: ## remove what tests and tools leave behind; runs, results, the DVC cache and .venv stay
 	rm -rf runs/test .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

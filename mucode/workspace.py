@@ -7,8 +7,12 @@ dvc.yaml and a link to the code. They share one DVC cache: what two sizes have i
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from configparser import ConfigParser
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -47,13 +51,26 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
         return root
     shared = "" if folder else "[cache]\n    dir = ../../../.dvc/cache\n"  # counted from the folder of the setting
     folder = (folder or root / "runs" / size).absolute()
-    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
-    _write(folder / "params.yaml", parameters(size, root))
-    _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text())
-    _write(folder / ".dvcignore", (root / ".dvcignore").read_text())
-    _write(folder / ".dvc/.gitignore", (root / ".dvc/.gitignore").read_text())
-    _write(folder / ".dvc/config", DVC_CONFIG + shared)
-    _link(folder / "mucode", root / "mucode")
+    _furnish(folder, root, parameters(size, root), DVC_CONFIG + shared)
+    return folder
+
+
+def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
+    """The folder in which `workspace` runs with other parameters, made or brought up to date.
+
+    It is named after a digest of the changes, so that the same ones find the same folder with its results, and shares
+    the workspace's cache: only what depends on a changed parameter is computed. `workspace` itself is left as it is.
+
+    Raises:
+        MucodeError: the changes name an unknown parameter, or a value that is out of bounds.
+    """
+    digest = hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()
+    folder = workspace / "runs" / f"varied-{digest[:8]}"
+    said = json.dumps(changes, sort_keys=True, ensure_ascii=False)
+    committed = workspace / "params.yaml"
+    title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
+    text = _merged(read_yaml(committed), changes, title, committed)
+    _furnish(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
     return folder
 
 
@@ -61,15 +78,38 @@ def parameters(size: str, root: Path) -> str:
     """The text of params.yaml for a size: the profile laid over the committed one, its plan unrolled anew."""
     committed = root / "params.yaml"
     profile = committed if size == DEFAULT else root / "profiles" / f"{size}.yaml"
-    values = overlaid(read_yaml(committed), read_yaml(profile))
-    values.pop("plan", None)
     title = f"# Made of {committed.name} and {profile.name}: change those, and run again.\n"
+    return _merged(read_yaml(committed), read_yaml(profile), title, profile)
+
+
+def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culprit: Path) -> str:
+    values = overlaid(committed, changes)
+    values.pop("plan", None)
     try:
         text = with_plan(title + yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
     except ValueError as error:
-        raise MucodeError(f"{profile}: {' '.join(str(error).split())}: compare with `study` in {committed}") from error
-    parse_config(yaml.safe_load(text), profile)
+        raise MucodeError(f"{culprit}: {' '.join(str(error).split())}: compare with `study` in params.yaml") from error
+    parse_config(yaml.safe_load(text), culprit)
     return text
+
+
+def _furnish(folder: Path, origin: Path, params: str, dvc_config: str) -> None:
+    """Give a workspace everything that a DVC repository without git needs, and the code of `origin`."""
+    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+    _write(folder / "params.yaml", params)
+    _write(folder / "dvc.yaml", (origin / "dvc.yaml").read_text())
+    _write(folder / ".dvcignore", (origin / ".dvcignore").read_text())
+    _write(folder / ".dvc/.gitignore", (origin / ".dvc/.gitignore").read_text())
+    _write(folder / ".dvc/config", dvc_config)
+    _link(folder / "mucode", (origin / "mucode").resolve())
+
+
+def _cache_seen_from(folder: Path, workspace: Path) -> str:
+    """The setting by which `folder` uses the cache of `workspace`; both count from the folder of the setting."""
+    settings = ConfigParser(interpolation=None)
+    settings.read([workspace / ".dvc/config", workspace / ".dvc/config.local"])
+    cache = workspace / ".dvc" / settings.get("cache", "dir", fallback="cache")
+    return os.path.relpath(cache, folder / ".dvc")
 
 
 def _write(path: Path, text: str) -> None:
