@@ -144,6 +144,10 @@ def app() -> App:
     root.command(doctor)
     root.command(track)
     root.command("mucode.registry:register", name="register", help="Register the selected pair in MLflow.")
+    root.command(
+        "mucode.study.command:results", name="results", help="Write docs/results.md anew from the study's files."
+    )
+    root.command("mucode.study.command:budget", name="budget", help="What the study will take, before it runs.")
     root.command("mucode.parameters:plan", name="plan", help="Write the plan that follows from params.yaml's study.")
     return root
 

@@ -142,6 +142,7 @@ class Search(SamplingSection):
     greedy: bool
     selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
     validation_selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
+    benchmarks: tuple[str, ...] = Field(strict=False)
 
     @model_validator(mode="after")
     def _validation_can_choose(self) -> Search:
@@ -207,6 +208,19 @@ class Config(Section):
     study: Study
     plan: dict[str, dict[str, dict[str, Any]]]  # checked against `plan.expand`, which makes it
 
+    @property
+    def test_sets(self) -> tuple[BenchmarkSet, ...]:
+        """The test sets to search on: those that `search.benchmarks` names, or all of them."""
+        named = self.search.benchmarks
+        return tuple(each for each in self.problems.benchmarks if not named or each.name in named)
+
+    @model_validator(mode="after")
+    def _searches_on_sets_that_there_are(self) -> Config:
+        known = [each.name for each in self.problems.benchmarks]
+        if unknown := sorted(set(self.search.benchmarks) - set(known)):
+            raise ValueError(f"search.benchmarks names {unknown[0]!r}; problems.benchmarks has {known}")
+        return self
+
 
 def load_config(path: Path = Path("params.yaml")) -> Config:
     """Read and check params.yaml.
@@ -253,5 +267,6 @@ def _first_sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{where} is missing: add it (there are no defaults)"
     if first["type"] == "value_error":
-        return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        said = first["msg"].removeprefix("Value error, ")
+        return f"{where}: {said}" if where else said
     return f"{where} = {first.get('input')!r}: {first['msg'].lower()}"
