@@ -1,11 +1,11 @@
-"""What lies behind the results: data, trainings, verifiers, cost; tables in Markdown."""
+"""What lies behind the results: data, trainings, verifiers, cost."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
-from mucode.report.markdown import aligned
+from mucode.report.blocks import Table
 from mucode.study.account import Data, Learned, Ranked
 from mucode.study.collected import Collected
 from mucode.study.meter import Spent
@@ -14,38 +14,44 @@ COST = (
     "Hours are what it took to bring a piece about, where what pieces share was paid by the first; tokens are those that "
     "its files hold, shared ones included."
 )
+DATA = "Solved: problems with a correct program in any turn. Repaired: failures followed by a correct program."
+RANKED = (
+    "The distinct programs that the searches sampled; an AUC of 0.5 is a coin. Problems: those with correct and wrong "
+    "programs."
+)
 Row = TypeVar("Row")
 
 
-def data_table(pieces: Sequence[Collected]) -> str:
+def data_table(pieces: Sequence[Collected]) -> Table:
     """Each round of rollouts: what there was to learn from, and whether feedback was of use."""
     head = ("rollouts", "problems", "solved", "episodes", "turns", "correct", "failures gone on from", "repaired")
     rows = _once(((piece.name, row) for piece in pieces for row in piece.account.data), lambda row: row)
-    return aligned([head, *(_data(row) for _, row in rows)], labels=1)
+    return Table(head, tuple(_data(row) for _, row in rows), DATA)
 
 
-def trainings_table(pieces: Sequence[Collected]) -> str:
+def trainings_table(pieces: Sequence[Collected]) -> Table:
     head = ("training", "of", "piece", "loss by epoch", "examples", "tokens")
     rows = ((piece.name, row) for piece in pieces for row in piece.account.learned)
     found = _once(rows, lambda row: (row.kind, row.key, row.losses))
-    return aligned([head, *(_learned(name, row) for name, row in found)], labels=3)
+    return Table(head, tuple(_learned(name, row) for name, row in found), "", labels=3)
 
 
-def verifiers_table(pieces: Sequence[Collected]) -> str:
+def verifiers_table(pieces: Sequence[Collected]) -> Table:
     """How well each pair's verifier ranks the programs of problems that it was not trained on."""
     head = ("verifier of", "test set", "piece", "programs", "correct", "problems", "AUC within problems", "interval")
     rows = _once(((piece.name, row) for piece in pieces for row in piece.account.ranked), lambda row: row)
-    return aligned([head, *(_ranked(name, row) for name, row in rows)], labels=3)
+    return Table(head, tuple(_ranked(name, row) for name, row in rows), RANKED, labels=3)
 
 
-def cost_table(pieces: Sequence[Collected]) -> str:
-    lines: list[tuple[str, ...]] = [("piece", "hours", "energy", "tokens generated", "tokens trained on")]
+def cost_table(pieces: Sequence[Collected]) -> Table:
+    head = ("piece", "hours", "energy", "tokens generated", "tokens trained on")
+    lines: list[tuple[str, ...]] = []
     for piece in pieces:
         tokens = piece.account.tokens
         numbers = (sum(each.generated for each in tokens), sum(each.trained for each in tokens))
         lines.append((piece.name, *_spent(piece.spent), *(f"{number:,}" for number in numbers)))
     together = sum((piece.spent for piece in pieces[1:]), start=pieces[0].spent)
-    return aligned([*lines, ("together", *_spent(together), "", "")], labels=1)
+    return Table(head, (*lines, ("together", *_spent(together), "", "")), COST)
 
 
 def _once(rows: Iterable[tuple[str, Row]], key: Callable[[Row], Hashable]) -> list[tuple[str, Row]]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mucode.metrics import Comparison
-from mucode.report.markdown import aligned
+from mucode.report.blocks import Table
 from mucode.report.words import interval, probability, signed_points
 from mucode.search import GREEDY
 from mucode.study.cells import BLIND, HUMANEVAL, RANDOM_FEEDBACK, Spec, bootstrap_of, difference, find
@@ -50,6 +50,10 @@ CLAIMS = (
     Claim("without public tests µCode beats Multi-STaR", LV_BLIND, Spec("multi_star", BLIND, selector="lv")),
     Claim("feedback of its own beats another problem's (a control)", MUCODE, Spec("mucode", RANDOM_FEEDBACK)),
 )
+CAPTION = (
+    "Exploratory: chosen to look at, not fixed beforehand, and no p is corrected for their number. Each difference is "
+    "paired on the same problems and seeds; what its interval and the exact McNemar test do not agree on is open."
+)
 HEAD = ("claim", "difference", "interval", "n", "better : worse", "p", "here")
 
 
@@ -71,13 +75,13 @@ def verdict(found: Comparison) -> str:
     return "does not: the other way" if found.difference.high < 0 else "open"
 
 
-def claims_table(pieces: Sequence[Collected], *, judge: bool) -> str:
+def claims_table(pieces: Sequence[Collected], *, judge: bool) -> Table:
     """Every claim; `judge` False: from scripted replies, which decide nothing."""
-    lines: list[tuple[str, ...]] = [HEAD]
+    lines: list[tuple[str, ...]] = []
     for claim in CLAIMS:
         found = compared(pieces, claim)
         lines.append((claim.words, NOT_RUN, *[""] * 5) if found is None else _line(claim, found, judge))
-    return aligned(lines, labels=1)
+    return Table(HEAD, tuple(lines), CAPTION)
 
 
 def summary(pieces: Sequence[Collected]) -> str:

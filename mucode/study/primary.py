@@ -12,6 +12,7 @@ from mucode.study.cells import Cell, Spec, bootstrap_of, difference, find, value
 from mucode.study.collected import Collected
 
 OURS, RIVAL = Spec("mucode"), Spec("multi_star")  # MBPP test, pt+lv, N = 5, T = 3
+PIECE, SEEDS = "main", (0, 1)  # seeds added later do not replace these
 SEARCHES = 4  # of every problem, at least
 DISCORDANT = 0.15  # the share of problems on which the two were expected to differ
 POWER, LEVEL = 0.8, 0.05
@@ -43,7 +44,8 @@ class Primary:
 
 def primary(pieces: Sequence[Collected]) -> Primary | None:
     """None: one of the two methods has not been run."""
-    ours, rival = find(pieces, OURS), find(pieces, RIVAL)
+    own = [piece for piece in pieces if piece.name == PIECE]
+    ours, rival = (_fixed(find(own, spec)) for spec in (OURS, RIVAL))
     if ours is None or rival is None:
         return None
     bootstrap = bootstrap_of(pieces)
@@ -52,6 +54,12 @@ def primary(pieces: Sequence[Collected]) -> Primary | None:
     if accuracies[0] is None or accuracies[1] is None or compared is None:
         return None
     return Primary(ours, rival, (accuracies[0], accuracies[1]), compared)
+
+
+def _fixed(cell: Cell | None) -> Cell | None:
+    """The searches of the seeds that were fixed beforehand."""
+    kept = {seed: found for seed, found in cell.by_seed.items() if seed in SEEDS} if cell else {}
+    return Cell(kept) if kept else None
 
 
 def planned_error(problems: int, discordant: float = DISCORDANT) -> float:

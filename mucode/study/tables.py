@@ -1,11 +1,11 @@
-"""The paper's tables, ours with intervals beside theirs; Markdown."""
+"""The paper's tables, ours with intervals beside theirs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mucode.report.markdown import aligned
+from mucode.report.blocks import Table
 from mucode.report.words import interval, percent
 from mucode.search import GREEDY
 from mucode.study.cells import BLIND, HEADLINE, HUMANEVAL, MBPP, Cell, Spec, bootstrap_of, find, value
@@ -27,50 +27,56 @@ SINGLE_TURN = ("instruct_single", "star")
 PAPER_HEAD = ("paper 1B MBPP", "1B HumanEval", "8B MBPP", "8B HumanEval", "8B CodeContests")
 
 
-def methods_table(pieces: Sequence[Collected]) -> str:
+def methods_table(pieces: Sequence[Collected]) -> Table:
     """Table 1."""
     head = ("", "method", "N", "MBPP", "HumanEval", *PAPER_HEAD)
-    lines: list[tuple[str, ...]] = [head]
+    lines: list[tuple[str, ...]] = []
     for (method, n), words in GROUPS.items():
         spec = Spec(method, selector=GREEDY if n == 1 else HEADLINE, n=n, turns=1 if method in SINGLE_TURN else 3)
         lines.append((words, method, str(n), *_both(pieces, spec), *_reported(METHODS[method, n])))
-    return aligned(lines)
+    return Table(
+        head, tuple(lines), "The paper's accuracies carry no intervals. CodeContests was not run here.", labels=2
+    )
 
 
-def training_table(pieces: Sequence[Collected]) -> str:
+def training_table(pieces: Sequence[Collected]) -> Table:
     """Table 2: the seeds that all methods have, so that no row rests on more work than another."""
-    lines: list[tuple[str, ...]] = [("method", "MBPP", "HumanEval", *PAPER_HEAD[:2])]
+    head = ("method", "MBPP", "HumanEval", *PAPER_HEAD[:2])
+    lines: list[tuple[str, ...]] = []
     shared = {benchmark: _shared_seeds(pieces, benchmark) for benchmark in (MBPP, HUMANEVAL)}
     for method, reported in TRAINING.items():
         found = [_cell(pieces, Spec(method, benchmark), shared[benchmark]) for benchmark in shared]
         lines.append((method, *found, *_reported(reported)[:2]))
-    return aligned(lines, labels=1)
+    return Table(head, tuple(lines), "Best of 5 with pt+lv, three turns, under the seeds that all methods have.")
 
 
-def selectors_table(pieces: Sequence[Collected]) -> str:
+def selectors_table(pieces: Sequence[Collected]) -> Table:
     """Table 3: µCode; the oracle is an upper bound that the paper does not have. All rows from the same searches."""
     own = [piece for piece in pieces if piece.name == "selectors"]
-    lines: list[tuple[str, ...]] = [("selector", "MBPP", *PAPER_HEAD[:2])]
+    head = ("selector", "MBPP", *PAPER_HEAD[:2])
+    lines: list[tuple[str, ...]] = []
     for selector in (*SELECTORS, "oracle"):
         found = _cell(own, Spec("mucode", selector=selector))
         lines.append((selector, found, *_reported(SELECTORS.get(selector, Reported()))[:2]))
-    return aligned(lines, labels=1)
+    return Table(head, tuple(lines), "µCode, best of 5, three turns; all rows from the same searches.")
 
 
-def by_n_table(pieces: Sequence[Collected]) -> str:
+def by_n_table(pieces: Sequence[Collected]) -> Table:
     """The figure by N in numbers, with both losses."""
     own = [piece for piece in pieces if piece.name in {"candidates", "loss"}]
-    lines: list[tuple[str, ...]] = [("N", "instruct", "µCode, Bradley-Terry", "µCode, BCE", "paper 1B MBPP (µCode)")]
+    head = ("N", "instruct", "µCode, Bradley-Terry", "µCode, BCE", "paper 1B MBPP (µCode)")
+    lines: list[tuple[str, ...]] = []
     for n in candidates(own):
         specs = (Spec("instruct", n=n), Spec("mucode", n=n), Spec("mucode", n=n, loss="bce"))
         paper = _reported(BY_N.get(n, Reported()))[0]
         lines.append((str(n), *(_cell(own, spec) for spec in specs), paper))
-    return aligned(lines, labels=1)
+    return Table(head, tuple(lines), "With pt+lv, three turns.")
 
 
-def by_turn_table(pieces: Sequence[Collected]) -> str:
+def by_turn_table(pieces: Sequence[Collected]) -> Table:
     """Accuracy after each turn, with and without public tests."""
-    lines: list[tuple[str, ...]] = [("searches", "method", "turn 1", "turn 2", "turn 3")]
+    head = ("searches", "method", "turn 1", "turn 2", "turn 3")
+    lines: list[tuple[str, ...]] = []
     for words, spec in (
         ("public tests, pt+lv", Spec("")),
         ("no public tests, lv", Spec("", BLIND, selector="lv")),
@@ -78,7 +84,9 @@ def by_turn_table(pieces: Sequence[Collected]) -> str:
         for method in ("instruct", "multi_star", "mucode"):
             cells = [_cell(pieces, replace(spec, method=method, turns=turn)) for turn in (1, 2, 3)]
             lines.append((words, method, *cells))
-    return aligned(lines)
+    return Table(
+        head, tuple(lines), "MBPP, best of 5; a search that passed the public test keeps its answer.", labels=2
+    )
 
 
 def candidates(pieces: Sequence[Collected]) -> list[int]:

@@ -16,7 +16,7 @@ from mucode.report.headline import CLAIMS_NOTHING
 from mucode.study.cells import HUMANEVAL, Spec, find
 from mucode.study.claims import CLAIMS, compared, verdict
 from mucode.study.collected import Collected, collect, read_study
-from mucode.study.page import page, write_results
+from mucode.study.page import html, markdown, write_results
 from mucode.study.pieces import chosen
 from mucode.study.primary import primary, standard_error
 from mucode.study.rows import study_rows
@@ -101,11 +101,11 @@ def test_with_fewer_searches_than_fixed_nothing_is_decided(pieces: list[Collecte
     found = primary(fewer)
     assert found is not None
     assert (found.searches, found.decided) == (2, False)
-    assert "Not decided" in page(fewer)
+    assert "Not decided" in markdown(fewer)
 
 
 def test_a_study_without_its_main_piece_says_that_the_comparison_was_not_run(pieces: list[Collected]) -> None:
-    assert "Not run yet." in page([only(pieces, "selectors")])
+    assert "Not run yet." in markdown([only(pieces, "selectors")])
 
 
 def test_the_standard_error_is_that_of_the_problems_differences() -> None:
@@ -136,14 +136,14 @@ def test_once_and_each_are_told_apart_where_the_same_method_has_both(pieces: lis
 
 
 def test_what_was_not_run_is_said_to_be_not_run(pieces: list[Collected]) -> None:
-    text = page(pieces)
+    text = markdown(pieces)
     assert find(pieces, Spec("mucode", HUMANEVAL)) is None
-    assert "not yet: methods, humaneval, candidates, feedback" in text
+    assert "- not yet: methods, humaneval, candidates, feedback" in text
     assert "not run" in next(line for line in text.splitlines() if line.startswith("| single-turn RFT"))
 
 
 def test_the_paper_s_numbers_stand_beside_ours(pieces: list[Collected]) -> None:
-    lines = page(pieces).splitlines()
+    lines = markdown(pieces).splitlines()
     best = next(line for line in lines if line.startswith("| µCode, best of 5"))
     assert [number in best for number in ("51.1", "41.5", "70.6", "63.8", "16.3")] == [True] * 5
     assert "n = 8 × 4" in best
@@ -185,7 +185,7 @@ def test_equal_files_give_equal_pages(folder: Path, tmp_path: Path) -> None:
     for name in ("one", "other"):
         write_results(folder, tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == ["results.json", "results.md", "study-loss.svg", "study-turns.svg", *files[4:]]
+    assert files == ["results.html", "results.json", "results.md", "study-loss.svg", "study-turns.svg"]
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "other" / f).read_bytes() for f in files)
 
 
@@ -193,6 +193,22 @@ def test_a_figure_is_a_file_that_a_browser_reads(folder: Path, tmp_path: Path) -
     write_results(folder, tmp_path)
     drawings = [ElementTree.parse(path).getroot() for path in tmp_path.glob("*.svg")]
     assert {drawing.tag for drawing in drawings} == {"{http://www.w3.org/2000/svg}svg"}
+
+
+def test_the_html_page_says_what_the_markdown_says_and_fetches_nothing(pieces: list[Collected]) -> None:
+    text = html(pieces)
+    cells = {cell.strip() for line in markdown(pieces).splitlines() if line.startswith("|") for cell in line.split("|")}
+    percents = {cell for cell in cells if "%" in cell}
+    assert percents
+    assert all(cell in text.replace("\u00a0", " ") for cell in percents)
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_seeds_added_later_do_not_change_the_primary_comparison(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    third = {dataclasses.replace(o, seed=2): found for o, found in main.material.test.items() if o.seed == 0}
+    more = dataclasses.replace(main.material, test={**main.material.test, **third})
+    assert primary([dataclasses.replace(main, material=more)]) == primary([main])
 
 
 def test_the_account_counts_what_there_was_to_learn_from(pieces: list[Collected]) -> None:
