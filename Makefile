@@ -4,6 +4,7 @@
 SIZE = default
 EXTRAS =
 TEAM =
+PIECES =
 PREFECT_PORT = 4200
 MLFLOW_PORT = 5000
 
@@ -16,7 +17,7 @@ PIP = $(TIED) $(PYTHON) -m pip --disable-pip-version-check --no-input install --
 INSTALLED = .venv/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help install quickstart test test-all check theory repro ui clean lock
+.PHONY: help install quickstart study test test-all check theory repro ui clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,6 +33,9 @@ extra-%: $(INSTALLED) # a group of pyproject.toml's optional dependencies
 
 quickstart: $(INSTALLED) ## the whole training loop through its Prefect flow, and the results table (SIZE=tiny, full, ...)
 	@$(TIED) $(PYTHON) -m flows.quickstart --size $(SIZE)
+
+study: $(INSTALLED) ## the study of docs/study.md, piece by piece, and docs/results.md (PIECES="main ...", SIZE=smoke)
+	@$(TIED) $(PYTHON) -m flows.study --over $(SIZE) $(PIECES)
 
 test: $(INSTALLED) ## the fast tests and one tiny end-to-end run
 	@$(TIED) $(PYTHON) -m pytest -q -m "not slow" -n 2 --dist worksteal

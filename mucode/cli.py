@@ -160,6 +160,18 @@ def app() -> App:
         help_format="markdown",
         help="Write the plan that follows from params.yaml's study.",
     )
+    root.command(
+        "mucode.study.command:results",
+        name="results",
+        help_format="markdown",
+        help="Write docs/results.md anew from the study's files.",
+    )
+    root.command(
+        "mucode.study.command:budget",
+        name="budget",
+        help_format="markdown",
+        help="What the study will take, before it runs.",
+    )
     return root
 
 

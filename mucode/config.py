@@ -158,6 +158,7 @@ class Search(SamplingSection):
     greedy: bool
     selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
     validation_selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
+    benchmarks: tuple[str, ...] = Field(strict=False)
 
     @model_validator(mode="after")
     def _validation_can_choose(self) -> Search:
@@ -224,6 +225,12 @@ class Config(Section):
     study: Study
     plan: dict[str, dict[str, dict[str, Any]]]  # checked against `plan.expand`, which makes it
 
+    @property
+    def test_sets(self) -> tuple[BenchmarkSet, ...]:
+        """The test sets to search on: those that `search.benchmarks` names, or all of them."""
+        named = self.search.benchmarks
+        return tuple(each for each in self.problems.benchmarks if not named or each.name in named)
+
     @model_validator(mode="after")
     def _the_engine_can_do_the_schedule(self) -> Config:
         if self.generation.engine == "vllm" and self.rollout.schedule == "fixed":
@@ -231,6 +238,13 @@ class Config(Section):
                 "rollout.schedule fixed promises the same bytes again, which generation.engine vllm cannot "
                 "(a server's batches follow from when requests arrive): set rollout.schedule to arrival"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _searches_on_sets_that_there_are(self) -> Config:
+        known = [each.name for each in self.problems.benchmarks]
+        if unknown := sorted(set(self.search.benchmarks) - set(known)):
+            raise ValueError(f"search.benchmarks names {unknown[0]!r}; problems.benchmarks has {known}")
         return self
 
 

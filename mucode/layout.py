@@ -16,6 +16,15 @@ class Layout:
     root: Path = Path()
 
     @property
+    def problems(self) -> Path:
+        """What a generator may know of every problem."""
+        return self.root / "data/problems.parquet"
+
+    def outs(self, stage: str) -> Path:
+        """The folder of a stage's results: "rollouts", "labels", ..., "benchmarks"."""
+        return self.root / "data" / stage
+
+    @property
     def reports(self) -> Path:
         """The folder with report.html, table.md and results.json."""
         return self.root / "data/reports"

@@ -254,7 +254,7 @@ def benchmark(
             _limited(_of_split(every, b.source, b.split), b.limit),
             dataclasses.replace(settings, conditions=Conditions(b.public_tests, b.feedback)),
         )
-        for b in config.problems.benchmarks
+        for b in config.test_sets
     ]
     with _sandbox(config) as sandbox:
         run_searches("benchmark", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)

@@ -3,6 +3,9 @@
 The default size runs in the repository itself. Any other runs in `runs/<size>/`, a DVC repository without git that
 holds a merged params.yaml (DVC's templating reads no environment, so a size has to become a parameter file), a copy of
 dvc.yaml and a link to the code. They share one DVC cache: what two sizes have in common is computed once.
+
+A size is a profile or several laid over each other: "study/main" is profiles/study.yaml and over it
+profiles/study/main.yaml; "study/main+smoke" lays profiles/smoke.yaml over both.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import hashlib
 import json
 import os
 from configparser import ConfigParser
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +26,8 @@ from mucode.records import written_whole
 from mucode.types import MucodeError
 
 DEFAULT = "default"  # params.yaml as committed
+STUDY_MODEL = "MUCODE_STUDY_MODEL"  # gguf:PATH#sha256=... or dir:PATH#sha256=..., where the study's hub is not reached
+MODELS = "models"  # the workspace's folder of links to such models: no parameter holds a path of this machine
 
 DVC_CONFIG = """\
 [core]
@@ -33,7 +39,22 @@ DVC_CONFIG = """\
 
 def sizes(root: Path) -> list[str]:
     """The sizes there are: the default, and a profile each."""
-    return [DEFAULT, *sorted(profile.stem for profile in (root / "profiles").glob("*.yaml"))]
+    folder = root / "profiles"
+    return [DEFAULT, *sorted(path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.yaml"))]
+
+
+def layers(size: str, root: Path) -> list[Path]:
+    """The profiles that make a size, in the order in which they are laid over params.yaml.
+
+    Raises:
+        MucodeError: no such size.
+    """
+    if size == DEFAULT:
+        return []
+    names = [name for part in size.split("+") for name in accumulate(part.split("/"), "{}/{}".format)]
+    if not set(names) <= set(sizes(root)) - {DEFAULT}:
+        raise MucodeError(f"there is no size {size!r}: choose one of {', '.join(sizes(root))}")
+    return [root / "profiles" / f"{name}.yaml" for name in names]
 
 
 def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
@@ -45,13 +66,13 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     Raises:
         MucodeError: no such size, or a profile that names an unknown parameter.
     """
-    if size not in sizes(root):
-        raise MucodeError(f"there is no size {size!r}: choose one of {', '.join(sizes(root))}")
     if size == DEFAULT and folder is None:
         return root
+    text = parameters(size, root)
     shared = "" if folder else "[cache]\n    dir = ../../../.dvc/cache\n"  # counted from the folder of the setting
-    folder = (folder or root / "runs" / size).absolute()
-    _furnish(folder, root, parameters(size, root), DVC_CONFIG + shared)
+    folder = (folder or folder_of(size, root)).absolute()
+    _link_model(folder, text)
+    _furnish(folder, root, text, DVC_CONFIG + shared)
     return folder
 
 
@@ -71,15 +92,27 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
     title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
     text = _merged(read_yaml(committed), changes, title, committed)
     _furnish(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
+    if (workspace / MODELS).exists():
+        _link(folder / MODELS, workspace / MODELS)
     return folder
 
 
+def folder_of(size: str, root: Path) -> Path:
+    """Where a size runs, if it is told no other folder: side by side, whatever the profiles' folders."""
+    return root / "runs" / size.replace("/", "-")
+
+
 def parameters(size: str, root: Path) -> str:
-    """The text of params.yaml for a size: the profile laid over the committed one, its plan unrolled anew."""
+    """The text of params.yaml for a size: its profiles laid over the committed one, its plan unrolled anew."""
     committed = root / "params.yaml"
-    profile = committed if size == DEFAULT else root / "profiles" / f"{size}.yaml"
-    title = f"# Made of {committed.name} and {profile.name}: change those, and run again.\n"
-    return _merged(read_yaml(committed), read_yaml(profile), title, profile)
+    profiles = layers(size, root)
+    changes: dict[str, Any] = {}
+    for profile in profiles:
+        changes = overlaid(changes, read_yaml(profile))
+    values = read_yaml(committed)
+    changes["model"] = _at_hand(overlaid(values, changes)["model"])
+    title = f"# Made of {' and '.join(p.name for p in (committed, *profiles))}: change those, and run again.\n"
+    return _merged(values, changes, title, profiles[-1] if profiles else committed)
 
 
 def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culprit: Path) -> str:
@@ -112,6 +145,46 @@ def _cache_seen_from(folder: Path, workspace: Path) -> str:
     return os.path.relpath(cache, folder / ".dvc")
 
 
+def _at_hand(model: dict[str, Any]) -> dict[str, Any]:
+    """The model section, in which the model that STUDY_MODEL names stands for one of the hub's, named as such.
+
+    Raises:
+        MucodeError: the variable names no local model, or one without its digest.
+    """
+    named = os.environ.get(STUDY_MODEL)
+    if not named or not str(model.get("setting")).startswith("hub:"):
+        return model
+    kind, path, digest = _local_model(named)
+    return {**model, "setting": f"{kind}:{MODELS}/{path.name}#sha256={digest}"}
+
+
+def _local_model(named: str) -> tuple[str, Path, str]:
+    kind, _, rest = named.partition(":")
+    path, _, digest = rest.partition("#sha256=")
+    if kind not in {"gguf", "dir"} or not path or not digest:
+        raise MucodeError(f"{STUDY_MODEL}={named} is neither gguf:PATH#sha256=... nor dir:PATH#sha256=...: correct it")
+    return kind, Path(path).absolute(), digest
+
+
+def _link_model(folder: Path, text: str) -> None:
+    """Link the local model that the new parameters name.
+
+    Raises:
+        MucodeError: the workspace was begun with another model.
+    """
+    setting, old = yaml.safe_load(text)["model"]["setting"], folder / "params.yaml"
+    before = read_yaml(old)["model"]["setting"] if old.exists() else setting
+    if before != setting and f":{MODELS}/" in before + setting:
+        raise MucodeError(
+            f"{folder} was begun with {before}, not {setting}: name that one in {STUDY_MODEL}, or remove the folder"
+        )
+    if named := os.environ.get(STUDY_MODEL):
+        _, path, _ = _local_model(named)
+        if f":{MODELS}/{path.name}#" in setting:
+            (folder / MODELS).mkdir(parents=True, exist_ok=True)
+            _link(folder / MODELS / path.name, path)
+
+
 def _write(path: Path, text: str) -> None:
     """Write a file unless it says so already: DVC looks at the time of change first."""
     if not path.exists() or path.read_text() != text:
@@ -127,5 +200,5 @@ def _link(link: Path, target: Path) -> None:
     if link.is_symlink():
         link.unlink()
     elif link.exists():
-        raise MucodeError(f"{link} is in the way of a link to the code: move it away, then run again")
+        raise MucodeError(f"{link} is in the way of a link to {target}: move it away, then run again")
     link.symlink_to(relative, target_is_directory=True)

@@ -79,3 +79,30 @@ def test_a_stage_depends_on_the_code_that_makes_its_result(stage: str) -> None:
         free |= {module for module in graph().modules if module.startswith("mucode.metrics")}  # for MLflow only
     missing = {module for module in used_by(stage) - free if not covered(module, dependencies)}
     assert sorted(module for module in missing if not module.startswith(TOLD_MLFLOW)) == []
+
+
+def params_of(stage: str) -> set[str]:
+    definition = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
+    return set(definition.get("do", definition)["params"])
+
+
+def attributes(function: ast.FunctionDef, name: str) -> set[str]:
+    """What a function reads of one of its variables."""
+    return {
+        node.attr
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
+    }
+
+
+def test_evaluate_depends_on_all_that_it_reads_of_the_search_section_and_on_nothing_else_of_it() -> None:
+    read = attributes(functions()["evaluate"], "section")
+    named = {"sampling": {"temperature", "top_p", "max_new_tokens"}}
+    wanted = {f"search.{each}" for name in read for each in named.get(name, {name})}
+    assert {each for each in params_of("evaluate") if each.startswith("search")} == wanted
+
+
+def test_a_stage_that_searches_on_the_test_sets_depends_on_their_conditions() -> None:
+    readers = {name for name in STAGES if "test_sets" in attributes(functions()[name], "config")}
+    assert readers == {"benchmark"}
+    assert {"problems.benchmarks", "search"} <= params_of("benchmark")

@@ -13,7 +13,7 @@ from mucode.config import Study, load_config, parse_config
 from mucode.parameters import with_plan
 from mucode.plan import Plan
 from mucode.plan import expand as expand_with
-from mucode.workspace import parameters
+from mucode.workspace import parameters, sizes
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,10 +69,9 @@ def test_whatever_an_instance_reads_another_makes(iterations: int, final_verifie
     assert all(i["generator"] in generators and i["verifier"] in verifiers for i in plan["evaluations"].values())
 
 
-@pytest.mark.parametrize("profile", sorted(path.name for path in (ROOT / "profiles").glob("*.yaml")))
-def test_every_profile_gives_valid_parameters(profile: str) -> None:
-    text = parameters(profile.removesuffix(".yaml"), ROOT)
-    parse_config(yaml.safe_load(text), Path(profile))
+@pytest.mark.parametrize("size", sizes(ROOT))
+def test_every_profile_gives_valid_parameters(size: str) -> None:
+    parse_config(yaml.safe_load(parameters(size, ROOT)), Path(size))
 
 
 def test_making_the_plan_anew_keeps_the_comments_above_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -22,6 +23,12 @@ from mucode.report.verifiers import verifier_section
 
 def page(material: Material) -> str:
     """The whole report as one HTML document that fetches nothing."""
+    warning = CLAIMS_NOTHING if claims_nothing(material) else ""
+    return rendered("µCode report", _sections(material), _facts(material), warning)
+
+
+def rendered(title: str, sections: Sequence[Section], facts: Sequence[tuple[str, str]], warning: str = "") -> str:
+    """Sections below what was run, in a line each, and a warning, if there is one."""
     folder = files("mucode.report")
     environment = Environment(
         loader=DictLoader({"page": (folder / "page.html.j2").read_text(encoding="utf-8")}),
@@ -31,9 +38,8 @@ def page(material: Material) -> str:
         lstrip_blocks=True,
     )
     style = Markup((folder / "page.css").read_text(encoding="utf-8"))
-    warning = CLAIMS_NOTHING if claims_nothing(material) else ""
     return environment.get_template("page").render(
-        style=style, sections=_sections(material), warning=warning, facts=_facts(material), repeated=repeated
+        title=title, style=style, sections=sections, warning=warning, facts=facts, repeated=repeated
     )
 
 

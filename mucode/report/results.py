@@ -145,7 +145,7 @@ def of_method(material: Material, method: str, benchmark: str, measure: Measure)
 def results(material: Material) -> list[Result]:
     """Every method, seed, test set and measure; sets without problems have no rows."""
     rows = []
-    for conditions in material.config.problems.benchmarks:
+    for conditions in material.config.test_sets:
         for method in material.methods:
             turns = material.turns(method)
             for seed, found in material.tests(method):

@@ -115,7 +115,7 @@ class Material:
 
     @property
     def benchmarks(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(benchmark.name for benchmark in self.config.problems.benchmarks))
+        return tuple(dict.fromkeys(benchmark.name for benchmark in self.config.test_sets))
 
     def conditions(self, benchmark: str) -> BenchmarkSet:
         return next(each for each in self.config.problems.benchmarks if each.name == benchmark)

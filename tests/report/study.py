@@ -197,7 +197,7 @@ def write_study(root: Path, config: Config, *, problems: int = 12, worlds: dict[
         settings = _settings(config, item, test=True)
         sets = {
             each.name: dataclasses.replace(settings, conditions=Conditions(each.public_tests, each.feedback))
-            for each in config.problems.benchmarks
+            for each in config.test_sets
         }
         _write_searches(root / "benchmarks" / group, _world(known, generator), sets, splits["test"])
     return study

@@ -1,0 +1,145 @@
+"""How a piece's results came about: what there was to learn from, what was learned, how well the verifier ranks, tokens.
+
+Where µCode does not win, the reason is looked for here: too few problems solved, a verifier near chance, a loss that
+does not fall, failures that feedback does not repair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby, pairwise
+from typing import Any
+
+from mucode.metrics import quality
+from mucode.records import Experience
+from mucode.report.cost import costs
+from mucode.report.results import bootstrap
+from mucode.report.sources import Material, Round, Training
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """One round of rollouts, D_i."""
+
+    key: str
+    problems: int
+    solved: int  # problems with at least one correct program
+    rollouts: int
+    turns: int
+    correct: int  # turns whose program is correct
+    failures: int  # turns after which the rollout went on
+    repaired: int  # of these, followed by a correct program
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """One training, by its own account."""
+
+    kind: str  # "verifier" | "generator"
+    key: str
+    losses: tuple[float, ...]  # mean of each epoch
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """One pair's verifier on the distinct programs that searches of a test set sampled."""
+
+    group: str
+    benchmark: str
+    programs: int
+    correct: int
+    auc: float | None  # ROC AUC within problems
+    auc_low: float | None
+    auc_high: float | None
+    problems: int  # with programs of both kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Of one kind of stage."""
+
+    stage: str
+    generated: int
+    trained: int  # passed over by trainings, all epochs
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """All of it."""
+
+    data: tuple[Data, ...]
+    learned: tuple[Learned, ...]
+    ranked: tuple[Ranked, ...]
+    tokens: tuple[Tokens, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Sequence[Mapping[str, Any]]]) -> Account:
+        learned = tuple(Learned(**{**row, "losses": tuple(row["losses"])}) for row in values["learned"])
+        return cls(
+            tuple(Data(**row) for row in values["data"]),
+            learned,
+            tuple(Ranked(**row) for row in values["ranked"]),
+            tuple(Tokens(**row) for row in values["tokens"]),
+        )
+
+
+def account_of(material: Material) -> Account:
+    return Account(
+        tuple(_data(each) for each in material.rounds),
+        tuple(_learned(each) for each in material.trainings),
+        tuple(_ranked(material)),
+        tuple(_tokens(material)),
+    )
+
+
+def _data(one: Round) -> Data:
+    rows = sorted(one.experiences, key=_place)
+    episodes = [list(rows) for _, rows in groupby(rows, key=lambda row: (row.problem_id, row.rollout))]
+    steps = [(before, after) for turns in episodes for before, after in pairwise(turns)]
+    return Data(
+        key=one.key,
+        problems=len({row.problem_id for row in rows}),
+        solved=len({row.problem_id for row in rows if row.reward == 1.0}),
+        rollouts=len(episodes),
+        turns=len(rows),
+        correct=sum(row.reward == 1.0 for row in rows),
+        failures=len(steps),
+        repaired=sum(after.reward == 1.0 for _, after in steps),
+    )
+
+
+def _place(row: Experience) -> tuple[str, int, int]:
+    return row.problem_id, row.rollout, row.turn
+
+
+def _learned(one: Training) -> Learned:
+    return Learned(one.kind, one.key, tuple(one.losses), dict(one.numbers))
+
+
+def _ranked(material: Material) -> Iterable[Ranked]:
+    for origin, searches in sorted(material.test.items()):
+        for benchmark in material.benchmarks:
+            found = quality(searches.of(benchmark).samples, material.config.search.candidates, bootstrap(material))
+            auc = found.auc_within
+            yield Ranked(
+                group=f"{origin.method}-{origin.seed}",
+                benchmark=benchmark,
+                programs=len(found.scored),
+                correct=found.correct,
+                auc=auc.value if auc else None,
+                auc_low=auc.low if auc else None,
+                auc_high=auc.high if auc else None,
+                problems=auc.n if auc else 0,
+            )
+
+
+def _tokens(material: Material) -> Iterable[Tokens]:
+    rows = costs(material)
+    for stage in dict.fromkeys(row.stage for row in rows):
+        own = [row for row in rows if row.stage == stage]
+        yield Tokens(stage, sum(row.completion or 0 for row in own), sum(row.trained or 0 for row in own))

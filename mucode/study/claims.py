@@ -1,0 +1,114 @@
+"""What the paper claims, each as one paired difference of ours: exploratory, all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mucode.metrics import Comparison
+from mucode.report.blocks import Table
+from mucode.report.words import interval, probability, signed_points
+from mucode.search import GREEDY
+from mucode.study.cells import BLIND, HUMANEVAL, RANDOM_FEEDBACK, Spec, bootstrap_of, difference, find
+from mucode.study.collected import Collected
+from mucode.study.primary import LEVEL
+from mucode.study.tables import NOT_RUN
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`better` should do better than `worse`. `piece`: both from its searches; "": from wherever most were made."""
+
+    words: str
+    better: Spec
+    worse: Spec
+    piece: str = ""
+
+
+MUCODE = Spec("mucode")
+LV_BLIND = Spec("mucode", BLIND, selector="lv")
+CLAIMS = (
+    Claim("µCode beats Multi-STaR on HumanEval", Spec("mucode", HUMANEVAL), Spec("multi_star", HUMANEVAL)),
+    Claim(
+        "µCode beats Multi-STaR with one greedy program a turn",
+        Spec("mucode", selector=GREEDY, n=1),
+        Spec("multi_star", selector=GREEDY, n=1),
+    ),
+    Claim("µCode beats STaR, each with its own number of turns", MUCODE, Spec("star", turns=1)),
+    Claim("µCode beats the base model", MUCODE, Spec("instruct")),
+    Claim("Multi-STaR beats the base model", Spec("multi_star"), Spec("instruct")),
+    Claim("the expert beats the verifier's best rollouts (RFT_LV)", MUCODE, Spec("rft_lv")),
+    Claim("oracle and verifier beat the oracle alone (µCode_OV)", MUCODE, Spec("mucode_ov")),
+    Claim("oracle and verifier beat the verifier alone (µCode_LV)", MUCODE, Spec("mucode_lv")),
+    Claim("pt+lv beats a random pick", MUCODE, Spec("mucode", selector="random"), "selectors"),
+    Claim("pt+lv beats lv", MUCODE, Spec("mucode", selector="lv"), "selectors"),
+    Claim("pt+lv beats pt", MUCODE, Spec("mucode", selector="pt"), "selectors"),
+    Claim("N = 8 beats N = 1", Spec("mucode", n=8), Spec("mucode", n=1), "candidates"),
+    Claim("Bradley-Terry beats BCE", MUCODE, Spec("mucode", loss="bce")),
+    Claim("a verifier trained on the latest rollouts beats one trained once", Spec("mucode", verifier="each"), MUCODE),
+    Claim("without public tests µCode recovers from turn 1 to turn 3", LV_BLIND, Spec("mucode", BLIND, "lv", turns=1)),
+    Claim("without public tests µCode beats Multi-STaR", LV_BLIND, Spec("multi_star", BLIND, selector="lv")),
+    Claim("feedback of its own beats another problem's (a control)", MUCODE, Spec("mucode", RANDOM_FEEDBACK)),
+)
+CAPTION = (
+    "Exploratory: chosen to look at, not fixed beforehand, and no p is corrected for their number. Each difference is "
+    "paired on the same problems and seeds; what its interval and the exact McNemar test do not agree on is open."
+)
+HEAD = ("claim", "difference", "interval", "n", "better : worse", "p", "here")
+
+
+def compared(pieces: Sequence[Collected], claim: Claim) -> Comparison | None:
+    """None: one of the two was not run, or they share no seed."""
+    own = [piece for piece in pieces if claim.piece in {"", piece.name}]
+    better, worse = find(own, claim.better), find(own, claim.worse)
+    if better is None or worse is None or not set(better.seeds) & set(worse.seeds):
+        return None
+    return difference(worse, better, bootstrap_of(pieces))
+
+
+def verdict(found: Comparison) -> str:
+    """What the interval and the test say together, in one word or two; where they disagree it stays open."""
+    if found.p_value >= LEVEL:
+        return "open"
+    if found.difference.low > 0:
+        return "holds"
+    return "does not: the other way" if found.difference.high < 0 else "open"
+
+
+def claims_table(pieces: Sequence[Collected], *, judge: bool) -> Table:
+    """Every claim; `judge` False: from scripted replies, which decide nothing."""
+    lines: list[tuple[str, ...]] = []
+    for claim in CLAIMS:
+        found = compared(pieces, claim)
+        lines.append((claim.words, NOT_RUN, *[""] * 5) if found is None else _line(claim, found, judge))
+    return Table(HEAD, tuple(lines), CAPTION)
+
+
+def summary(pieces: Sequence[Collected]) -> str:
+    """What holds and what does not, in a paragraph."""
+    found = [(claim, result) for claim in CLAIMS if (result := compared(pieces, claim)) is not None]
+    words = {
+        "holds": "What holds here",
+        "does not: the other way": "What came out the other way",
+        "open": "What these problems cannot tell from chance",
+    }
+    parts = []
+    for said, start in words.items():
+        own = [f"{claim.words} ({signed_points(r.difference.value)})" for claim, r in found if verdict(r) == said]
+        if own:
+            parts.append(f"{start}: {'; '.join(own)}.")
+    absent = len(CLAIMS) - len(found)
+    return " ".join([*parts, f"Not run yet: {absent} of {len(CLAIMS)} comparisons."] if absent else parts)
+
+
+def _line(claim: Claim, found: Comparison, judge: bool) -> tuple[str, ...]:
+    change = found.difference
+    return (
+        claim.words,
+        signed_points(change.value),
+        interval(change, points=True),
+        str(change.n),
+        f"{found.better} : {found.worse}",
+        probability(found.p_value),
+        verdict(found) if judge else "",
+    )

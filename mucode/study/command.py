@@ -1,0 +1,48 @@
+"""`mucode results` and `mucode budget`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mucode.study.page import write_results
+from mucode.workspace import DEFAULT
+
+
+def results(*, study: Path = Path("docs/study"), out: Path = Path("docs")) -> None:
+    """Write the study's page anew from the small files of its finished pieces.
+
+    Parameters
+    ----------
+    study:
+        The folder with a folder of each finished piece.
+    out:
+        Where results.md, results.json and the figures go.
+    """
+    write_results(study, out)
+    sys.stdout.write(f"{out / 'results.md'}\n")
+
+
+def budget(
+    *,
+    over: str = DEFAULT,
+    generation: float = 170.0,
+    scoring: float = 350.0,
+    training: float = 100.0,
+) -> None:
+    """What each piece of the study will take, before it is run; what pieces share is counted once.
+
+    Parameters
+    ----------
+    over:
+        A profile laid over every piece, such as smoke.
+    generation:
+        Tokens per second of rollouts and searches.
+    scoring:
+        Tokens per second of the verifier, reading.
+    training:
+        Tokens per second of both trainings, forward and backward.
+    """
+    from mucode.study.budget import Rates, budget_table
+
+    sys.stdout.write(budget_table(Path.cwd(), over, Rates(generation, scoring, training)))

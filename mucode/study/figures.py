@@ -1,0 +1,69 @@
+"""The study's figures as SVG files of their own: by N, by turn, by loss. Equal studies give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from importlib.resources import files
+
+from mucode.report.blocks import Figure, colour
+from mucode.report.charts import Point, Series, lines
+from mucode.study.cells import BLIND, Spec, bootstrap_of, find, value
+from mucode.study.collected import Collected
+from mucode.study.tables import candidates
+
+DRAWN = "N, programs drawn at each turn"
+N = (DRAWN, "Best of N with pt+lv on MBPP, three turns.")  # axis, caption
+TURN = ("turn", "MBPP after each turn, best of 5: with public tests (pt+lv), and without (lv).")
+LOSS = (DRAWN, "µCode's best of N with a verifier of each loss, MBPP.")
+Line = tuple[str, list[tuple[int, Spec]]]
+
+
+def figures(pieces: Sequence[Collected]) -> dict[str, Figure]:
+    """File name -> plot, of those that the pieces have numbers for."""
+    own = [piece for piece in pieces if piece.name in {"candidates", "loss"}]
+    ns = candidates(own)
+    drawn = {
+        "n": _drawn("By N", own, _by_n(ns, ("instruct", "mucode"), ("bradley_terry",)), N),
+        "turns": _drawn("By turn", pieces, _by_turn(), TURN),
+        "loss": _drawn("By loss", own, _by_n(ns, ("mucode",), ("bradley_terry", "bce")), LOSS),
+    }
+    return {f"study-{name}.svg": figure for name, figure in drawn.items() if figure}
+
+
+def as_file(figure: Figure) -> str:
+    """The page's element as a file: with its namespace, and with the page's colours."""
+    style = files("mucode.report").joinpath("page.css").read_text(encoding="utf-8")
+    start, _, rest = str(figure.drawing).partition(">")
+    head = start.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    return f"{head}>\n<style>{style}</style>\n{rest}\n"
+
+
+def _by_n(ns: Sequence[int], methods: Sequence[str], losses: Sequence[str]) -> Iterable[Line]:
+    for method in methods:
+        for loss in losses:
+            name = method if len(losses) == 1 else loss.replace("_", "-")
+            yield name, [(n, Spec(method, n=n, loss=loss)) for n in ns]
+
+
+def _by_turn() -> Iterable[Line]:
+    for words, spec in (("", Spec("")), (", no tests", Spec("", BLIND, selector="lv"))):
+        for method in ("instruct", "multi_star", "mucode"):
+            yield f"{method}{words}", [(turn, replace(spec, method=method, turns=turn)) for turn in (1, 2, 3)]
+
+
+def _drawn(title: str, pieces: Sequence[Collected], wanted: Iterable[Line], words: tuple[str, str]) -> Figure | None:
+    axis, caption = words
+    series = []
+    for place, (name, points) in enumerate(wanted):
+        found = [
+            Point(x, estimate.value, estimate)
+            for x, spec in points
+            if (cell := find(pieces, spec)) and (estimate := value(cell, bootstrap_of(pieces)))
+        ]
+        if found:
+            series.append(Series(name, colour(place), tuple(found)))
+    if not series:
+        return None
+    top = max(point.found.high for one in series for point in one.points if point.found)
+    return Figure(title, lines(title, series, axis, "problems solved", top), caption)

@@ -1,0 +1,123 @@
+"""The paper's tables, ours with intervals beside theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mucode.report.blocks import Table
+from mucode.report.words import interval, percent
+from mucode.search import GREEDY
+from mucode.study.cells import BLIND, HEADLINE, HUMANEVAL, MBPP, Cell, Spec, bootstrap_of, find, value
+from mucode.study.collected import Collected
+from mucode.study.paper import BY_N, METHODS, SELECTORS, TRAINING, Reported
+
+NOT_RUN = "not run"
+GROUPS = {  # Table 1: what the paper calls it
+    ("instruct_single", 1): "single-turn Instruct",
+    ("star", 1): "single-turn RFT (STaR)",
+    ("instruct", 1): "multi-turn Instruct",
+    ("instruct", 5): "multi-turn Instruct, best of 5",
+    ("multi_star", 1): "multi-turn RFT (Multi-STaR)",
+    ("multi_star", 5): "multi-turn RFT, best of 5",
+    ("mucode", 1): "µCode",
+    ("mucode", 5): "µCode, best of 5",
+}
+SINGLE_TURN = ("instruct_single", "star")
+PAPER_HEAD = ("paper 1B MBPP", "1B HumanEval", "8B MBPP", "8B HumanEval", "8B CodeContests")
+
+
+def methods_table(pieces: Sequence[Collected]) -> Table:
+    """Table 1."""
+    head = ("", "method", "N", "MBPP", "HumanEval", *PAPER_HEAD)
+    lines: list[tuple[str, ...]] = []
+    for (method, n), words in GROUPS.items():
+        spec = Spec(method, selector=GREEDY if n == 1 else HEADLINE, n=n, turns=1 if method in SINGLE_TURN else 3)
+        lines.append((words, method, str(n), *_both(pieces, spec), *_reported(METHODS[method, n])))
+    return Table(
+        head, tuple(lines), "The paper's accuracies carry no intervals. CodeContests was not run here.", labels=2
+    )
+
+
+def training_table(pieces: Sequence[Collected]) -> Table:
+    """Table 2: the seeds that all methods have, so that no row rests on more work than another."""
+    head = ("method", "MBPP", "HumanEval", *PAPER_HEAD[:2])
+    lines: list[tuple[str, ...]] = []
+    shared = {benchmark: _shared_seeds(pieces, benchmark) for benchmark in (MBPP, HUMANEVAL)}
+    for method, reported in TRAINING.items():
+        found = [_cell(pieces, Spec(method, benchmark), shared[benchmark]) for benchmark in shared]
+        lines.append((method, *found, *_reported(reported)[:2]))
+    return Table(head, tuple(lines), "Best of 5 with pt+lv, three turns, under the seeds that all methods have.")
+
+
+def selectors_table(pieces: Sequence[Collected]) -> Table:
+    """Table 3: µCode; the oracle is an upper bound that the paper does not have. All rows from the same searches."""
+    own = [piece for piece in pieces if piece.name == "selectors"]
+    head = ("selector", "MBPP", *PAPER_HEAD[:2])
+    lines: list[tuple[str, ...]] = []
+    for selector in (*SELECTORS, "oracle"):
+        found = _cell(own, Spec("mucode", selector=selector))
+        lines.append((selector, found, *_reported(SELECTORS.get(selector, Reported()))[:2]))
+    return Table(head, tuple(lines), "µCode, best of 5, three turns; all rows from the same searches.")
+
+
+def by_n_table(pieces: Sequence[Collected]) -> Table:
+    """The figure by N in numbers, with both losses."""
+    own = [piece for piece in pieces if piece.name in {"candidates", "loss"}]
+    head = ("N", "instruct", "µCode, Bradley-Terry", "µCode, BCE", "paper 1B MBPP (µCode)")
+    lines: list[tuple[str, ...]] = []
+    for n in candidates(own):
+        specs = (Spec("instruct", n=n), Spec("mucode", n=n), Spec("mucode", n=n, loss="bce"))
+        paper = _reported(BY_N.get(n, Reported()))[0]
+        lines.append((str(n), *(_cell(own, spec) for spec in specs), paper))
+    return Table(head, tuple(lines), "With pt+lv, three turns.")
+
+
+def by_turn_table(pieces: Sequence[Collected]) -> Table:
+    """Accuracy after each turn, with and without public tests."""
+    head = ("searches", "method", "turn 1", "turn 2", "turn 3")
+    lines: list[tuple[str, ...]] = []
+    for words, spec in (
+        ("public tests, pt+lv", Spec("")),
+        ("no public tests, lv", Spec("", BLIND, selector="lv")),
+    ):
+        for method in ("instruct", "multi_star", "mucode"):
+            cells = [_cell(pieces, replace(spec, method=method, turns=turn)) for turn in (1, 2, 3)]
+            lines.append((words, method, *cells))
+    return Table(
+        head, tuple(lines), "MBPP, best of 5; a search that passed the public test keeps its answer.", labels=2
+    )
+
+
+def candidates(pieces: Sequence[Collected]) -> list[int]:
+    """Every N that these pieces searched with."""
+    searches = [piece.material.config.search for piece in pieces]
+    return sorted({n for search in searches for n in (search.candidates, *search.other_candidates)})
+
+
+def cell_text(cell: Cell | None, pieces: Sequence[Collected], seeds: set[int] | None = None) -> str:
+    """ "31.2 % [25.0, 37.5], n = 150", and how many searches of each problem that is."""
+    found = None if cell is None else value(cell, bootstrap_of(pieces), seeds)
+    if cell is None or found is None:
+        return NOT_RUN
+    searches = min(len(rewards) for rewards in cell.outcomes(seeds).values())
+    return f"{percent(found.value)} {interval(found)}, n = {found.n} × {searches}"
+
+
+def _cell(pieces: Sequence[Collected], spec: Spec, seeds: set[int] | None = None) -> str:
+    return cell_text(find(pieces, spec), pieces, seeds)
+
+
+def _both(pieces: Sequence[Collected], spec: Spec) -> tuple[str, str]:
+    return _cell(pieces, spec), _cell(pieces, replace(spec, benchmark=HUMANEVAL))
+
+
+def _reported(row: Reported) -> tuple[str, ...]:
+    numbers = (row.mbpp_1b, row.humaneval_1b, row.mbpp_8b, row.humaneval_8b, row.codecontests_8b)
+    return tuple("" if number is None else f"{number:.1f}" for number in numbers)
+
+
+def _shared_seeds(pieces: Sequence[Collected], benchmark: str) -> set[int] | None:
+    """The seeds of every method that was run at all."""
+    cells = [cell for method in TRAINING if (cell := find(pieces, Spec(method, benchmark))) is not None]
+    return set.intersection(*(set(cell.seeds) for cell in cells)) if cells else None

@@ -1,0 +1,65 @@
+"""`make study`: pieces through their flows, sharing what they have in common."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent.parent
+NEEDED = ("mucode", "flows", "mlflow", "profiles", "params.yaml", "dvc.yaml", ".dvcignore", "pyproject.toml")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The repository without its runs and its cache."""
+    root = tmp_path / "root"
+    (root / ".dvc").mkdir(parents=True)
+    (root / ".dvc/.gitignore").write_text("/config.local\n/tmp\n/cache\n")
+    for name in NEEDED:
+        (root / name).symlink_to(REPOSITORY / name)
+    return root
+
+
+def study(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows.study", *arguments]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+
+def log(root: Path, piece: str, stage: str) -> str:
+    return (root / f"runs/study-{piece}+smoke/.mucode/logs/{stage}.log").read_text()
+
+
+def test_a_piece_that_the_study_has_not_is_refused_before_anything_runs(root: Path) -> None:
+    done = study(root, "--over", "smoke", "mian")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "no piece 'mian'" in done.stderr
+    assert not (root / "runs").exists()
+
+
+def test_a_profile_that_there_is_not_is_refused_before_anything_runs(root: Path) -> None:
+    done = study(root, "--over", "smok", "main")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "no size 'study/main+smok'" in done.stderr
+    assert not (root / "runs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("MUCODE_MBPP" not in os.environ, reason="MUCODE_MBPP names no MBPP file")
+def test_two_pieces_make_a_page_and_share_all_but_their_searches(root: Path) -> None:
+    done = study(root, "--over", "smoke", "feedback", "blind")
+    assert done.returncode == 0, done.stderr[-2000:]
+    shared = ("roll_out@base-0", "label@base-0", "train_verifier@base-0", "fine_tune@mucode-0-1")
+    assert [f"Running stage '{stage}'" in log(root, "blind", stage) for stage in shared] == [True] * 4
+    assert not any(f"Running stage '{stage}'" in log(root, "feedback", stage) for stage in shared)
+    assert "Running stage 'benchmark@mucode-0'" in log(root, "feedback", "benchmark@mucode-0")
+    documents = root / "runs/study-docs+smoke"
+    assert "claim nothing" in (documents / "results.md").read_text()
+    assert {row["public_tests"] for row in json.loads((documents / "results.json").read_text())} == {False}
+    assert not (root / "docs").exists()
+    again = study(root, "--over", "smoke", "blind")
+    assert (again.returncode, "Running stage" in again.stderr) == (0, False)

@@ -1,0 +1,219 @@
+"""The page and its rows say what the searches say, and claim no more."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+from statistics import fmean
+from xml.etree import ElementTree
+
+import pytest
+
+from mucode.records import SearchChoice, read_rows
+from mucode.report.headline import CLAIMS_NOTHING
+from mucode.study.cells import HUMANEVAL, Spec, find
+from mucode.study.claims import CLAIMS, compared, verdict
+from mucode.study.collected import Collected, collect, read_study
+from mucode.study.page import html, markdown, write_results
+from mucode.study.pieces import chosen
+from mucode.study.primary import primary, standard_error
+from mucode.study.rows import study_rows
+from mucode.types import MucodeError
+from tests.study.conftest import finish
+
+FOUND = ["accuracy", "ci_low", "ci_high", "problems"]
+CONDITION = ["dataset", "split", "public_tests", "selector", "n", "turns", "loss", "verifier", "searches", "seed"]
+FIELDS = ["method", *CONDITION, *FOUND]
+
+
+def rewards(folder: Path, piece: str, group: str, selector: str = "pt+lv", n: int = 5) -> dict[str, float]:
+    """Mean reward of the answers, problem by problem, read off the choices directly."""
+    rows = read_rows(folder / piece / f"{group}.parquet", SearchChoice)
+    chosen = [row for row in rows if (row.selector, row.n, row.final) == (selector, n, True)]
+    return {p: fmean(r.reward for r in chosen if r.problem_id == p) for p in {row.problem_id for row in chosen}}
+
+
+def only(pieces: list[Collected], name: str) -> Collected:
+    return next(piece for piece in pieces if piece.name == name)
+
+
+def with_one_seed(piece: Collected) -> Collected:
+    test = {origin: found for origin, found in piece.material.test.items() if origin.seed == 0}
+    return dataclasses.replace(piece, material=dataclasses.replace(piece.material, test=test))
+
+
+def test_a_row_has_exactly_the_fields_that_were_promised(folder: Path, tmp_path: Path) -> None:
+    write_results(folder, tmp_path)
+    rows = json.loads((tmp_path / "results.json").read_text())
+    assert all(sorted(row) == sorted(FIELDS) for row in rows)
+    assert all(0 <= row["ci_low"] <= row["accuracy"] <= row["ci_high"] <= 1 for row in rows)
+
+
+def test_a_row_s_accuracy_is_the_mean_over_problems_of_its_searches(folder: Path, pieces: list[Collected]) -> None:
+    (row,) = (
+        row
+        for row in study_rows(pieces)
+        if (
+            row.method,
+            row.seed,
+            row.selector,
+            row.n,
+            row.turns,
+            row.searches,
+            row.loss,
+            row.verifier,
+            row.public_tests,
+        )
+        == ("mucode", 1, "pt+lv", 5, 3, 2, "bradley_terry", "once", True)
+    )
+    assert row.accuracy == pytest.approx(fmean(rewards(folder, "main", "mucode-1").values()))
+    assert (row.dataset, row.split, row.problems) == ("mbpp", "test", 8)
+
+
+def test_no_condition_has_two_rows(pieces: list[Collected]) -> None:
+    conditions = [row.condition for row in study_rows(pieces)]
+    assert len(set(conditions)) == len(conditions)
+
+
+def test_rows_tell_selectors_losses_verifiers_and_public_tests_apart(pieces: list[Collected]) -> None:
+    rows = study_rows(pieces)
+    assert {row.selector for row in rows} == {"random", "lv", "pt", "pt+lv", "oracle", "greedy"}
+    assert {row.loss for row in rows} == {"bradley_terry", "bce"}
+    assert {row.verifier for row in rows if row.method == "mucode"} == {"each", "once"}
+    assert {row.verifier for row in rows if row.method == "instruct"} == {"once"}
+    assert {row.public_tests for row in rows} == {True, False}
+    assert {row.turns for row in rows} == {1, 2, 3}
+
+
+def test_the_primary_difference_is_paired_over_both_seeds(folder: Path, pieces: list[Collected]) -> None:
+    found = primary(pieces)
+    assert found is not None
+    ours, rival = ([rewards(folder, "main", f"{m}-{seed}") for seed in (0, 1)] for m in ("mucode", "multi_star"))
+    changes = [fmean([a[p] for a in ours]) - fmean([b[p] for b in rival]) for p in ours[0]]
+    assert found.comparison.difference.value == pytest.approx(fmean(changes))
+    assert (found.searches, found.decided) == (4, True)
+
+
+def test_with_fewer_searches_than_fixed_nothing_is_decided(pieces: list[Collected]) -> None:
+    fewer = [with_one_seed(only(pieces, "main"))]
+    found = primary(fewer)
+    assert found is not None
+    assert (found.searches, found.decided) == (2, False)
+    assert "Not decided" in markdown(fewer)
+
+
+def test_a_study_without_its_main_piece_says_that_the_comparison_was_not_run(pieces: list[Collected]) -> None:
+    assert "Not run yet." in markdown([only(pieces, "selectors")])
+
+
+def test_the_standard_error_is_that_of_the_problems_differences() -> None:
+    before = {"a": (0.0, 1.0), "b": (0.0,), "c": (1.0,)}
+    after = {"a": (1.0, 1.0), "b": (0.0,), "c": (0.0,)}
+    assert standard_error(before, after) == pytest.approx(
+        (((0.5 + 1 / 6) ** 2 + (1 / 6) ** 2 + (5 / 6) ** 2) / 6) ** 0.5
+    )
+
+
+def test_a_difference_is_judged_by_its_interval_and_its_test(pieces: list[Collected]) -> None:
+    base = next(claim for claim in CLAIMS if claim.words == "µCode beats the base model")
+    found = compared(pieces, base)
+    assert found is not None
+    above = dataclasses.replace(found.difference, value=0.2, low=0.1, high=0.3)
+    below, across = dataclasses.replace(above, low=-0.3, high=-0.1), dataclasses.replace(above, low=-0.1)
+    said = [verdict(dataclasses.replace(found, difference=d, p_value=0.01)) for d in (above, below, across)]
+    assert said == ["holds", "does not: the other way", "open"]
+    assert verdict(dataclasses.replace(found, difference=above, p_value=0.2)) == "open"
+
+
+def test_once_and_each_are_told_apart_where_the_same_method_has_both(pieces: list[Collected]) -> None:
+    claim = next(claim for claim in CLAIMS if claim.better.verifier == "each")
+    each, once = find(pieces, claim.better), find(pieces, claim.worse)
+    assert each is not None
+    assert once is not None
+    assert (each.seeds, once.seeds) == ((0,), (0, 1))
+
+
+def test_what_was_not_run_is_said_to_be_not_run(pieces: list[Collected]) -> None:
+    text = markdown(pieces)
+    assert find(pieces, Spec("mucode", HUMANEVAL)) is None
+    assert "- not yet: methods, humaneval, candidates, feedback" in text
+    assert "not run" in next(line for line in text.splitlines() if line.startswith("| single-turn RFT"))
+
+
+def test_the_paper_s_numbers_stand_beside_ours(pieces: list[Collected]) -> None:
+    lines = markdown(pieces).splitlines()
+    best = next(line for line in lines if line.startswith("| µCode, best of 5"))
+    assert [number in best for number in ("51.1", "41.5", "70.6", "63.8", "16.3")] == [True] * 5
+    assert "n = 8 × 4" in best
+
+
+def test_scripted_replies_claim_nothing(tmp_path: Path) -> None:
+    (piece,) = chosen(["main"])
+    collect(finish(piece, tmp_path / "run", "random:tiny"), tmp_path / "study/main")
+    write_results(tmp_path / "study", tmp_path)
+    text = (tmp_path / "results.md").read_text()
+    assert text.splitlines()[2] == f"**{CLAIMS_NOTHING}**"
+    assert not any(words in text for words in ("beats Multi-STaR here", "cannot tell", "What holds here", "| holds"))
+
+
+def test_another_model_s_pieces_are_not_mixed(folder: Path, tmp_path: Path) -> None:
+    (piece,) = chosen(["candidates"])
+    shutil.copytree(folder / "main", tmp_path / "study/main")
+    collect(finish(piece, tmp_path / "run", "random:tiny"), tmp_path / "study/candidates")
+    with pytest.raises(MucodeError, match="candidates is of random:tiny, main of gguf:models/some"):
+        read_study(tmp_path / "study")
+
+
+def test_an_unfinished_piece_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    (piece,) = chosen(["feedback"])
+    workspace = finish(piece, tmp_path / "run")
+    (workspace / "data/benchmarks/mucode-0/choices.parquet").unlink()
+    with pytest.raises(MucodeError, match="is missing"):
+        collect(workspace, tmp_path / "study/feedback")
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_folder_without_pieces_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MucodeError, match="holds no finished piece: `make study` makes them"):
+        write_results(tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_equal_files_give_equal_pages(folder: Path, tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        write_results(folder, tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == ["results.html", "results.json", "results.md", "study-loss.svg", "study-turns.svg"]
+    assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "other" / f).read_bytes() for f in files)
+
+
+def test_a_figure_is_a_file_that_a_browser_reads(folder: Path, tmp_path: Path) -> None:
+    write_results(folder, tmp_path)
+    drawings = [ElementTree.parse(path).getroot() for path in tmp_path.glob("*.svg")]
+    assert {drawing.tag for drawing in drawings} == {"{http://www.w3.org/2000/svg}svg"}
+
+
+def test_the_html_page_says_what_the_markdown_says_and_fetches_nothing(pieces: list[Collected]) -> None:
+    text = html(pieces)
+    cells = {cell.strip() for line in markdown(pieces).splitlines() if line.startswith("|") for cell in line.split("|")}
+    percents = {cell for cell in cells if "%" in cell}
+    assert percents
+    assert all(cell in text.replace("\u00a0", " ") for cell in percents)
+    assert "http" not in text.replace("http-equiv", "")
+
+
+def test_seeds_added_later_do_not_change_the_primary_comparison(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    third = {dataclasses.replace(o, seed=2): found for o, found in main.material.test.items() if o.seed == 0}
+    more = dataclasses.replace(main.material, test={**main.material.test, **third})
+    assert primary([dataclasses.replace(main, material=more)]) == primary([main])
+
+
+def test_the_account_counts_what_there_was_to_learn_from(pieces: list[Collected]) -> None:
+    data = only(pieces, "main").account.data
+    assert [row.key for row in data] == ["base-0", "base-1"]
+    assert all(row.repaired <= row.failures and row.solved <= row.problems == 8 for row in data)
+    assert all(row.turns == row.rollouts + row.failures for row in data)
+    assert {row.benchmark for row in only(pieces, "main").account.ranked} == {"mbpp/test"}
