@@ -37,6 +37,9 @@ The program goes to standard output, everything else to standard error. Exit sta
 tests, or there are none; 3: it does not; 1: an error.
 """  # here, because reading it off the function would import the function
 
+BRANCH = "Commit dvc.lock and what made it to a branch run/DATE-NAME; your branch, index and files stay as they are."
+COLLECT = "Examine the problems in data/incoming/, and add those that pass to the training set."
+
 
 def label(
     *,
@@ -143,6 +146,8 @@ def app() -> App:
     root.command(workspace)
     root.command(doctor)
     root.command(track)
+    root.command("mucode.collect.command:collect", name="collect", help=COLLECT)
+    root.command("mucode.lineage.branch:branch", name="branch", help=BRANCH)
     root.command("mucode.registry:register", name="register", help="Register the selected pair in MLflow.")
     root.command("mucode.parameters:plan", name="plan", help="Write the plan that follows from params.yaml's study.")
     return root

@@ -53,6 +53,7 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     _write(folder / ".dvcignore", (root / ".dvcignore").read_text())
     _write(folder / ".dvc/.gitignore", (root / ".dvc/.gitignore").read_text())
     _write(folder / ".dvc/config", DVC_CONFIG + shared)
+    (folder / "data/collected").mkdir(parents=True, exist_ok=True)  # `mucode collect` fills it; a stage reads it
     _link(folder / "mucode", root / "mucode")
     return folder
 
