@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.states import Failed
+from pydantic import Field
 
-from flows.graph import Workspace
+from flows.graph import Workspace, closure
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.stage import bring_up_to_date
+from flows.versions import push, take_in, versioned
 
 STAGES = frozenset({"prepare", "base_model"})
+
+Revision = Annotated[
+    str,
+    Field(pattern=r"^[\w.-]+/[\w.-]+@[0-9a-f]{40}$", description="new problems from the Hub: ORG/NAME@COMMIT"),
+]
 
 
 @flow(name="data_versioning")
 def data_versioning(
-    workspace: Workspace = Path(), variation: Variation = AS_COMMITTED, hours: Hours = 24.0
+    workspace: Workspace = Path(),
+    hub: Revision | None = None,
+    variation: Variation = AS_COMMITTED,
+    hours: Hours = 24.0,
 ) -> State[Any]:
-    """Fetch and check the problems and the base model; both become versions in DVC."""
-    return bring_up_to_date(workspace_of(workspace, variation), STAGES, hours)
+    """Take in new problems, fetch and check all of them and the base model; they become versions in DVC."""
+    taken = take_in(workspace.resolve(), hub)
+    folder = workspace_of(workspace, variation)
+    stages = bring_up_to_date(folder, STAGES, hours)
+    if not stages.is_completed():
+        return stages
+    if not taken.is_completed():
+        return Failed(message=taken.message)
+    pushed: State[Any] = push(folder, [*versioned(folder), *closure(folder, STAGES)], return_state=True)
+    return stages if pushed.is_completed() else Failed(message=pushed.message)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Failed
+from pydantic import Field
 
 from flows.graph import Workspace
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.reports import REPORTS_URL
 from flows.stage import bring_up_to_date, run_command
+from flows.versions import push
 from mucode.layout import Layout
 from mucode.registry.register import REPORT as REGISTRATION
 
@@ -23,20 +25,38 @@ REPORT = Layout().reports / "report.html"
 TABLE = Layout().reports / "table.md"
 
 
+RunName = Annotated[
+    str,
+    Field(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", description="commit dvc.lock to a branch run/DATE-NAME of this name"),
+]
+
+
 @flow(name="retrain")
-def retrain(workspace: Workspace = Path(), variation: Variation = AS_COMMITTED, hours: Hours = 24.0) -> State[Any]:
-    """Bring every stage up to date, register the selected generator and verifier, and show what came of it."""
+def retrain(
+    workspace: Workspace = Path(),
+    branch: RunName | None = None,
+    variation: Variation = AS_COMMITTED,
+    hours: Hours = 24.0,
+) -> State[Any]:
+    """Bring every stage up to date, register the selected generator and verifier, and show what came of it.
+
+    A schedule names the branch that its runs are committed to; a person commits what they like themselves.
+    """
     folder = workspace_of(workspace, variation)
     stages = bring_up_to_date(folder, hours=hours)
     if not stages.is_completed():
         return stages
     publish_results(folder, workspace.resolve())
-    register = run_command.with_options(name="register", task_run_name="register", tags={"mlflow"})
-    registered: State[Any] = register("register", ["register"], folder, return_state=True)
-    if not registered.is_completed():
-        return Failed(message=registered.message)
-    publish_promotion(folder)
-    return stages
+    after = [("branch", ["branch", "--name", branch])] if branch else []
+    ended: list[State[Any]] = [
+        run_command.with_options(name=name, task_run_name=name, tags=tags)(name, command, folder, return_state=True)
+        for name, command, tags in [*((*each, set()) for each in after), ("register", ["register"], {"mlflow"})]
+    ]
+    if ended[-1].is_completed():
+        publish_promotion(folder)
+    ended.append(push(folder, [], return_state=True))
+    failed = [state for state in ended if not state.is_completed()]
+    return Failed(message=failed[0].message) if failed else stages
 
 
 def publish_results(folder: Path, served: Path) -> None:

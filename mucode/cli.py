@@ -37,6 +37,9 @@ The program goes to standard output, everything else to standard error. Exit sta
 tests, or there are none; 3: it does not; 1: an error.
 """  # here, because reading it off the function would import the function
 
+BRANCH = "Commit dvc.lock and what made it to a branch run/DATE-NAME; your branch, index and files stay as they are."
+COLLECT = "Examine the problems in data/incoming/, and add those that pass to the training set."
+
 
 def label(
     *,
@@ -172,6 +175,8 @@ def app() -> App:
         help_format="markdown",
         help="What the study will take, before it runs.",
     )
+    root.command("mucode.collect.command:collect", name="collect", help_format="markdown", help=COLLECT)
+    root.command("mucode.lineage.branch:branch", name="branch", help_format="markdown", help=BRANCH)
     return root
 
 

@@ -38,9 +38,11 @@ WORKERS = "MUCODE_WORKERS"  # dask://HOST:PORT: programs run on the workers of t
 WEAK = "MUCODE_ALLOW_WEAK_ISOLATION"  # "1": make labels even where only system-call filters isolate programs
 
 
-def prepare(*, problems: Path, answers: Path, empty_dataset: Path) -> None:
-    """Load the problems and check that every reference solution passes its own tests."""
+def prepare(*, collected: Path, problems: Path, answers: Path, empty_dataset: Path) -> None:
+    """Load the problems, the collected ones as well, and check that every reference passes its own tests."""
     from mucode.problems import load_split, local_path
+    from mucode.problems.collected import COLLECTED_FILE
+    from mucode.problems.collected import load as load_collected
     from mucode.problems.gold import require_gold
 
     config = load_config()
@@ -52,6 +54,7 @@ def prepare(*, problems: Path, answers: Path, empty_dataset: Path) -> None:
         for source, split, limit in wanted
         for row in load_split(source, split, limit, local_path(section.files, source))
     ]
+    loaded += load_collected(collected / COLLECTED_FILE.name)
     unique = {problem.id: (problem, answer) for problem, answer in loaded}
     with _sandbox(config) as sandbox:
         require_gold([p for p, _ in unique.values()], [a for _, a in unique.values()], sandbox)
@@ -85,7 +88,7 @@ def roll_out(
 
     config = load_config()
     section = config.rollout
-    train = _of_split(read_rows(problems, Problem), config.problems.source, "train")
+    train = [problem for problem in read_rows(problems, Problem) if problem.split == "train"]  # collected ones, too
     settings = RolloutSettings(
         turns=_at_most(turns, section.turns),
         rollouts=section.rollouts,

@@ -28,6 +28,7 @@ from mucode.types import MucodeError
 DEFAULT = "default"  # params.yaml as committed
 STUDY_MODEL = "MUCODE_STUDY_MODEL"  # gguf:PATH#sha256=... or dir:PATH#sha256=..., where the study's hub is not reached
 MODELS = "models"  # the workspace's folder of links to such models: no parameter holds a path of this machine
+COLLECTED = Path("data/collected/problems.jsonl")  # as in problems.collected, the import of which takes its time
 
 DVC_CONFIG = """\
 [core]
@@ -92,6 +93,8 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
     title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
     text = _merged(read_yaml(committed), changes, title, committed)
     _furnish(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
+    if (workspace / COLLECTED).exists():
+        _write(folder / COLLECTED, (workspace / COLLECTED).read_text())
     if (workspace / MODELS).exists():
         _link(folder / MODELS, workspace / MODELS)
     return folder
@@ -134,6 +137,7 @@ def _furnish(folder: Path, origin: Path, params: str, dvc_config: str) -> None:
     _write(folder / ".dvcignore", (origin / ".dvcignore").read_text())
     _write(folder / ".dvc/.gitignore", (origin / ".dvc/.gitignore").read_text())
     _write(folder / ".dvc/config", dvc_config)
+    (folder / COLLECTED).parent.mkdir(parents=True, exist_ok=True)  # `mucode collect` fills it; a stage reads it
     _link(folder / "mucode", (origin / "mucode").resolve())
 
 

@@ -65,7 +65,7 @@ def test_a_misspelt_parameter_in_a_profile_is_refused_by_name(root: Path) -> Non
 
 def test_making_a_workspace_again_brings_it_up_to_date_and_keeps_the_results(root: Path) -> None:
     workspace = make_workspace("small", root)
-    (workspace / "data").mkdir()
+    assert (workspace / "data/collected").is_dir()  # a stage reads it, empty or not
     (workspace / "data/problems.parquet").write_text("results")
     (workspace / "dvc.lock").write_text("locked")
     (root / "profiles/small.yaml").write_text("rollout:\n  turns: 4\n")

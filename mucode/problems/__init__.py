@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mucode.config import LocalFile
-from mucode.problems import humaneval, mbpp, starter
+from mucode.problems import collected, humaneval, mbpp, starter
 from mucode.problems.humaneval import problem_from_humaneval_row
 from mucode.problems.mbpp import problem_from_mbpp_row
 from mucode.types import Answer, MucodeError, Problem
@@ -37,6 +37,7 @@ SOURCES: dict[str, Source] = {
     "starter": Source(starter.load, "one-function exercises of our own, train/validation/test", "Apache-2.0"),
     "mbpp": Source(mbpp.load, "974 crowd-sourced one-function tasks, train/validation/test", "CC-BY-4.0"),
     "humaneval": Source(humaneval.load, "164 functions to complete from their docstrings, test only", "MIT"),
+    "collected": Source(collected.load, "what `mucode collect` has accepted, train only", "that of each origin"),
     # Later sources take their place here: mbpp_plus, humaneval_plus (the EvalPlus inputs), codecontests (stdin/stdout).
 }
 

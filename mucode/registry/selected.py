@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 from mucode.config import Config
 from mucode.layout import Layout
+from mucode.lineage import lineage
 from mucode.metrics import search_rewards
 from mucode.records import SearchChoice, read_rows
 from mucode.registry.card import measure, model_card
@@ -109,7 +109,7 @@ class SelectedPair:
             "dataset": dataset,
             "dataset_md5": self.hashes[dataset],
             "problems_md5": self.hashes["data/problems.parquet"],
-            **_commit(self.workspace),
+            **lineage(self.workspace),
         }
         # a random base tries the machinery out and says nothing about the method
         return tags | ({"claims": "nothing"} if config.model.setting.startswith("random:") else {})
@@ -178,12 +178,6 @@ def _base_sha256(folder: Path) -> str:
         raise MucodeError(f"{folder}: generator and verifier were trained on different bases: run `dvc repro`")
     digest: str = digests.pop()
     return digest
-
-
-def _commit(workspace: Path) -> dict[str, str]:
-    """The commit that the workspace stands on, if it is under git."""
-    asked = subprocess.run(["git", "rev-parse", "HEAD"], cwd=workspace, capture_output=True, text=True, check=False)
-    return {"git_commit": asked.stdout.strip()} if asked.returncode == 0 else {}
 
 
 def _read_json(path: Path) -> Any:

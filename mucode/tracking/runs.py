@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mucode.config import Section
+from mucode.lineage import code_of, lock_of
 from mucode.records import digests, written_whole
 from mucode.tracking.server import TrackingUnavailable, experiment_id, mlflow_at
 
@@ -40,6 +41,7 @@ class Record:
     ended: int
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # metric -> its values, step by step from 1
     texts: Mapping[str, str] = field(default_factory=dict)  # file name -> content, kept as artifacts
+    code: Mapping[str, str] = field(default_factory=dict)  # tags: the commit it ran at; records sent late keep theirs
 
     @property
     def id(self) -> str:
@@ -74,7 +76,8 @@ def log_stage(
     texts = {path.name: path.read_text() for path in artifacts}
     started = ended - round(seconds * 1000)
     measured = {**metrics, "seconds": seconds}
-    record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts)
+    code = code_of(workspace)
+    record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
     keep_record(record, workspace)
     if os.environ.get(LATER):
         return
@@ -124,15 +127,15 @@ def send_records(workspace: Path) -> int:
         return 0
     with (folder / ".lock").open("w") as lock, mlflow_at(workspace) as client:
         fcntl.flock(lock, fcntl.LOCK_EX)  # else two processes could send the same record
-        kept = sorted(folder.glob("*.json"))
+        kept, lock_tag = sorted(folder.glob("*.json")), lock_of(workspace)
         for path in kept:
-            _send(Record(**json.loads(path.read_text())), client, experiment_id(client, workspace))
+            _send(Record(**json.loads(path.read_text())), client, experiment_id(client, workspace), lock_tag)
             path.unlink()
     return len(kept)
 
 
-def _send(record: Record, client: Any, experiment: str) -> None:
-    run = _run_of(record, client, experiment)
+def _send(record: Record, client: Any, experiment: str, lock_tag: Mapping[str, str]) -> None:
+    run = _run_of(record, client, experiment, lock_tag)
     if run.info.status == "FINISHED":  # it arrived before a kill
         return
     _log_numbers(record, client, run.info.run_id)
@@ -141,10 +144,10 @@ def _send(record: Record, client: Any, experiment: str) -> None:
     client.set_terminated(run.info.run_id, end_time=record.ended)
 
 
-def _run_of(record: Record, client: Any, experiment: str) -> Any:
+def _run_of(record: Record, client: Any, experiment: str, lock_tag: Mapping[str, str]) -> Any:
     """The record's run: a kill may have left one half-written."""
     found = client.search_runs([experiment], f"tags.`mucode.record` = '{record.id}'", max_results=1)
-    tags = {"mucode.record": record.id, "stage": record.stage, "key": record.key}
+    tags = {**lock_tag, **record.code, "mucode.record": record.id, "stage": record.stage, "key": record.key}
     name = f"{record.stage}@{record.key}"
     return found[0] if found else client.create_run(experiment, start_time=record.started, tags=tags, run_name=name)
 

@@ -29,7 +29,7 @@ def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def test_every_source_says_what_it_is() -> None:
-    assert list(SOURCES) == ["starter", "mbpp", "humaneval"]
+    assert list(SOURCES) == ["starter", "mbpp", "humaneval", "collected"]
     assert all(source.description and source.license for source in SOURCES.values())
 
 

@@ -1,0 +1,91 @@
+"""What a run puts under versions besides the stages' outs: new problems, a run branch, and all of it on the DVC remote."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+
+from flows.commands import run_visibly
+from flows.recovery import mend
+from flows.stage import failure, log_of, run_command
+from mucode.collect.command import QUARANTINE
+from mucode.problems.collected import COLLECTED_FILE
+from mucode.processes import held
+from mucode.types import MucodeError
+
+
+def take_in(workspace: Path, hub: str | None) -> State[Any]:
+    """`mucode collect`, then the problems it accepted under `dvc add`; what it refused goes to the run's page.
+
+    The remote is asked for nothing here: what is new is pushed with the rest.
+    """
+    refusal = f"{workspace} is at work in another run: wait for it, or give this run a workspace of its own"
+    try:
+        with held(workspace / ".mucode/run.lock", refusal):
+            collect = run_command.with_options(name="collect", task_run_name="collect")
+            asked = ["collect", *(["--hub", hub] if hub else [])]
+            collected: State[Any] = collect("collect", asked, workspace, return_state=True)
+            if not collected.is_completed():
+                return Failed(message=collected.message)
+            _publish_refusals(workspace)
+            added: State[Any] = add_problems(workspace, return_state=True)
+            return added
+    except MucodeError as error:
+        return Failed(message=str(error))
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def add_problems(workspace: Path) -> State[Any]:
+    """`dvc add` the collected problems; Completed("Skipped") while there are none."""
+    if not (workspace / COLLECTED_FILE).is_file():
+        return Completed(name="Skipped", message="no problem has been collected yet")
+    return _dvc("add", [str(COLLECTED_FILE)], workspace)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, retries=2, retry_delay_seconds=20)
+def push(workspace: Path, targets: list[str]) -> State[Any]:
+    """`dvc push` the targets (none: everything); Completed("Skipped") where no remote is set.
+
+    A remote that does not answer may answer later, hence the retries.
+    """
+    if not has_remote(workspace):
+        return Completed(name="Skipped", message="no DVC remote is set: `dvc remote add --default` names one")
+    return _dvc("push", targets, workspace)
+
+
+def has_remote(workspace: Path) -> bool:
+    """Whether DVC has a default remote here."""
+    from dvc.repo import Repo
+
+    with Repo(str(workspace)) as repo:
+        return bool(repo.config["core"].get("remote"))
+
+
+def versioned(workspace: Path) -> list[str]:
+    """What the collected problems are pushed as; nothing while there are none."""
+    pointer = COLLECTED_FILE.with_name(f"{COLLECTED_FILE.name}.dvc")
+    return [str(pointer)] if (workspace / pointer).is_file() else []
+
+
+def _dvc(command: str, arguments: list[str], workspace: Path) -> State[Any]:
+    mend(workspace)
+    line = [sys.executable, "-m", "dvc", command, "--quiet", *arguments]
+    finished = run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
+    return Completed() if finished.returncode == 0 else failure(f"dvc {command}", finished)
+
+
+def _publish_refusals(workspace: Path) -> None:
+    if not (workspace / QUARANTINE).is_file():
+        return
+    rows = [json.loads(line) for line in (workspace / QUARANTINE).read_text().splitlines()]
+    shown = [{"from": row["from"], "why": "; ".join(row["refused"]), "text": row.get("text", "")} for row in rows]
+    sentence = f"{len(rows)} problems were refused: correct them in data/incoming, or take them away"
+    create_table_artifact(key="refused-problems", table=shown, description=sentence)

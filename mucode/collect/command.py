@@ -1,0 +1,139 @@
+"""`mucode collect`: the drop folder examined, what is accepted added to the versioned file, the rest listed with reasons.
+
+The drop folder is only read, and both files are written whole from what lies there and what was accepted before: run it
+twice, or kill it anywhere and run it again, and the files are the same.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mucode.collect.examine import Examined, examine
+from mucode.collect.incoming import Arrival, arrivals, fetch_revision
+from mucode.config import Config, load_config
+from mucode.problems import SOURCES, load_problems, local_path
+from mucode.problems.collected import COLLECTED_FILE
+from mucode.problems.collected import load as load_collected
+from mucode.problems.similarity import Exercise
+from mucode.processes import held
+from mucode.records import written_whole
+
+INCOMING = Path("data/incoming")
+QUARANTINE = Path("data/quarantine.jsonl")
+_BUSY = "another `mucode collect` is at work here: wait for it"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What one call did."""
+
+    accepted: int
+    refused: int
+    known: int  # rows that were accepted before, or came twice
+    total: int  # collected problems afterwards
+
+
+def collect(*, hub: str | None = None, dry_run: bool = False) -> Collection:
+    """Examine new problems, and add those that pass to the training set.
+
+    Rows have MBPP's fields: text, code, test_list, and as need be challenge_test_list and test_setup_code. Their tests
+    run outside the sandbox, in the judge: take them from people you trust.
+
+    Parameters
+    ----------
+    hub:
+        A data set's revision, ORG/NAME@COMMIT, to put into the drop folder data/incoming/ first.
+    dry_run:
+        Say what would be accepted and refused, and why; write nothing but the drop folder.
+    """
+    from mucode.execution import open_sandbox
+
+    config = load_config()
+    with held(Path(".mucode/collect.lock"), _BUSY):
+        if hub is not None:
+            fetch_revision(hub, INCOMING)
+        before = load_collected()
+        came = arrivals(INCOMING)
+        new = _unknown(came, before)
+        examined: list[Examined] = []
+        if new:
+            training, held_out = known_sets(config, before)
+            with open_sandbox(timeout=config.execution.timeout) as sandbox:
+                examined = examine(new, training, held_out, sandbox)
+        if not dry_run:
+            _write(examined)
+    return _told(examined, known=len(came) - len(new), before=len(before))
+
+
+def known_sets(config: Config, collected: Sequence[Exercise]) -> tuple[list[Exercise], dict[str, list[Exercise]]]:
+    """What trains already, and every set of ours that something is measured on, whether this run uses it or not.
+
+    Raises:
+        MucodeError: one of them cannot be had; nothing is accepted unchecked.
+    """
+    training, held_out = list(collected), {}
+    for source in SOURCES:
+        if source == "collected":
+            continue
+        pairs = load_problems(source, local_path(config.problems.files, source))
+        if source == config.problems.source:
+            training += [pair for pair in pairs if pair[0].split == "train"]
+        for split in ("validation", "test"):
+            if of_split := [pair for pair in pairs if pair[0].split == split]:
+                held_out[f"{source}/{split}"] = of_split
+    return training, held_out
+
+
+def _unknown(came: Iterable[Arrival], before: Iterable[Exercise]) -> list[Arrival]:
+    """Each exercise that is not there yet, once, and all that is none."""
+    seen = {problem.id for problem, _ in before}
+    new = []
+    for arrival in came:
+        identifier = arrival.exercise[0].id if arrival.exercise else ""
+        if identifier not in seen:
+            new.append(arrival)
+        if identifier:
+            seen.add(identifier)
+    return new
+
+
+def _write(examined: Sequence[Examined]) -> None:
+    refused = [
+        {"refused": list(one.reasons), "from": one.arrival.origin, **one.arrival.row} for one in examined if one.reasons
+    ]
+    accepted = [one.arrival.row for one in examined if not one.reasons]
+    if refused:
+        _write_lines(QUARANTINE, _lines(refused))
+    else:
+        QUARANTINE.unlink(missing_ok=True)
+    if accepted:
+        kept = COLLECTED_FILE.read_text() if COLLECTED_FILE.exists() else ""
+        _write_lines(COLLECTED_FILE, kept + _lines(accepted))
+
+
+def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+
+
+def _write_lines(path: Path, text: str) -> None:
+    with written_whole(path) as partial:
+        partial.write_text(text)
+
+
+def _told(examined: Sequence[Examined], known: int, before: int) -> Collection:
+    for one in examined:
+        if one.reasons:
+            logger.info("refused: %s: %s", one.arrival.origin, "; ".join(one.reasons))
+    accepted = sum(not one.reasons for one in examined)
+    done = Collection(accepted, len(examined) - accepted, known, before + accepted)
+    logger.info("%d accepted, %d refused, %d known before; %d in all", done.accepted, done.refused, known, done.total)
+    if done.refused:
+        logger.info("%s says why: correct the rows in %s and run again", QUARANTINE, INCOMING)
+    return done

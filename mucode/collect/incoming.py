@@ -1,0 +1,124 @@
+"""What lies in the drop folder, row by row, and how a Hub revision gets there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mucode.problems.collected import collected_problem
+from mucode.problems.rows import Row, row_in, text_in, texts_in
+from mucode.problems.similarity import Exercise
+from mucode.records import written_whole
+from mucode.types import MucodeError
+
+_TEXTS = ("text", "code", "test_setup_code")
+_LISTS = ("test_imports", "test_list", "challenge_test_list")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A line of the drop folder. Either it is an exercise, or it has a fault."""
+
+    origin: str  # "new.jsonl, line 3"
+    row: Row  # as it came; of an exercise, as it would be kept
+    exercise: Exercise | None = None
+    fault: str = ""
+
+
+def arrivals(folder: Path) -> list[Arrival]:
+    """Every line of every *.jsonl file, by file name and line; none where there is no folder."""
+    return [
+        _arrival(f"{path.name}, line {n}", line) for path in sorted(folder.glob("*.jsonl")) for n, line in _lines(path)
+    ]
+
+
+def fetch_revision(name: str, folder: Path) -> Path:
+    """Put the rows of a data set on the Hub into the drop folder, once; its JSON-lines and parquet files are read.
+
+    Args:
+        name: "ORG/NAME@COMMIT", the commit with its 40 digits, because branches move.
+        folder: the drop folder.
+
+    Raises:
+        MucodeError: no such form, the Hub does not answer or has no such revision, or the revision holds no rows.
+    """
+    repository, _, commit = name.partition("@")
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository) or not re.fullmatch(r"[0-9a-f]{40}", commit):
+        raise MucodeError(f"{name!r} names no revision: write ORG/NAME@ and the 40 digits of the commit")
+    path = folder / f"hub-{repository.replace('/', '-')}-{commit[:12]}.jsonl"
+    if path.exists():
+        return path
+    rows = _downloaded_rows(repository, commit)
+    if not rows:
+        raise MucodeError(f"{name} holds no row in a .jsonl or .parquet file: name a data set that has some")
+    with written_whole(path) as partial:
+        partial.write_text("".join(f"{json.dumps(row, ensure_ascii=False, default=str)}\n" for row in rows))
+    return path
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as lines:
+        yield from ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+
+
+def _arrival(origin: str, line: bytes) -> Arrival:
+    row: Row = {}
+    try:
+        row = row_in(line)
+        kept = _kept(row, origin)
+        return Arrival(origin, kept, collected_problem(kept))
+    except MucodeError as error:
+        return Arrival(origin, row or {"line": line.decode(errors="replace").rstrip()}, fault=str(error))
+
+
+def _kept(row: Row, origin: str) -> dict[str, Any]:
+    """The row as the file of collected problems keeps it: named by what it says, whoever sends it under what number.
+
+    Raises:
+        MucodeError: a field is missing or of the wrong type, or says that the problem is not for training.
+    """
+    named = {"task_id": "this row", **row}
+    content = {name: text_in(named, name, "") for name in _TEXTS} | {
+        name: list(texts_in(named, name)) for name in _LISTS
+    }
+    content["text"] = content["text"] or text_in(named, "prompt", "")
+    if text_in(named, "split", "train") != "train":
+        raise MucodeError("its split is not train, and collected problems only train: leave the field out")
+    for name, wanted in (("text", "what is asked"), ("code", "a reference solution")):
+        if not str(content[name]).strip():
+            raise MucodeError(f"{name} is empty: it must hold {wanted}")
+    if len(content["test_list"]) + len(content["challenge_test_list"]) < 2:
+        raise MucodeError("one test is shown to the generator, so there must be a second: add asserts to test_list")
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return {"task_id": digest[:12], **content, "origin": origin.partition(",")[0]}
+
+
+def _downloaded_rows(repository: str, commit: str) -> list[dict[str, Any]]:
+    from huggingface_hub import snapshot_download
+
+    try:
+        found = snapshot_download(
+            repository, repo_type="dataset", revision=commit, allow_patterns=["*.jsonl", "*.parquet"]
+        )
+    except (OSError, ValueError, RuntimeError) as error:  # offline, refused, unknown: the Hub's errors are all of these
+        reason = " ".join(str(error).split())[:200]
+        raise MucodeError(
+            f"{repository}@{commit} did not come from the Hub ({reason}): try again, or drop a file"
+        ) from error
+    return [row for path in sorted(Path(found).rglob("*")) if path.is_file() for row in _rows_of(path)]
+
+
+def _rows_of(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".jsonl":
+        return [dict(row_in(line)) for _, line in _lines(path)]
+    if path.suffix != ".parquet":
+        return []
+    import pyarrow.parquet as pq
+
+    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return rows

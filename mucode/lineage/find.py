@@ -1,0 +1,65 @@
+"""From the name of a run to the commit that holds its code and its dvc.lock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mucode.lineage.facts import lock_digest
+from mucode.lineage.git import Git
+from mucode.types import MucodeError
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A commit, and where in it the workspace of the run lies: ".", or "runs/NAME"."""
+
+    commit: str
+    place: str
+
+
+def recorded_at(git: Git, revision: str) -> Recorded | None:
+    """The run that a branch, a tag or a commit holds; a branch that only a remote has is found as well.
+
+    Raises:
+        MucodeError: the commit has no dvc.lock.
+    """
+    for name in (revision, *(f"{remote}/{revision}" for remote in git("remote").splitlines())):
+        if commit := git.answer("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
+            break
+    else:
+        return None
+    place = _place(git, commit)
+    if git.content(commit, _lock(place)) is None:
+        raise MucodeError(f"{revision} holds no {_lock(place)}: name a run branch, or a commit whose graph has run")
+    return Recorded(commit, place)
+
+
+def recorded_with(git: Git, commit: str | None, digest: str) -> Recorded | None:
+    """The commit whose dvc.lock has that digest: `commit` itself, else a run branch or tag, here or on a remote."""
+    for candidate in (*([commit] if commit and git.answer("cat-file", "-e", commit) is not None else []), *_tips(git)):
+        place = _place(git, candidate)
+        content = git.content(candidate, _lock(place))
+        if content is not None and lock_digest(content) == digest:
+            return Recorded(candidate, place)
+    return None
+
+
+def _tips(git: Git) -> Iterator[str]:
+    listed = git(
+        "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", "refs/heads", "refs/remotes", "refs/tags"
+    )
+    for line in listed.splitlines():
+        _, *objects = line.split()
+        yield objects[-1]  # of an annotated tag, what it points at
+
+
+def _place(git: Git, commit: str) -> str:
+    """Where `mucode branch` says it put the workspace; in a commit of a person's, the repository itself."""
+    said = re.search(r"^Workspace: (\.|runs/[^/\s]+)$", git("show", "--no-patch", "--format=%B", commit), re.MULTILINE)
+    return said[1] if said else "."
+
+
+def _lock(place: str) -> str:
+    return "dvc.lock" if place == "." else f"{place}/dvc.lock"

@@ -1,0 +1,72 @@
+"""The few things that are asked of git, by its plumbing: nobody's branch, index or working tree is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mucode.types import MucodeError
+
+_NOBODY = {"NAME": "mucode", "EMAIL": "mucode@localhost"}  # where git knows no identity, as on a service's account
+
+
+@dataclass(frozen=True, slots=True)
+class Git:
+    """A repository, and what else its commands find in their environment."""
+
+    root: Path
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def __call__(self, *arguments: str) -> str:
+        """What a git command says.
+
+        Raises:
+            MucodeError: it failed; git's own last line says why.
+        """
+        done = self._run(*arguments)
+        if done.returncode != 0:
+            said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+            raise MucodeError(f"git {arguments[0]} in {self.root} failed ({said}): mend that and run again")
+        return done.stdout.strip()
+
+    def answer(self, *arguments: str) -> str | None:
+        """What a git command says, None if it says no."""
+        done = self._run(*arguments)
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    def content(self, commit: str, path: str) -> bytes | None:
+        """A file of a commit, None if it has none there."""
+        done = subprocess.run(
+            ["git", "cat-file", "blob", f"{commit}:{path}"], cwd=self.root, capture_output=True, check=False
+        )
+        return done.stdout if done.returncode == 0 else None
+
+    def identified(self) -> Git:
+        """The same with somebody to commit as: the user, or where git knows none, nobody in particular."""
+        if self.answer("var", "GIT_AUTHOR_IDENT") and self.answer("var", "GIT_COMMITTER_IDENT"):
+            return self
+        names = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _NOBODY.items()}
+        return Git(self.root, {**self.settings, **names})
+
+    def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **self.settings}
+        return subprocess.run(
+            ["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
+        )
+
+
+def repository_of(workspace: Path) -> Git | None:
+    """The repository whose code a workspace runs, None if that is not under git or has no commit yet."""
+    code = workspace / "mucode"
+    root = code.resolve().parent if code.exists() else workspace.resolve()
+    git = Git(root)
+    try:
+        top = git.answer("rev-parse", "--show-toplevel")
+    except FileNotFoundError:  # no git on this machine
+        return None
+    if top is None or Path(top).resolve() != root or git.answer("rev-parse", "--verify", "--quiet", "HEAD") is None:
+        return None
+    return git

@@ -1,0 +1,142 @@
+"""`mucode collect` on a workspace: what it writes, that it is the same whenever it is run, and whoever kills it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mucode.collect.command import INCOMING, QUARANTINE, Collection, collect
+from mucode.collect.incoming import fetch_revision
+from mucode.problems import load_problems
+from mucode.problems.collected import COLLECTED_FILE
+from mucode.problems.mbpp import CONTENT, PATH_VARIABLE
+from mucode.types import MucodeError
+from tests.collect.rows import NEW, drop, row
+
+ROOT = Path(__file__).parents[2]
+COMMIT = "0123456789" * 4
+needs_mbpp = pytest.mark.skipif(PATH_VARIABLE not in os.environ, reason=f"{PATH_VARIABLE} names no local mbpp.jsonl")
+WRONG = {**NEW, "code": "def weigh(a, b):\n    return 0"}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def state(workspace: Path) -> dict[str, bytes]:
+    return {name: (workspace / name).read_bytes() for name in map(str, (COLLECTED_FILE, QUARANTINE))}
+
+
+def quarantined() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in QUARANTINE.read_text().splitlines()]
+
+
+def test_an_empty_drop_folder_needs_no_test_set_and_writes_nothing(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PATH_VARIABLE, raising=False)
+    assert collect() == Collection(accepted=0, refused=0, known=0, total=0)
+    assert not (workspace / "data").exists()
+
+
+def test_nothing_is_accepted_while_a_test_set_cannot_be_had(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = workspace / "mbpp.jsonl"
+    elsewhere.write_text('{"task_id": 11}\n')
+    monkeypatch.setenv(PATH_VARIABLE, str(elsewhere))
+    drop(INCOMING, "new.jsonl", NEW)
+    with pytest.raises(MucodeError, match="is not MBPP as it was published"):
+        collect()
+    assert not COLLECTED_FILE.exists()
+    assert len(CONTENT) == 64
+
+
+@needs_mbpp
+@pytest.mark.slow
+def test_good_rows_join_the_training_set_and_the_others_are_listed_until_they_are_corrected(workspace: Path) -> None:
+    tested = next(pair for pair in load_problems("mbpp") if pair[0].split == "test")
+    leak = {**NEW, "text": tested[0].text, "code": tested[1].reference}
+    drop(INCOMING, "new.jsonl", row("zebra"), WRONG, leak, "{cut sho")
+    assert collect(dry_run=True) == Collection(accepted=1, refused=3, known=0, total=1)
+    assert not COLLECTED_FILE.exists()
+    assert not QUARANTINE.exists()
+    assert collect() == Collection(accepted=1, refused=3, known=0, total=1)
+    (accepted,) = load_problems("collected", COLLECTED_FILE)
+    assert (accepted[0].entry_point, accepted[0].split) == ("zebra", "train")
+    wrong, leaking, broken = quarantined()
+    assert "its own code fails its tests" in wrong["refused"][0]
+    assert any(tested[0].id in reason and "leak" in reason for reason in leaking["refused"])
+    assert (broken["from"], broken["line"]) == ("new.jsonl, line 4", "{cut sho")
+
+    before = state(workspace)
+    assert collect() == Collection(accepted=0, refused=3, known=1, total=1)
+    assert state(workspace) == before
+
+    drop(INCOMING, "new.jsonl", row("zebra"), {**wrong, "code": NEW["code"]})  # as a person corrects it
+    assert collect() == Collection(accepted=1, refused=0, known=1, total=2)
+    assert not QUARANTINE.exists()
+    (INCOMING / "new.jsonl").unlink()
+    assert collect() == Collection(accepted=0, refused=0, known=0, total=2)
+    assert [problem.entry_point for problem, _ in load_problems("collected", COLLECTED_FILE)] == ["zebra", "weigh"]
+
+
+@needs_mbpp
+@pytest.mark.slow
+def test_a_kill_at_any_time_leaves_whole_files_and_the_next_run_the_same_ones(workspace: Path) -> None:
+    drop(INCOMING, "new.jsonl", row("zebra"), WRONG, row("yak"))
+    command = [sys.executable, "-m", "mucode", "collect"]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
+    undisturbed = state(workspace)
+    times = random.Random(0)
+    for _ in range(5):
+        shutil.rmtree(COLLECTED_FILE.parent)
+        QUARANTINE.unlink(missing_ok=True)
+        with subprocess.Popen(
+            command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        ) as process:
+            time.sleep(times.uniform(0.1, 5.0))
+            process.send_signal(signal.SIGKILL)
+        for path in (COLLECTED_FILE, QUARANTINE):
+            assert not path.exists() or path.read_bytes() == undisturbed[str(path)]
+        collect()
+        assert state(workspace) == undisturbed
+
+
+def cached_revision(hub: Path, files: dict[str, list[dict[str, Any]]]) -> None:
+    """A data set as the Hub's own client keeps it once fetched."""
+    snapshot = hub / "datasets--acme--tasks/snapshots" / COMMIT
+    for name, rows in files.items():
+        drop(snapshot, name, *rows)
+
+
+@pytest.mark.slow
+def test_a_hub_revision_is_put_into_the_drop_folder_once(workspace: Path) -> None:
+    cached_revision(workspace / "hub", {"train.jsonl": [NEW, row("zebra")], "README.md": []})
+    code = f"from mucode.collect.incoming import *; print(fetch_revision('acme/tasks@{COMMIT}', Path('data/incoming')))"
+    environment = {"HF_HUB_CACHE": str(workspace / "hub"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, check=True
+        )
+        assert run.stdout == f"data/incoming/hub-acme-tasks-{COMMIT[:12]}.jsonl\n"
+        shutil.rmtree(workspace / "hub", ignore_errors=True)  # the second call asks nobody
+    rows = [json.loads(line) for line in Path(run.stdout.strip()).read_text().splitlines()]
+    assert rows == [NEW, row("zebra")]
+
+
+@pytest.mark.parametrize("name", ["acme/tasks", "acme/tasks@main", "acme@" + COMMIT, "a/../b@" + COMMIT])
+def test_a_revision_without_its_commit_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(MucodeError, match="the 40 digits of the commit"):
+        fetch_revision(name, tmp_path)

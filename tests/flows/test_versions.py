@@ -1,0 +1,90 @@
+"""New problems and results on their way into versions: with a remote, with one that is gone, and with none."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect.logging import disable_run_logger
+
+from flows.graph import closure
+from flows.versions import add_problems, has_remote, push, versioned
+
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+def dvc(workspace: Path, *arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=workspace, check=True, capture_output=True)
+
+
+@pytest.fixture
+def collected(toy: Callable[..., Path]) -> Path:
+    """A toy workspace with collected problems, which its first stage reads."""
+    workspace = toy()
+    (workspace / "data/collected").mkdir()
+    (workspace / "data/collected/problems.jsonl").write_text('{"task_id": "a"}\n')
+    stages = yaml.safe_load((workspace / "dvc.yaml").read_text())
+    stages["stages"]["prepare"]["deps"] = ["data/collected"]
+    (workspace / "dvc.yaml").write_text(yaml.safe_dump(stages))
+    return workspace
+
+
+def test_without_collected_problems_and_without_a_remote_there_is_nothing_to_do(toy: Callable[..., Path]) -> None:
+    workspace = toy()
+    assert add_problems.fn(workspace).name == "Skipped"
+    assert versioned(workspace) == []
+    skipped = push.fn(workspace, [])
+    assert (skipped.name, "no DVC remote is set" in str(skipped.message)) == ("Skipped", True)
+
+
+@pytest.mark.slow
+def test_collected_problems_are_added_and_pushed_and_the_stages_see_them(collected: Path, tmp_path: Path) -> None:
+    assert add_problems.fn(collected).is_completed()
+    assert versioned(collected) == ["data/collected/problems.jsonl.dvc"]
+    dvc(collected, "repro", "prepare")
+    before = yaml.safe_load((collected / "dvc.lock").read_text())["stages"]["prepare"]["deps"]
+    dvc(collected, "remote", "add", "--default", "here", str(tmp_path / "remote"))
+    assert has_remote(collected)
+    assert push.fn(collected, [*versioned(collected), *closure(collected, {"prepare"})]).is_completed()
+
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(collected, elsewhere, ignore=shutil.ignore_patterns("cache", "tmp", "problems.jsonl", "a"))
+    dvc(elsewhere, "pull", *versioned(elsewhere), "prepare")
+    assert (elsewhere / "data/collected/problems.jsonl").read_text() == '{"task_id": "a"}\n'
+    assert (elsewhere / "data/a").read_text() == "hello\n"
+
+    (collected / "data/collected/problems.jsonl").write_text('{"task_id": "a"}\n{"task_id": "b"}\n')
+    assert add_problems.fn(collected).is_completed()
+    dvc(collected, "repro", "prepare")
+    assert yaml.safe_load((collected / "dvc.lock").read_text())["stages"]["prepare"]["deps"] != before
+
+
+@pytest.mark.slow
+def test_a_remote_that_is_gone_is_a_failure_with_its_reason_and_nothing_is_lost(
+    collected: Path, tmp_path: Path
+) -> None:
+    add_problems.fn(collected)
+    (tmp_path / "file").write_text("in the way of a folder")
+    dvc(collected, "remote", "add", "--default", "gone", str(tmp_path / "file/remote"))
+    with disable_run_logger():
+        state = push.fn(collected, versioned(collected))
+    assert state.is_failed()
+    assert str(state.message).startswith("dvc push: ")
+    assert (collected / "data/collected/problems.jsonl").exists()
+    assert list((collected / ".dvc/cache/files").rglob("*"))
+
+
+def test_the_repository_keeps_the_folder_of_collected_problems_and_not_what_is_in_it() -> None:
+    def ignored(name: str) -> bool:
+        asked = subprocess.run(["git", "check-ignore", "-q", f"data/{name}"], cwd=REPOSITORY, check=False)
+        return asked.returncode == 0
+
+    kept = ("collected/.gitignore", "collected/problems.jsonl.dvc", "README.md")
+    dropped = ("collected/problems.jsonl", "incoming/new.jsonl", "quarantine.jsonl", "problems.parquet")
+    assert [name for name in kept if ignored(name)] == []
+    assert [name for name in dropped if not ignored(name)] == []

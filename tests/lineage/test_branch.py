@@ -1,0 +1,202 @@
+"""A run branch holds what made a dvc.lock, and making one leaves everything of the user's as it was."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mucode.lineage import branch, commit_run, lineage, lock_digest, repository_of
+from mucode.lineage.branch import REMOTE
+from mucode.lineage.find import recorded_at, recorded_with
+from mucode.lineage.git import Git
+from mucode.types import MucodeError
+
+DAY = "run/2026-11-26-weekly"
+Ask = Callable[..., str]
+
+
+def git_of(workspace: Path) -> Git:
+    git = repository_of(workspace)
+    assert git is not None
+    return git
+
+
+def a_size(root: Path, name: str = "tiny") -> Path:
+    """A workspace as `mucode workspace` makes it."""
+    workspace = root / "runs" / name
+    workspace.mkdir(parents=True)
+    (workspace / "mucode").symlink_to("../../mucode")
+    (workspace / "dvc.lock").write_text(f"stages: {{}}  # {name}\n")
+    return workspace
+
+
+def test_the_users_branch_index_and_files_stay_as_they_are(repository: Path, ask: Ask) -> None:
+    (repository / "README.md").write_text("staged\n")
+    ask("add", "README.md")
+    (repository / "params.yaml").write_text("a: 2\n")
+    (repository / "mucode/new.py").write_text("new\n")
+    (repository / "notes.txt").write_text("mine\n")
+
+    def seen() -> list[str]:
+        return [ask("status", "--porcelain=v2", "--branch", "-uall"), ask("ls-files", "--stage"), ask("stash", "list")]
+
+    before = seen()
+    made = commit_run(repository, DAY, git_of(repository))
+    assert seen() == before
+    assert made.name == DAY
+    assert ask("rev-parse", f"{made.name}^").strip() == ask("rev-parse", "main").strip()
+
+
+def test_it_holds_the_code_and_the_parameters_as_they_lie_there_and_no_private_notes(
+    repository: Path, ask: Ask
+) -> None:
+    (repository / "params.yaml").write_text("a: 2\n")
+    (repository / "mucode/new.py").write_text("new\n")
+    (repository / "notes.txt").write_text("mine\n")
+    collected = repository / "data/collected/problems.jsonl.dvc"
+    collected.parent.mkdir(parents=True)
+    collected.write_text("outs: []\n")
+    commit_run(repository, DAY, git_of(repository))
+    assert ask("show", f"{DAY}:params.yaml") == "a: 2\n"
+    assert ask("show", f"{DAY}:mucode/new.py") == "new\n"
+    assert ask("show", f"{DAY}:dvc.lock") == "stages: {}\n"
+    assert ask("show", f"{DAY}:data/collected/problems.jsonl.dvc") == "outs: []\n"
+    assert "notes.txt" not in ask("ls-tree", "-r", "--name-only", DAY)
+
+
+def test_the_same_files_again_are_the_same_branch_and_others_get_one_of_their_own(repository: Path) -> None:
+    git = git_of(repository)
+    first = commit_run(repository, DAY, git)
+    again = commit_run(repository, "run/2026-11-27-weekly", git)
+    assert (again.name, again.commit, again.new) == (DAY, first.commit, False)
+    (repository / "dvc.lock").write_text("stages: {a: {}}\n")
+    assert commit_run(repository, DAY, git).name == f"{DAY}-2"
+    (repository / "dvc.lock").write_text("stages: {b: {}}\n")
+    assert commit_run(repository, DAY, git).name == f"{DAY}-3"
+
+
+def test_where_git_knows_nobody_the_commit_is_nobodys_in_particular(repository: Path, ask: Ask) -> None:
+    commit_run(repository, DAY, git_of(repository))
+    assert ask("log", "-1", "--format=%an %ae %cn", DAY) == "mucode mucode@localhost mucode\n"
+    ask("config", "user.name", "Ada")
+    ask("config", "user.email", "ada@example.org")
+    (repository / "dvc.lock").write_text("stages: {a: {}}\n")
+    commit_run(repository, DAY, git_of(repository))
+    assert ask("log", "-1", "--format=%an %ae %cn", f"{DAY}-2") == "Ada ada@example.org Ada\n"
+
+
+def test_another_size_is_kept_where_it_runs_though_git_ignores_that(repository: Path, ask: Ask) -> None:
+    workspace = a_size(repository)
+    made = commit_run(workspace, DAY, git_of(workspace))
+    assert ask("show", f"{made.commit}:runs/tiny/dvc.lock") == "stages: {}  # tiny\n"
+    found = recorded_at(git_of(repository), DAY)
+    assert found is not None
+    assert (found.commit, found.place) == (made.commit, "runs/tiny")
+
+
+def test_a_workspace_outside_the_repository_is_kept_as_a_run_of_its_name(repository: Path, tmp_path: Path) -> None:
+    workspace = tmp_path / "elsewhere"
+    workspace.mkdir()
+    (workspace / "mucode").symlink_to(repository / "mucode")
+    (workspace / "dvc.lock").write_text("stages: {}  # elsewhere\n")
+    commit_run(workspace, DAY, git_of(workspace))
+    found = recorded_at(git_of(repository), DAY)
+    assert found is not None
+    assert found.place == "runs/elsewhere"
+
+
+def test_what_a_kill_left_of_an_attempt_is_in_nobodys_way(repository: Path) -> None:
+    left = repository / ".mucode/branch"
+    left.mkdir(parents=True)
+    (left / "index").write_text("cut sho")
+    (left / "index.lock").write_text("")
+    assert commit_run(repository, DAY, git_of(repository)).new
+
+
+def test_a_folder_without_git_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level(logging.INFO, logger="mucode"):
+        assert branch() is None
+    assert "not under git" in caplog.text
+
+
+def test_a_run_that_has_not_ended_and_a_name_that_is_none_are_refused(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository)
+    (repository / "dvc.lock").unlink()
+    with pytest.raises(MucodeError, match=r"dvc\.lock is missing"):
+        branch()
+    with pytest.raises(MucodeError, match="names no run branch"):
+        branch(name="../main")
+
+
+def test_a_dry_run_makes_no_branch(repository: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    assert branch(dry_run=True) is None
+    assert ask("branch", "--list", "run/*") == ""
+
+
+def test_a_branch_goes_to_the_remote_that_is_named_and_a_rewritten_one_there_is_not_overwritten(
+    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = tmp_path / "remote.git"
+    ask("init", "--quiet", "--bare", str(remote))
+    ask("remote", "add", "team", str(remote))
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv(REMOTE, "team")
+    made = branch(name="weekly")
+    assert made is not None
+    assert ask("rev-parse", made.name, at=remote).strip() == made.commit
+
+    (repository / "mucode/code.py").write_text("second\n")
+    ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--all", "-m", "second")
+    ask("push", "--quiet", "--force", "team", f"main:{made.name}")  # somebody else's doing
+    ask("checkout", "--quiet", "--detach", "HEAD^")
+    with pytest.raises(MucodeError, match="git push"):
+        branch(name="weekly")
+    assert ask("rev-parse", made.name, at=remote) == ask("rev-parse", "main")
+
+
+def test_an_unreachable_remote_is_named_and_the_branch_is_kept(
+    repository: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv(REMOTE, "nowhere")
+    with pytest.raises(MucodeError, match="git push"):
+        branch(name="weekly")
+    assert ask("branch", "--list", "run/*").strip().endswith("-weekly")
+
+
+def test_a_run_is_found_by_its_branch_its_tag_its_commit_and_the_digest_of_its_lock(repository: Path, ask: Ask) -> None:
+    git = git_of(repository)
+    made = commit_run(repository, DAY, git)
+    ask("tag", "champion-1", made.commit)
+    for name in (DAY, "champion-1", made.commit, made.commit[:10]):
+        found = recorded_at(git, name)
+        assert found is not None
+        assert found.commit == made.commit
+    assert recorded_at(git, "no-such-run") is None
+    facts = lineage(repository)
+    assert facts == {"git_commit": ask("rev-parse", "main").strip(), "dvc_lock_sha256": lock_digest(b"stages: {}\n")}
+    by_lock = recorded_with(git, facts["git_commit"], facts["dvc_lock_sha256"])
+    assert by_lock is not None
+    assert by_lock.commit == made.commit
+    assert recorded_with(git, None, lock_digest(b"another")) is None
+
+
+def test_a_commit_whose_graph_has_not_run_is_refused(repository: Path) -> None:
+    with pytest.raises(MucodeError, match=r"main holds no dvc\.lock"):
+        recorded_at(git_of(repository), "main")
+
+
+def test_a_change_of_the_code_is_recorded_and_one_of_the_lock_alone_is_none(repository: Path) -> None:
+    (repository / "dvc.lock").write_text("stages: {more: {}}\n")
+    assert "git_changed" not in lineage(repository)
+    (repository / "mucode/code.py").write_text("second\n")
+    assert lineage(repository)["git_changed"] == "true"
