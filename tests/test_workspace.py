@@ -33,6 +33,30 @@ def test_every_profile_of_the_repository_makes_a_workspace_with_valid_parameters
         load_config(workspace / "params.yaml")
 
 
+@pytest.mark.parametrize("size", ["mbpp-1b", "mbpp-8b"])
+def test_the_papers_sizes_hold_the_papers_hyperparameters(size: str, tmp_path: Path) -> None:
+    config = load_config(make_workspace(size, REPOSITORY, tmp_path / size) / "params.yaml")
+    verifier, generator, rollout, search = config.verifier, config.fine_tune, config.rollout, config.search
+    assert (verifier.learning_rate, verifier.epochs, verifier.batch_size, verifier.max_tokens) == (1e-6, 2, 64, 2048)
+    assert (verifier.loss, verifier.pairs_per_problem, verifier.score_penalty) == ("bradley_terry", 32, 1e-3)
+    assert (generator.learning_rate, generator.epochs, generator.batch_size, generator.max_tokens) == (
+        5e-7,
+        2,
+        32,
+        4096,
+    )
+    for training in (verifier, generator):  # full fine-tuning, AdamW, linear, no warm-up
+        assert (training.lora_rank, training.warmup_steps, training.schedule) == (0, 0, "linear")
+        assert (training.adam_epsilon, training.weight_decay) == (1e-5, 0.0)
+    assert (rollout.turns, rollout.rollouts, rollout.temperature, rollout.top_p) == (3, 15, 0.7, 1.0)
+    assert (rollout.max_new_tokens, search.max_new_tokens) == (1000, 1000)
+    assert (search.candidates, search.turns, search.searches, search.temperature) == (5, 3, 10, 0.7)
+    assert (config.study.iterations, config.study.final_verifier) == (2, True)
+    mucode = config.methods["mucode"]
+    assert (mucode.beta_oracle, mucode.beta_learned, mucode.require_correct) == (1.0, 0.1, False)
+    assert [each.name for each in config.problems.benchmarks] == ["mbpp/test", "humaneval/test"]
+
+
 def test_a_profile_changes_what_it_names_and_nothing_else(root: Path) -> None:
     before = load_config(root / "params.yaml")
     after = load_config(make_workspace("small", root) / "params.yaml")

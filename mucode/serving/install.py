@@ -35,7 +35,7 @@ def install(environment: Path) -> None:
         _run("make the environment", [sys.executable, "-m", "venv", "--clear", str(environment)])
     python = str(environment / "bin/python")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    _run("install vLLM", [*pip, "install", "--no-compile", wanted, f"torch=={TORCH}"])
+    _run("install vLLM", [*pip, "install", wanted, f"torch=={TORCH}"])
     _run("remove what does not match its torch", [*pip, "uninstall", "--yes", *_UNWANTED])
     name_the_build(environment)
     _run("load vLLM for CPUs", [python, "-c", _IS_FOR_CPUS])

@@ -78,6 +78,7 @@ def vllm_launch(weights: Path, name: str, dtype: str, settings: ServeSettings) -
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else it leaves one processor to itself: of two, half of the speed
         **os.environ,
         **_QUIET,
+        "PYTHONDONTWRITEBYTECODE": "",  # each change of weights is a start: it must not compile its modules anew
         "VLLM_CPU_KVCACHE_SPACE": str(settings.cache_gib),
         "VLLM_CACHE_ROOT": str(home / "cache"),
     }

@@ -7,14 +7,14 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from mucode.execution import open_sandbox
 from mucode.label.files import check_limits
 from mucode.search import SELECTORS, Move, Players, SearchSettings
-from mucode.solve.models import load_pair, locate, named
+from mucode.solve.models import locate, named, open_pair
 from mucode.solve.question import read_problem
 from mucode.solve.show import as_json, result_lines, trace_lines, turn_line
 from mucode.solve.solution import solve as search_for
@@ -45,6 +45,7 @@ def solve(  # noqa: PLR0913  # a command line's options
     max_new_tokens: int = 512,
     seed: int = 0,
     timeout: float = 5.0,
+    engine: Literal["transformers", "vllm"] = "transformers",
     trace: Annotated[bool, Parameter(negative=())] = False,
     in_json: Annotated[bool, Parameter(name="--json", negative=())] = False,
     allow_weak_isolation: bool = False,
@@ -85,6 +86,9 @@ def solve(  # noqa: PLR0913  # a command line's options
         Equal seeds give equal programs.
     timeout:
         Wall seconds for loading one program and running its tests.
+    engine:
+        Who generates: transformers in this process, or vllm, a server that is started for it or that MUCODE_SERVER_URL
+        names.
     trace:
         Show the turns: every program drawn, and what the chosen one was told.
     in_json:
@@ -105,9 +109,11 @@ def solve(  # noqa: PLR0913  # a command line's options
     task = _read(problem, test)
     _log.info("loading %s", " and ".join(model.name for model in models if model))
     found = locate(*models, base)
-    with open_sandbox(timeout=timeout, allow_weak=allow_weak_isolation) as sandbox:
-        players = Players(*load_pair(*found), sandbox)
-        solution = search_for(task, players, settings, trace_turn if trace else tell_turn)
+    with (
+        open_sandbox(timeout=timeout, allow_weak=allow_weak_isolation) as sandbox,
+        open_pair(*found, engine) as pair,
+    ):
+        solution = search_for(task, Players(*pair, sandbox), settings, trace_turn if trace else tell_turn)
     _log_all(result_lines(solution))
     sys.stdout.write(f"{as_json(solution, trace)}\n" if in_json else f"{(solution.program or '').rstrip()}\n")
     if not solution.passed:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,20 +82,30 @@ def locate(generator: Named, verifier: Named | None, base: Path | None) -> tuple
     return player, Located(verifier, _base_of(verifier, base, [player.base])) if verifier else None
 
 
-def load_pair(generator: Located, verifier: Located | None) -> tuple[Generator, Verifier]:
-    """Load both; without a verifier `Unscored` stands in its place.
+@contextlib.contextmanager
+def open_pair(generator: Located, verifier: Located | None, engine: str) -> Iterator[tuple[Generator, Verifier]]:
+    """Both, while the block runs; without a verifier `Unscored` stands in its place.
+
+    Args:
+        engine: of the generator, a key of `generator.ENGINES`.
 
     Raises:
-        MucodeError: a folder holds weights that do not fit.
+        MucodeError: a folder holds weights that do not fit, or the engine cannot play the generator here.
     """
+    scorer, shown = _scorer(verifier)
+    with _open_generator(generator, shown, engine) as player:
+        yield player, scorer
+
+
+def _scorer(verifier: Located | None) -> tuple[Verifier, bool]:
+    """The verifier, and whether the pair was trained with the public tests in sight."""
     if verifier is None:
-        return _load_generator(generator, True), Unscored()
+        return Unscored(), True
     from mucode.verifier.model import TransformerVerifier
 
     scorer = _load_verifier(verifier)
-    # The verifier's card says whether the pair was trained with the public tests in sight; a generator's does not
-    shown = scorer.reader.show_public_tests if isinstance(scorer, TransformerVerifier) else True
-    return _load_generator(generator, shown), scorer
+    # The verifier's card says so; a generator's does not
+    return scorer, scorer.reader.show_public_tests if isinstance(scorer, TransformerVerifier) else True
 
 
 def find_base(digest: str, wanted_by: str, folders: Sequence[Path]) -> Path:
@@ -148,14 +159,19 @@ def _digest_of(model: Named) -> str:
     return digest
 
 
-def _load_generator(at: Located, shown: bool) -> Generator:
+@contextlib.contextmanager
+def _open_generator(at: Located, shown: bool, engine: str) -> Iterator[Generator]:
     if at.model.folder is None:
         from mucode.tracking import load_registered_generator
 
-        return load_registered_generator(at.model.version, at.base)
-    from mucode.generator import load_generator
+        if engine != "transformers":
+            raise MucodeError(f"{at.model.name} plays by transformers only: name the generator's folder for {engine}")
+        yield load_registered_generator(at.model.version, at.base)
+        return
+    from mucode.generator import Part, open_generator
 
-    return load_generator(at.base, at.model.folder, show_public_tests=shown)
+    with open_generator(engine, Part(at.base, at.model.folder, shown)) as playing:
+        yield playing.generator
 
 
 def _load_verifier(at: Located) -> Verifier:

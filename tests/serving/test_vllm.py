@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,13 +13,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from mucode.generator.server_engine import ServerGenerator, served_generator
 from mucode.problems import load_split
+from mucode.records import Step, read_rows, row_from_json
 from mucode.serving.settings import ServeSettings, default_environment
 from mucode.types import Demonstration, MucodeError, Problem, Rollout, Sampling, State, StopReason
+from mucode.workspace import make_workspace
 
 ROOT = Path(__file__).parent.parent.parent
 BASE = Path(os.environ.get("MUCODE_TEST_BASE", ROOT / "data/generators/base"))
@@ -193,3 +198,110 @@ def test_a_server_and_all_it_started_end_with_a_killed_owner(tmp_path: Path) -> 
         (server,) = [pid for pid, parent, session in processes() if parent == owner.pid and session == pid]
         owner.kill()
     assert session_ends(server)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default size with the engine vllm and 16 problems, as far as the base model."""
+    folder = make_workspace("default", ROOT, tmp_path_factory.mktemp("stage") / "workspace")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["generation"]["engine"], params["rollout"]["schedule"] = "vllm", "arrival"
+    params["problems"]["train"] = 16
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    (folder / "data/generators").mkdir(parents=True)
+    (folder / "data/generators/base").symlink_to(BASE.resolve())
+    answers = "data/answers.parquet --empty-dataset data/empty.parquet"
+    with stage(folder, f"prepare --problems data/problems.parquet --answers {answers}") as prepare:
+        assert prepare.wait() == 0
+    return folder
+
+
+@contextmanager
+def stage(folder: Path, command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A stage as DVC runs it; its standard error goes to stage.log."""
+    small = {"MUCODE_SERVE_ARGUMENTS": "--enforce-eager", "MUCODE_SERVE_CONTEXT": "2048", "MUCODE_SERVE_CACHE_GIB": "1"}
+    environment = os.environ | small | {"PYTHONPATH": str(ROOT), "MUCODE_SERVE_ENV": str(default_environment())}
+    environment.pop("MUCODE_SERVER_URL", None)
+    arguments = [sys.executable, "-m", "mucode", "stage", *command.split()]
+    with (
+        (folder / "stage.log").open("wb") as log,
+        subprocess.Popen(arguments, cwd=folder, env=environment, stderr=log) as process,
+    ):
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def roll_out_stage(generator: str, out: str) -> str:
+    return (
+        "roll_out --problems data/problems.parquet --base data/generators/base --seed 0 --iteration 1 --turns 0 "
+        f"--generator data/generators/{generator} --out data/rollouts/{out}.parquet --record data/rollouts/{out}.json"
+    )
+
+
+def wait_until_kept(folder: Path, count: int, process: subprocess.Popen[bytes]) -> list[str]:
+    """The kept rollouts' lines, once there are so many."""
+    while process.poll() is None:
+        lines = [line for path in (folder / ".mucode/shards").glob("*/.*.partial") for line in path.open()]
+        if len(lines) > count:
+            return lines
+        time.sleep(0.05)
+    raise AssertionError((folder / "stage.log").read_text())
+
+
+def record_of(folder: Path, out: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((folder / f"data/rollouts/{out}.json").read_text())
+    return record
+
+
+def test_the_stage_starts_its_server_again_when_that_is_killed_and_no_rollout_is_lost(workspace: Path) -> None:
+    with stage(workspace, roll_out_stage("base", "killed-server")) as process:
+        wait_until_kept(workspace, 5, process)
+        (server,) = [pid for pid, parent, session in processes() if parent == process.pid and is_guard(pid)]
+        (answering,) = [pid for pid, parent, _ in processes() if parent == server]
+        os.kill(answering, signal.SIGKILL)
+        assert process.wait() == 0, (workspace / "stage.log").read_text()
+    assert "the model server is started again" in (workspace / "stage.log").read_text()
+    assert session_ends(server)
+    record = record_of(workspace, "killed-server")
+    assert (record["engine"]["engine"], record["engine"]["seed_scope"], record["schedule"]) == (
+        "vllm",
+        "none",
+        "arrival",
+    )
+    assert (record["rollouts"], record["failed"]) == (48, [])
+    steps = read_rows(workspace / "data/rollouts/killed-server.parquet", Step)
+    assert {step.turn for step in steps} == {1, 2}
+    assert all(step.log_probability is not None and step.log_probability < 0.0 for step in steps)
+
+
+def test_a_killed_stage_goes_on_with_other_weights_where_it_was(workspace: Path, problems: list[Problem]) -> None:
+    from mucode.generator.fine_tune import fine_tune
+    from tests.training.tiny_model import tiny_settings
+
+    learnt = [Demonstration(problem.id, (), "def answer():\n    return 42") for problem in problems]
+    rates = tiny_settings(learning_rate=1e-3, epochs=6, batch_size=6, accumulation=1, lora_rank=8, max_tokens=768)
+    fine_tune(learnt, problems, BASE, rates, 0, workspace / "data/generators/trained", True)
+    with stage(workspace, roll_out_stage("trained", "trained")) as process:
+        wait_until_kept(workspace, 5, process)
+        (server,) = [pid for pid, parent, session in processes() if parent == process.pid and is_guard(pid)]
+        process.kill()
+    assert session_ends(server)
+    (journal,) = (workspace / ".mucode/shards").glob("*/.*.partial")
+    kept = [json.loads(line)["rows"] for line in journal.read_text().splitlines(keepends=True)[1:] if line[-1] == "\n"]
+    with stage(workspace, roll_out_stage("trained", "trained")) as process:
+        assert process.wait() == 0, (workspace / "stage.log").read_text()
+    steps = read_rows(workspace / "data/rollouts/trained.parquet", Step)
+    assert {row_from_json(row, Step) for rows in kept for row in rows} <= set(steps)
+    assert record_of(workspace, "trained")["rollouts"] == 48
+    assert (
+        record_of(workspace, "trained")["engine"]["model"] != record_of(workspace, "killed-server")["engine"]["model"]
+    )
+    assert sum("return 42" in step.reply for step in steps) > len(steps) // 2  # it speaks as it was taught
+
+
+def is_guard(pid: int) -> bool:
+    with suppress(OSError):
+        return b"serving/guard.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mucode.solve.models import load_pair, locate, named
+from mucode.solve.models import locate, named, open_pair
 from mucode.solve.registered import base_of_version
 from mucode.solve.solution import Unscored
 from mucode.tracking import ModelFiles, open_registry
@@ -96,14 +96,15 @@ def test_a_base_model_is_a_generator_and_the_base_of_a_verifier(workspace: Path,
     player, scorer = locate(named("generator", str(base)), named("verifier", str(verifier)), None)
     assert scorer is not None
     assert player.base == base == scorer.base
-    generator, _ = load_pair(player, None)
-    assert len(generator.generate([State(PROBLEM)], [0], SAMPLING)) == 1
+    with open_pair(player, None, "transformers") as (generator, _):
+        assert len(generator.generate([State(PROBLEM)], [0], SAMPLING)) == 1
 
 
 @pytest.mark.slow
 def test_a_generator_alone_has_no_scores(workspace: Path) -> None:
     generator = named("generator", str(workspace / "data/selected/mucode-0/generator"))
-    assert isinstance(load_pair(*locate(generator, None, None))[1], Unscored)
+    with open_pair(*locate(generator, None, None), "transformers") as (_, verifier):
+        assert isinstance(verifier, Unscored)
 
 
 @pytest.mark.slow
@@ -128,10 +129,12 @@ def test_a_registered_pair_plays_as_its_folders_do(
 
     def answers(names: list[str]) -> tuple[object, object]:
         models = [named(kind, name) for kind, name in zip(kinds, names, strict=True)]
-        generator, verifier = load_pair(*locate(models[0], models[1], None))
-        return generator.generate([State(PROBLEM)], [7], SAMPLING), verifier.score([PROBLEM], [RIGHT])
+        with open_pair(*locate(models[0], models[1], None), "transformers") as (generator, verifier):
+            return generator.generate([State(PROBLEM)], [7], SAMPLING), verifier.score([PROBLEM], [RIGHT])
 
     registered = answers(["models:/mucode-generator@champion", "models:/mucode-verifier/1"])
     assert registered == answers([str(folder / kind) for kind in kinds])
+    with pytest.raises(MucodeError, match="plays by transformers only: name the generator's folder for vllm"):
+        open_pair(*locate(named("generator", "models:/mucode-generator/1"), None, None), "vllm").__enter__()
     with pytest.raises(MucodeError, match=r"no version 'best' of mucode-generator: it has @champion, /1"):
         locate(named("generator", "models:/mucode-generator@best"), None, None)
