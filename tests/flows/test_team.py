@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flows.server import free_port
 from flows.ui import read_settings
@@ -48,6 +49,16 @@ def test_the_example_names_what_the_servers_read() -> None:
     for name in example:
         prefix = name.partition("_")[0]
         assert prefix in {"PREFECT", "AWS"} or name in server_options or hasattr(known, name), name
+
+
+def test_the_compose_file_runs_the_versions_of_the_lock_and_opens_no_port_to_others() -> None:
+    services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]
+    locked = dict(re.findall(r"^([a-z-]+)==(\S+)$", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE))
+    assert services["prefect"]["image"] == f"prefecthq/prefect:{locked['prefect']}-python3.11"
+    assert f"mlflow[auth]=={locked['mlflow']}" in services["mlflow"]["build"]["dockerfile_inline"]
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 3
+    assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
 @pytest.fixture
