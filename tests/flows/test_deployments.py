@@ -22,7 +22,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.deploy import deploy
 from flows.recovery import skip_missed
 from flows.server import free_port, prefect_server, settings, wait_until_up
-from tests.flows.conftest import REPOSITORY
+from tests.flows.conftest import REPOSITORY, make_toy
 from tests.flows.test_quickstart import tree
 from tests.test_processes import is_gone
 
@@ -106,23 +106,44 @@ def due_every_minute(root: Path, flow: str) -> None:
     (root / "prefect.yaml").write_text(yaml.safe_dump(declared))
 
 
-def test_a_worker_runs_what_cron_has_scheduled_to_the_end(toy: Callable[..., Path]) -> None:
-    root = toy(deployed=True)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A served repository whose labelling takes ten minutes, and whose verifier training is due every minute."""
+    root = make_toy(tmp_path_factory.mktemp("site") / "toy", slow="sleep 601", deployed=True)
     with (root / "dvc.yaml").open("a") as stages:
         stages.write("  train_verifier: {cmd: cat data/a > data/v, deps: [data/a], outs: [data/v]}\n")
     due_every_minute(root, "verifier_training")
     with served(root) as (_, api, _):
-        ended = eventually(lambda: runs_in(api, "COMPLETED", "FAILED", "CRASHED"))
-        assert [(run["auto_scheduled"], run["state"]["type"]) for run in ended] == [(True, "COMPLETED")]
-        assert (root / "data/v").read_text() == "hello\n"
+        yield root, api
 
 
-def test_a_value_that_the_form_does_not_offer_is_refused_by_the_server(toy: Callable[..., Path]) -> None:
-    with served(toy(deployed=True)) as (_, api, _):
-        wrongs: list[dict[str, Any]] = [{"method": "stra"}, {"iterations": 0}, {"seeds": []}]
-        for wrong in wrongs:
-            with pytest.raises(urllib.error.HTTPError, match="409"):
-                start(api, "retrain/weekly", {"variation": wrong})
+def test_a_worker_runs_what_cron_has_scheduled_to_the_end(site: tuple[Path, str]) -> None:
+    root, api = site
+    ended = eventually(lambda: runs_in(api, "COMPLETED", "FAILED", "CRASHED"))
+    assert [(run["auto_scheduled"], run["state"]["type"]) for run in ended] == [(True, "COMPLETED")]
+    assert (root / "data/v").read_text() == "hello\n"
+
+
+def test_a_value_that_the_form_does_not_offer_is_refused_by_the_server(site: tuple[Path, str]) -> None:
+    wrongs: list[dict[str, Any]] = [{"method": "stra"}, {"iterations": 0}, {"seeds": []}]
+    for wrong in wrongs:
+        with pytest.raises(urllib.error.HTTPError, match="409"):
+            start(site[1], "retrain/weekly", {"variation": wrong})
+
+
+def test_a_run_is_stopped_when_its_hours_are_over(site: tuple[Path, str]) -> None:
+    _, api = site
+    run = start(api, "retrain/weekly", {"hours": 0.01})
+    failed = eventually(lambda: [each for each in runs_in(api, "FAILED", "COMPLETED", "CRASHED") if each["id"] == run])
+    assert failed[0]["state"]["message"].startswith("the run's hours are over before label@base-0 has ended: run again")
+    assert [stage for stage in Path("/proc").glob("[0-9]*/cmdline") if _says(stage, b"sleep\x00601")] == []
+
+
+def _says(command: Path, words: bytes) -> bool:
+    try:
+        return words in command.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
