@@ -18,7 +18,6 @@ from mucode.processes import has_ended, spawn, stop
 from mucode.types import MucodeError
 
 POOL = "mucode"
-SECONDS = 120
 
 
 def deploy(workspace: Path, root: Path, environment: dict[str, str]) -> None:
@@ -27,25 +26,32 @@ def deploy(workspace: Path, root: Path, environment: dict[str, str]) -> None:
     Raises:
         MucodeError: Prefect refuses one of them.
     """
+    _make_pool()
     made = workspace / ".mucode/prefect.yaml"
     made.write_text(yaml.safe_dump(_for_workspace(yaml.safe_load((root / "prefect.yaml").read_text()), workspace)))
-    for command in (
-        ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
-        ["work-pool", "set-concurrency-limit", POOL, "1"],
-        ["--no-prompt", "deploy", "--all", "--prefect-file", str(made)],
-    ):
-        done = subprocess.run(
-            processes.tied([sys.executable, "-m", "prefect", *command]),
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
-        if done.returncode != 0:
-            reason = " ".join((done.stdout + done.stderr).split())[-300:]
-            raise MucodeError(f"`prefect {shlex.join(command)}` failed ({reason}): compare with prefect.yaml")
+    command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(made)]
+    done = subprocess.run(
+        processes.tied([sys.executable, "-m", "prefect", *command]),
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        reason = " ".join((done.stdout + done.stderr).split())[-300:]
+        raise MucodeError(f"prefect.yaml cannot be deployed ({reason}): correct it, or the flow that it names")
+
+
+def _make_pool() -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+    from prefect.workers.process import ProcessWorker
+
+    template = ProcessWorker.get_default_base_job_template()
+    pool = WorkPoolCreate(name=POOL, type="process", concurrency_limit=1, base_job_template=template)
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(pool, overwrite=True)
 
 
 def _for_workspace(declared: dict[str, Any], workspace: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from flows.graph import Workspace
 from mucode.config import read_yaml
 from mucode.workspace import varied_workspace
 
-PARAMS = Path(__file__).parent.parent / "params.yaml"
+PARAMS = Path(__file__).resolve().parent.parent / "params.yaml"
 
 MODELS = "pypi:NAME==VERSION, hub:ORG/NAME@COMMIT, dir:/PATH#sha256=..., gguf:/PATH#sha256=..., random:tiny"
 

@@ -48,13 +48,13 @@ class Browser:
             assert time.monotonic() < deadline, f"the page does not show {missing}:\n{text}"
             time.sleep(0.3)
 
-    def click(self, words: str, seconds: float = 60) -> None:
-        """Click the last element that says just these words."""
+    def click(self, words: str, seconds: float = 60, first: bool = False) -> None:
+        """Click the last element, or the first, that says just these words."""
         deadline = time.monotonic() + seconds
         while not (found := self.driver.find_elements("xpath", f"//*[normalize-space()='{words}']")):
             assert time.monotonic() < deadline, f"nothing says {words!r}"
             time.sleep(0.3)
-        self.driver.execute_script("arguments[0].click()", found[-1])
+        self.driver.execute_script("arguments[0].click()", found[0 if first else -1])
 
     def photograph(self, file: Path) -> None:
         self.driver.save_screenshot(str(file))

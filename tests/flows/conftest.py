@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,22 +34,22 @@ stages:
 """
 
 
-@pytest.fixture
-def toy(tmp_path: Path) -> Callable[..., Path]:
-    """Makes the workspace; `slow` and `gate` are the shell commands of label and validate.
+def make_toy(workspace: Path, slow: str = "true", gate: str = "echo ok > data/gate", deployed: bool = False) -> Path:
+    """Make the workspace; `slow` and `gate` are the shell commands of label and validate.
 
     `deployed`: with the project's flows and deployments, as a repository has them.
     """
+    (workspace / ".dvc").mkdir(parents=True)
+    (workspace / "data").mkdir()
+    (workspace / ".dvc/config").write_text(DVC_CONFIG)
+    (workspace / "dvc.yaml").write_text(DVC_YAML.replace("SLOW", slow).replace("GATE", gate))
+    (workspace / "params.yaml").write_text("{}\n")
+    for name in ("flows", "mucode", "mlflow", "prefect.yaml") if deployed else ():
+        (workspace / name).symlink_to(REPOSITORY / name)
+    return workspace
 
-    def make(slow: str = "true", gate: str = "echo ok > data/gate", deployed: bool = False) -> Path:
-        workspace = tmp_path / "toy"
-        (workspace / ".dvc").mkdir(parents=True)
-        (workspace / "data").mkdir()
-        (workspace / ".dvc/config").write_text(DVC_CONFIG)
-        (workspace / "dvc.yaml").write_text(DVC_YAML.replace("SLOW", slow).replace("GATE", gate))
-        (workspace / "params.yaml").write_text("{}\n")
-        for name in ("flows", "mucode", "mlflow", "prefect.yaml") if deployed else ():
-            (workspace / name).symlink_to(REPOSITORY / name)
-        return workspace
 
-    return make
+@pytest.fixture
+def toy(tmp_path: Path) -> Callable[..., Path]:
+    """`make_toy` in a folder of the test's own."""
+    return partial(make_toy, tmp_path / "toy")

@@ -11,15 +11,18 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deploy import deploy
+from flows.recovery import skip_missed
 from flows.server import free_port, prefect_server, settings, wait_until_up
-from tests.flows.conftest import REPOSITORY
+from tests.flows.conftest import REPOSITORY, make_toy
 from tests.flows.test_quickstart import tree
 from tests.test_processes import is_gone
 
@@ -49,27 +52,39 @@ def eventually(what: Callable[[], Any], seconds: float = SECONDS) -> Any:
     return said
 
 
-def test_every_cron_deployment_yields_scheduled_runs(tmp_path: Path) -> None:
+def test_every_cron_deployment_yields_scheduled_runs_and_missed_ones_are_not_made_up_for(tmp_path: Path) -> None:
     with prefect_server(tmp_path) as server:
         wait_until_up(server, "the Prefect server", f"{server.api}/health")
-        deploy(tmp_path, REPOSITORY, {**os.environ, **settings(tmp_path, server.url)})
-        deployments = {row["id"] for row in ask(server.api, "deployments/filter", {})}
-        assert len(deployments) == 6
-        eventually(lambda: {row["deployment_id"] for row in runs_in(server.api, "SCHEDULED")} == deployments)
+        with temporary_settings({PREFECT_API_URL: server.api}):
+            deploy(tmp_path, REPOSITORY, {**os.environ, **settings(tmp_path, server.url)})
+            deployments = {row["id"] for row in ask(server.api, "deployments/filter", {})}
+            assert len(deployments) == 6
+            eventually(lambda: {row["deployment_id"] for row in runs_in(server.api, "SCHEDULED")} == deployments)
+            yesterday = {
+                "start_time": (datetime.now(UTC) - timedelta(hours=25)).isoformat(),
+                "max_runs": 1,
+                "min_runs": 1,
+            }
+            for deployment in deployments:
+                ask(server.api, f"deployments/{deployment}/schedule", yesterday)
+            assert skip_missed() >= 5  # of the daily ones, and the weekly one's on a Saturday
+            assert {run["state"]["name"] for run in runs_in(server.api, "CANCELLED")} == {"Missed"}
+            now = datetime.now(UTC).isoformat()
+            assert all(run["next_scheduled_start_time"] > now for run in runs_in(server.api, "SCHEDULED"))
 
 
 @contextmanager
-def served(root: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`make ui` over a repository, and the address of its Prefect API."""
-    port = free_port()
-    ports = ["--prefect-port", str(port), "--mlflow-port", str(free_port())]
+def served(root: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
+    """`make ui` over a repository, and the addresses of Prefect's API and of MLflow."""
+    port, mlflow = free_port(), free_port()
+    ports = ["--prefect-port", str(port), "--mlflow-port", str(mlflow)]
     with subprocess.Popen(
         [sys.executable, "-m", "flows.ui", *ports], cwd=root, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == f"Prefect: http://127.0.0.1:{port}\n"
-            yield process, f"http://127.0.0.1:{port}/api"
+            yield process, f"http://127.0.0.1:{port}/api", f"http://127.0.0.1:{mlflow}"
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
@@ -91,23 +106,44 @@ def due_every_minute(root: Path, flow: str) -> None:
     (root / "prefect.yaml").write_text(yaml.safe_dump(declared))
 
 
-def test_a_worker_runs_what_cron_has_scheduled_to_the_end(toy: Callable[..., Path]) -> None:
-    root = toy(deployed=True)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A served repository whose labelling takes ten minutes, and whose verifier training is due every minute."""
+    root = make_toy(tmp_path_factory.mktemp("site") / "toy", slow="sleep 601", deployed=True)
     with (root / "dvc.yaml").open("a") as stages:
         stages.write("  train_verifier: {cmd: cat data/a > data/v, deps: [data/a], outs: [data/v]}\n")
     due_every_minute(root, "verifier_training")
-    with served(root) as (_, api):
-        ended = eventually(lambda: runs_in(api, "COMPLETED", "FAILED", "CRASHED"))
-        assert [(run["auto_scheduled"], run["state"]["type"]) for run in ended] == [(True, "COMPLETED")]
-        assert (root / "data/v").read_text() == "hello\n"
+    with served(root) as (_, api, _):
+        yield root, api
 
 
-def test_a_value_that_the_form_does_not_offer_is_refused_by_the_server(toy: Callable[..., Path]) -> None:
-    with served(toy(deployed=True)) as (_, api):
-        wrongs: list[dict[str, Any]] = [{"method": "stra"}, {"iterations": 0}, {"seeds": []}]
-        for wrong in wrongs:
-            with pytest.raises(urllib.error.HTTPError, match="409"):
-                start(api, "retrain/weekly", {"variation": wrong})
+def test_a_worker_runs_what_cron_has_scheduled_to_the_end(site: tuple[Path, str]) -> None:
+    root, api = site
+    ended = eventually(lambda: runs_in(api, "COMPLETED", "FAILED", "CRASHED"))
+    assert [(run["auto_scheduled"], run["state"]["type"]) for run in ended] == [(True, "COMPLETED")]
+    assert (root / "data/v").read_text() == "hello\n"
+
+
+def test_a_value_that_the_form_does_not_offer_is_refused_by_the_server(site: tuple[Path, str]) -> None:
+    wrongs: list[dict[str, Any]] = [{"method": "stra"}, {"iterations": 0}, {"seeds": []}]
+    for wrong in wrongs:
+        with pytest.raises(urllib.error.HTTPError, match="409"):
+            start(site[1], "retrain/weekly", {"variation": wrong})
+
+
+def test_a_run_is_stopped_when_its_hours_are_over(site: tuple[Path, str]) -> None:
+    _, api = site
+    run = start(api, "retrain/weekly", {"hours": 0.01})
+    failed = eventually(lambda: [each for each in runs_in(api, "FAILED", "COMPLETED", "CRASHED") if each["id"] == run])
+    assert failed[0]["state"]["message"].startswith("the run's hours are over before label@base-0 has ended: run again")
+    assert [stage for stage in Path("/proc").glob("[0-9]*/cmdline") if _says(stage, b"sleep\x00601")] == []
+
+
+def _says(command: Path, words: bytes) -> bool:
+    try:
+        return words in command.read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
@@ -115,13 +151,13 @@ def test_a_run_at_work_goes_with_the_servers_and_counts_as_crashed(
     toy: Callable[..., Path], end: signal.Signals
 ) -> None:
     root = toy(slow="sleep 600", deployed=True)
-    with served(root) as (process, api):
+    with served(root) as (process, api, _):
         start(api, "retrain/weekly")
         eventually(lambda: "sleep 600" in str(tree(process.pid).values()))
         processes = tree(process.pid)
         process.send_signal(end)
         process.wait(timeout=60)
         assert [name for pid, name in processes.items() if not is_gone(pid, 15)] == []
-    with served(root) as (_, api):
+    with served(root) as (_, api, _):
         assert eventually(lambda: runs_in(api, "CRASHED", "CANCELLED"))
         assert runs_in(api, "RUNNING", "PENDING") == []

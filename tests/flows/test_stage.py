@@ -5,10 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prefect.client.schemas.objects import TaskRun
 from prefect.logging import disable_run_logger
 
 from flows.commands import Finished, run_visibly
-from flows.stage import GATE_REFUSED, culprit, exit_code, run_stage
+from flows.stage import GATE_REFUSED, culprit, exit_code, failure, may_pass, run_stage
 
 LOG = Path("stage.log")
 REFUSED = (
@@ -38,6 +39,25 @@ def test_a_killed_stage_is_named_as_such() -> None:
 
 def test_an_error_of_dvc_itself_is_the_culprit() -> None:
     assert culprit(Finished(1, ("ERROR: Unable to acquire lock.",), LOG)) == "Unable to acquire lock."
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "expected"),
+    [
+        ("base_model", 1, True),  # it fetches
+        ("base_model", -9, False),  # killed: the next run goes on
+        ("label@base-0", 1, False),
+        ("validate@base-0", GATE_REFUSED, False),
+        ("register", 75, True),  # MLflow did not answer
+        ("register", 1, False),
+    ],
+)
+def test_only_what_another_machine_may_not_have_answered_is_tried_again(name: str, code: int, expected: bool) -> None:
+    lines = ("mucode: no answer", f"ERROR: failed to reproduce '{name}': failed to run: x, exited with {code}")
+    with disable_run_logger():
+        state = failure(name, Finished(code if code < 0 else 255, lines, LOG))
+    assert state.is_failed()
+    assert may_pass(run_stage, TaskRun.model_construct(), state) is expected
 
 
 def test_output_is_shown_live_and_every_run_s_is_kept(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flows.server import free_port
 from flows.ui import read_settings
@@ -50,13 +52,28 @@ def test_the_example_names_what_the_servers_read() -> None:
         assert prefix in {"PREFECT", "AWS"} or name in server_options or hasattr(known, name), name
 
 
+def test_the_compose_file_runs_the_versions_of_the_lock_and_opens_no_port_to_others() -> None:
+    services = yaml.safe_load((REPOSITORY / "compose.yaml").read_text())["services"]
+    locked = dict(re.findall(r"^([a-z-]+)==(\S+)$", (REPOSITORY / "requirements.lock").read_text(), re.MULTILINE))
+    assert services["prefect"]["image"] == f"prefecthq/prefect:{locked['prefect']}-python3.11"
+    assert f"mlflow[auth]=={locked['mlflow']}" in services["mlflow"]["build"]["dockerfile_inline"]
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 3
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
 @pytest.fixture
-def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """The settings of a team's servers, which run."""
-    pytest.importorskip("flask_wtf", reason="MLflow's authentication is not installed: pip install -e '.[team]'")
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    with postgresql("prefect", "mlflow", "users") as at, s3("mucode-artifacts", "mucode-dvc") as url:
+
+
+@pytest.fixture
+def team(tmp_path: Path, credentials: None) -> Iterator[dict[str, str]]:
+    """The settings of a team's servers, which run."""
+    pytest.importorskip("flask_wtf", reason="MLflow's authentication is not installed: pip install -e '.[team]'")
+    pytest.importorskip("psycopg2", reason="psycopg2 is not installed: pip install -e '.[team]'")
+    with postgresql("prefect", "mlflow", "users") as at, s3("mucode-artifacts") as url:
         users = (REPOSITORY / "mlflow/basic_auth.ini.example").read_text()
         ours = re.sub("^database_uri = .*$", f"database_uri = postgresql://{at}/users", users, flags=re.MULTILINE)
         (tmp_path / "basic_auth.ini").write_text(ours)
@@ -105,22 +122,24 @@ def test_a_team_s_runs_are_kept_in_postgresql_and_s3_and_open_to_nobody_else(
 
 
 @pytest.mark.slow
-def test_what_is_pushed_to_a_remote_on_s3_comes_back(toy: Callable[..., Path], team: dict[str, str]) -> None:
+@pytest.mark.usefixtures("credentials")
+def test_what_is_pushed_to_a_remote_on_s3_comes_back(toy: Callable[..., Path]) -> None:
     pytest.importorskip("dvc_s3", reason="dvc-s3 is not installed: pip install -e '.[team]'")
     workspace = toy()
 
     def dvc(*arguments: str) -> None:
         command = [sys.executable, "-m", "dvc", *arguments]
-        done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
-    dvc("remote", "add", "--default", "team", "s3://mucode-dvc/cache")
-    dvc("remote", "modify", "--local", "team", "endpointurl", team["MLFLOW_S3_ENDPOINT_URL"])
-    dvc("repro", "prepare")
-    dvc("push")
-    (workspace / "data/a").unlink()
-    subprocess.run(["rm", "-r", workspace / ".dvc/cache"], check=True)
-    dvc("pull")
+    with s3("mucode-dvc") as url:
+        dvc("remote", "add", "--default", "team", "s3://mucode-dvc/cache")
+        dvc("remote", "modify", "--local", "team", "endpointurl", url)
+        dvc("repro", "prepare")
+        dvc("push", "prepare")
+        (workspace / "data/a").unlink()
+        shutil.rmtree(workspace / ".dvc/cache")
+        dvc("pull", "prepare")
     assert (workspace / "data/a").read_text() == "hello\n"
 
 

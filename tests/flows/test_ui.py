@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.server import answers, free_port
+from mucode.processes import held
 from tests.flows.test_quickstart import tree
 from tests.test_processes import is_gone
 
@@ -35,7 +36,7 @@ def ui(workspace: Path, prefect_port: int, mlflow_port: int) -> subprocess.Popen
 def test_both_servers_answer_at_the_printed_addresses_and_go_with_their_starter(
     toy: Callable[..., Path], end: signal.Signals
 ) -> None:
-    with ui(toy(), free_port(), free_port()) as process:
+    with ui(toy(deployed=True), free_port(), free_port()) as process:
         assert process.stdout is not None
         addresses = [process.stdout.readline().split()[1] for _ in range(2)]
         assert all(answers(f"{address}/") for address in addresses)
@@ -56,3 +57,12 @@ def test_a_taken_port_is_refused_with_the_way_out(toy: Callable[..., Path]) -> N
     assert (
         said == f"mucode: port {port} is taken: end what listens there, or `make ui PREFECT_PORT=...` names another\n"
     )
+
+
+def test_a_second_one_over_the_same_workspace_is_refused(toy: Callable[..., Path]) -> None:
+    root = toy(deployed=True)
+    refusal = f"the UIs of {root} are open already"
+    with held(root / ".mucode/ui.lock", "taken"), ui(root, free_port(), free_port()) as process:
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert refusal in said
