@@ -2,6 +2,8 @@
 #   make quickstart SIZE=full      sizes are `default` and the files in profiles/
 
 SIZE = default
+EXTRAS =
+TEAM =
 PIECES =
 PREFECT_PORT = 4200
 MLFLOW_PORT = 5000
@@ -20,7 +22,14 @@ INSTALLED = .venv/.installed
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-install: $(INSTALLED) ## everything into .venv, as requirements.lock says
+install: $(INSTALLED) $(EXTRAS:%=extra-%) ## everything into .venv, as requirements.lock says (EXTRAS="serve bench dask": more)
+
+extra-serve: $(INSTALLED) # vLLM's CPU build, in an environment of its own
+	@$(TIED) $(PYTHON) -m mucode.serving install .venv-serve
+
+extra-%: $(INSTALLED) # a group of pyproject.toml's optional dependencies
+	@grep -q '^$* = \[' pyproject.toml || { echo "there is no extra $*: serve, bench and dask are" >&2; exit 1; }
+	@$(PIP) --no-build-isolation -c requirements.lock -e '.[$*]'
 
 quickstart: $(INSTALLED) ## the whole training loop through its Prefect flow, and the results table (SIZE=tiny, full, ...)
 	@$(TIED) $(PYTHON) -m flows.quickstart --size $(SIZE)
@@ -48,8 +57,8 @@ theory: $(INSTALLED) ## the simulated check of the theory, and its plots in docs
 repro: $(INSTALLED) ## the same files as quickstart by DVC alone, without a server
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1; export PATH DVC_NO_ANALYTICS; $(TIED) $(PYTHON) -m dvc repro
 
-ui: $(INSTALLED) ## Prefect and MLflow on loopback until Ctrl-C (SIZE=, PREFECT_PORT=, MLFLOW_PORT=)
-	@$(TIED) $(PYTHON) -m flows.ui --size $(SIZE) --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
+ui: $(INSTALLED) ## Prefect with a worker, and MLflow, on loopback until Ctrl-C (SIZE=, PREFECT_PORT=, MLFLOW_PORT=, TEAM=)
+	@$(TIED) $(PYTHON) -m flows.ui --size $(SIZE) $(if $(TEAM),--team $(TEAM)) --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)
 
 clean: ## remove what tests and tools leave behind; runs, results, the DVC cache and .venv stay
 	rm -rf runs/test .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist *.egg-info

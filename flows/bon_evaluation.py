@@ -9,12 +9,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.graph import Workspace
+from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.stage import bring_up_to_date
 
 STAGES = frozenset({"evaluate", "select", "benchmark", "report"})
 
 
 @flow(name="bon_evaluation")
-def bon_evaluation(workspace: Workspace = Path()) -> State[Any]:
+def bon_evaluation(
+    workspace: Workspace = Path(), variation: Variation = AS_COMMITTED, hours: Hours = 24.0
+) -> State[Any]:
     """Evaluate the pairs on validation, select one, and measure it on the test sets."""
-    return bring_up_to_date(workspace, STAGES)
+    return bring_up_to_date(workspace_of(workspace, variation), STAGES, hours)

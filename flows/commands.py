@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,10 @@ class Finished:
     log: Path
 
 
-def run_visibly(command: Sequence[str], workspace: Path, log: Path) -> Finished:
-    """Run `command` in `workspace`, copying what it writes to stderr and to the end of `log`.
+def run_visibly(
+    command: Sequence[str], workspace: Path, log: Path, reader: Callable[[bytes], None] | None = None
+) -> Finished:
+    """Run `command` in `workspace`, copying what it writes to stderr and to the end of `log`, and handing it to `reader`.
 
     Spawning and waiting share one thread, as the tie between them demands. Interrupted, it passes the interrupt on and
     waits, so that a stage can keep what it has; then it raises on.
@@ -58,6 +60,8 @@ def run_visibly(command: Sequence[str], workspace: Path, log: Path) -> Finished:
                 kept.write(chunk)
                 kept.flush()
                 _show(chunk)
+                if reader is not None:
+                    reader(chunk)
         except BaseException:
             stop(process, first=signal.SIGINT)
             raise

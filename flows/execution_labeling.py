@@ -9,12 +9,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.graph import Workspace
+from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.stage import bring_up_to_date
 
 STAGES = frozenset({"roll_out", "label", "validate", "aggregate"})
 
 
 @flow(name="execution_labeling")
-def execution_labeling(workspace: Workspace = Path()) -> State[Any]:
+def execution_labeling(
+    workspace: Workspace = Path(), variation: Variation = AS_COMMITTED, hours: Hours = 24.0
+) -> State[Any]:
     """Roll out, execute, gate and aggregate; labels that a gate refuses stop the run and are listed on its page."""
-    return bring_up_to_date(workspace, STAGES)
+    return bring_up_to_date(workspace_of(workspace, variation), STAGES, hours)

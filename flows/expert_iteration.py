@@ -9,12 +9,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.graph import Workspace
+from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.stage import bring_up_to_date
 
 STAGES = frozenset({"relabel", "fine_tune"})
 
 
 @flow(name="expert_iteration")
-def expert_iteration(workspace: Workspace = Path()) -> State[Any]:
+def expert_iteration(
+    workspace: Workspace = Path(), variation: Variation = AS_COMMITTED, hours: Hours = 24.0
+) -> State[Any]:
     """Relabel every state with the local-search expert, and fine-tune the generators on it."""
-    return bring_up_to_date(workspace, STAGES)
+    return bring_up_to_date(workspace_of(workspace, variation), STAGES, hours)

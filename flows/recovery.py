@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -90,3 +92,32 @@ def mark_crashed(tag: str) -> int:
         for run in runs:
             client.set_flow_run_state(run.id, Crashed(message="its process was killed"), force=True)
     return len(runs)
+
+
+def skip_missed() -> int:
+    """Cancel the scheduled runs whose time passed while nobody served; how many there were.
+
+    Without this, whoever opens the UIs after a week would start a week's runs.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterNextScheduledStartTime,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import State, StateType
+    from prefect.states import Cancelled
+
+    due = FlowRunFilter(
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+        next_scheduled_start_time=FlowRunFilterNextScheduledStartTime.model_validate({"before_": datetime.now(UTC)}),
+    )
+    skipped = 0
+    with get_client(sync_client=True) as client:
+        while runs := [run for run in client.read_flow_runs(flow_run_filter=due) if run.auto_scheduled]:
+            for run in runs:
+                state: State[Any] = Cancelled(name="Missed", message="nothing ran here when this was due")
+                client.set_flow_run_state(run.id, state, force=True)
+            skipped += len(runs)
+    return skipped

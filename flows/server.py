@@ -23,7 +23,7 @@ from flows.commands import QUIET
 from mucode.processes import has_ended, held, spawn, stop
 from mucode.types import MucodeError
 
-SECONDS_TO_START = 120.0
+SECONDS_TO_START = 300.0  # a busy machine takes ten times as long as an idle one
 
 
 @dataclass(frozen=True, slots=True)

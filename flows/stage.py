@@ -5,79 +5,111 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from prefect import get_run_logger, task
+from prefect import Task, get_run_logger, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
 from flows.commands import Finished, run_visibly
-from flows.graph import closure
+from flows.graph import closure, stage_name
+from flows.progress import ShownProgress, artifact_name
 from flows.recovery import keep_lock_file, mend
 from mucode.processes import held
+from mucode.tracking.server import TrackingUnavailable
 from mucode.types import MucodeError
 
 GATE_REFUSED = 3  # the exit code of `mucode stage validate` on labels that must not be trained on
 LINES_SHOWN = 15  # of a failed command's output, on the run's page
+FETCHING = frozenset({"prepare", "base_model"})  # stages that may ask another machine
+MAY_PASS = "Unavailable"  # the name of a failure that may be gone in a minute
+SECONDS_TO_RETRY = (10, 60)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+def may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Whether a retry can help: where another machine did not answer. Refused labels are as bad the second time, and a
+    stage that was killed goes on from its own finished shards when the flow runs again."""
+    return state.name == MAY_PASS
+
+
+@task(
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(SECONDS_TO_RETRY),
+    retry_delay_seconds=list(SECONDS_TO_RETRY),
+    retry_condition_fn=may_pass,
+)
 def run_stage(stage: str, workspace: Path) -> State[Any]:
-    """Bring one stage instance up to date; Completed("Cached") where DVC had nothing to run.
-
-    There are no retries: a stage resumes from its own finished shards when the flow runs again, and labels that a gate
-    refused are as bad the second time.
-    """
+    """Bring one stage instance up to date; Completed("Cached") where DVC had nothing to run."""
     mend(workspace)
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
-    finished = run_visibly(command, workspace, log_of(workspace, stage))
+    progress = ShownProgress(stage)
+    finished = run_visibly(command, workspace, log_of(workspace, stage), progress.read)
     if finished.returncode != 0:
         if exit_code(finished) == GATE_REFUSED:
             publish_failed_labels(workspace, stage)
         return failure(stage, finished)
+    progress.finish()
     keep_lock_file(workspace)
     if any(line.startswith("Running stage") for line in finished.lines):
         return Completed()
     return Completed(name="Cached", message="DVC had nothing to run")
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    retries=len(SECONDS_TO_RETRY),
+    retry_delay_seconds=list(SECONDS_TO_RETRY),
+    retry_condition_fn=may_pass,
+)
 def run_command(name: str, arguments: list[str], workspace: Path) -> State[Any]:
     """Run a `mucode` command that is no stage, such as `mucode register`."""
     finished = run_visibly([sys.executable, "-m", "mucode", *arguments], workspace, log_of(workspace, name))
     return Completed() if finished.returncode == 0 else failure(name, finished)
 
 
-def bring_up_to_date(workspace: Path, names: frozenset[str] | None = None) -> State[Any]:
+def bring_up_to_date(workspace: Path, names: frozenset[str] | None = None, hours: float = 24.0) -> State[Any]:
     """Run the named stages (None: all) and whatever they stand on, one after the other, as tasks of the current flow.
 
     What is up to date is skipped by DVC, so a concern's flow may run at any time and in any order; over several
-    iterations the concerns wait for each other, so none could run without the stages below it.
+    iterations the concerns wait for each other, so none could run without the stages below it. A stage gets what is
+    left of the run's `hours`.
     """
-    workspace = workspace.resolve()
     refusal = f"{workspace} is at work in another run: wait for it, or give this run a workspace of its own"
+    ends = time.monotonic() + hours * 3600
     try:
         with held(workspace / ".mucode/run.lock", refusal):
-            state = _run_all(closure(workspace, names), workspace)
-            track = run_command.with_options(name="track", task_run_name="track")
+            state = _run_all(closure(workspace, names), workspace, lambda: ends - time.monotonic())
+            track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})
             track("track", ["track"], workspace, return_state=True)  # its failure is a warning: the records are kept
             return state
     except MucodeError as error:
         return Failed(message=str(error))
 
 
-def _run_all(stages: list[str], workspace: Path) -> State[Any]:
+def _run_all(stages: list[str], workspace: Path, seconds_left: Callable[[], float]) -> State[Any]:
     cached = 0
     for stage in stages:
-        named = run_stage.with_options(name=stage, task_run_name=stage)
-        state: State[Any] = named(stage, workspace, return_state=True)
+        state = _run_within(seconds_left(), stage, workspace)
         if not state.is_completed():
             return Failed(message=state.message)
         cached += state.name == "Cached"
     return Completed(message=f"{len(stages)} stages, {cached} of them up to date before")
+
+
+def _run_within(seconds: float, stage: str, workspace: Path) -> State[Any]:
+    too_long = f"the run's hours are over before {stage} has ended: run again to continue, or give it more hours"
+    if seconds <= 0:
+        return Failed(message=too_long)
+    named = run_stage.with_options(name=stage, task_run_name=stage, tags={stage_name(stage)}, timeout_seconds=seconds)
+    state: State[Any] = named(stage, workspace, return_state=True)
+    return Failed(message=too_long) if state.name == "TimedOut" else state
 
 
 def log_of(workspace: Path, stage: str) -> Path:
@@ -95,7 +127,10 @@ def exit_code(finished: Finished) -> int:
 def failure(name: str, finished: Finished) -> State[Any]:
     """Failed, with the sentence a person needs; the end of the output goes to the run's log."""
     get_run_logger().error("the end of %s:\n%s", finished.log, "\n".join(finished.lines[-LINES_SHOWN:]))
-    return Failed(message=f"{name}: {culprit(finished)} (all of it: {finished.log})")
+    asks_others = stage_name(name) in FETCHING and finished.returncode > 0
+    passes = asks_others or exit_code(finished) == TrackingUnavailable.exit_code
+    sentence = f"{name}: {culprit(finished)} (all of it: {finished.log})"
+    return Failed(name=MAY_PASS if passes else "Failed", message=sentence)
 
 
 def culprit(finished: Finished) -> str:
@@ -119,7 +154,7 @@ def publish_failed_labels(workspace: Path, stage: str) -> None:
         return
     refused = json.loads(report.read_text())
     create_table_artifact(
-        key=f"failed-labels-{re.sub('[^a-z0-9]+', '-', key.lower())}",
+        key=f"failed-labels-{artifact_name(key)}",
         table=refused["rows"],
         description=refused["sentence"],
     )

@@ -1,4 +1,4 @@
-"""`make ui`: the Prefect and the MLflow server of a workspace, on loopback, until Ctrl-C."""
+"""`make ui`: Prefect with a worker, MLflow and the reports of a workspace, on loopback, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,54 +8,86 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flows.commands import QUIET
-from flows.server import Server, is_taken, prefect_server, wait_until_up
-from mucode.processes import has_ended, spawn, stop
+from flows.deploy import deploy, worker
+from flows.reports import REPORTS_URL, reports_server
+from flows.server import Server, free_port, is_taken, prefect_server, settings, wait_until_up
+from mucode.processes import has_ended, held, spawn, stop
 from mucode.tracking import tracking_uri
 from mucode.types import MucodeError
 from mucode.workspace import DEFAULT, make_workspace
 
 
 def main() -> int:
-    """Serve until Ctrl-C or until one of the servers ends."""
+    """Serve until Ctrl-C or until one of the processes ends."""
     options = _options()
     try:
+        if options.team:
+            os.environ.update(read_settings(options.team))
         workspace = make_workspace(options.size, Path.cwd(), options.folder)
-        serve(workspace, options.prefect_port, options.mlflow_port)
+        refusal = f"the UIs of {workspace} are open already: use those, or stop them first"
+        with held(workspace / ".mucode/ui.lock", refusal):
+            serve(workspace, Path.cwd(), options.prefect_port, options.mlflow_port)
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("\nboth servers have stopped\n")
+        sys.stderr.write("\nall have stopped\n")
     return 0
 
 
-def serve(workspace: Path, prefect_port: int, mlflow_port: int) -> None:
-    """Start both at once, say where they are, and wait.
+def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> None:
+    """Start the servers at once and then the worker, say where they are, and wait.
 
     Raises:
-        MucodeError: a port is taken, or one of the servers ended.
+        MucodeError: a port is taken, a deployment is refused, or one of the processes ended.
     """
     for name, port in (("PREFECT_PORT", prefect_port), ("MLFLOW_PORT", mlflow_port)):
         if is_taken(port):
             raise MucodeError(f"port {port} is taken: end what listens there, or `make ui {name}=...` names another")
-    with prefect_server(workspace, prefect_port) as prefect, mlflow_server(workspace, mlflow_port) as mlflow:
+    with (
+        prefect_server(workspace, prefect_port) as prefect,
+        mlflow_server(workspace, mlflow_port) as mlflow,
+        reports_server(workspace, free_port()) as reports,
+    ):
+        os.environ.update(settings(workspace, prefect.url))
         wait_until_up(prefect, "Prefect", f"{prefect.api}/health")
+        _put_right()
+        deploy(workspace, root, dict(os.environ))
         wait_until_up(mlflow, "MLflow", f"{mlflow.url}/health")
-        sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {mlflow.url}\nCtrl-C stops both.\n")
-        sys.stdout.flush()
-        while prefect.alive() and mlflow.alive():
-            time.sleep(0.5)
-        ended = mlflow if prefect.alive() else prefect
-        raise MucodeError(f"the server at {ended.url} has ended: the end of {ended.log} says why")
+        with worker(workspace, _environment_of_runs(mlflow.url, reports)) as runs:
+            sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {mlflow.url}\nCtrl-C stops all.\n")
+            sys.stdout.flush()
+            _wait_for_an_end([prefect, mlflow, runs])
+
+
+def _put_right() -> None:
+    """Before a worker takes runs: those of a dead one have crashed, and what was due meanwhile is not made up for."""
+    from flows.recovery import mark_crashed, skip_missed
+
+    mark_crashed(tag="mucode")
+    skip_missed()
+
+
+def _environment_of_runs(mlflow: str, reports: str) -> dict[str, str]:
+    """A run writes to the workspace's own database as any other does; to one of the team's only through the server."""
+    through = {"MLFLOW_TRACKING_URI": mlflow} if "MLFLOW_BACKEND_STORE_URI" in os.environ else {}
+    return {**os.environ, **QUIET, **through, REPORTS_URL: reports}
+
+
+def _wait_for_an_end(servers: Sequence[Server]) -> None:
+    while all(server.alive() for server in servers):
+        time.sleep(0.5)
+    ended = next(server for server in servers if not server.alive())
+    raise MucodeError(f"{ended.url} has ended: the end of {ended.log} says why")
 
 
 @contextlib.contextmanager
 def mlflow_server(workspace: Path, port: int) -> Iterator[Server]:
-    """An MLflow server over the workspace's database, starting.
+    """An MLflow server over the workspace's database, or over what a team's settings name, starting.
 
     It runs its web server as a child and passes a SIGTERM on to it, so SIGTERM is what it is to get when we are gone.
     """
@@ -64,11 +96,13 @@ def mlflow_server(workspace: Path, port: int) -> Iterator[Server]:
     if store.startswith("http"):  # MLFLOW_TRACKING_URI names a server that runs already
         yield Server(store, lambda: True, log)
         return
-    where = ["--backend-store-uri", store, "--artifacts-destination", str(workspace / "mlartifacts")]
     listen = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     env = {**os.environ, **QUIET, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     env.pop("MLFLOW_TRACKING_URI", None)
-    command = [sys.executable, "-m", "mlflow", "server", *where, *listen]
+    env.setdefault("MLFLOW_BACKEND_STORE_URI", store)
+    env.setdefault("MLFLOW_ARTIFACTS_DESTINATION", str(workspace / "mlartifacts"))
+    guard = ["--app-name", "basic-auth"] if "MLFLOW_AUTH_CONFIG_PATH" in env else []
+    command = [sys.executable, "-m", "mlflow", "server", *listen, *guard]
     process = spawn(command, cwd=workspace, env=env, log=log, with_signal=signal.SIGTERM)
     try:
         yield Server(f"http://127.0.0.1:{port}", lambda: not has_ended(process), log)
@@ -76,10 +110,32 @@ def mlflow_server(workspace: Path, port: int) -> Iterator[Server]:
         stop(process)
 
 
+def read_settings(file: Path) -> dict[str, str]:
+    """NAME=VALUE lines, as systemd's EnvironmentFile and `docker --env-file` read them.
+
+    Raises:
+        MucodeError: no such file, or a line of another form, by its number.
+    """
+    try:
+        lines = file.read_text().splitlines()
+    except OSError as error:
+        raise MucodeError(f"{file} cannot be read ({error.strerror}): copy mlflow/team.env.example there") from error
+    read = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.isidentifier():
+            raise MucodeError(f"{file}:{number} is no NAME=VALUE line: correct it, or make it a comment with #")
+        read[name] = value.strip()
+    return read
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="mucode ui", description=__doc__)
     parser.add_argument("--size", default=DEFAULT, help="the workspace to show (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="a workspace elsewhere")
+    parser.add_argument("--team", type=Path, help="a file of settings like mlflow/team.env.example")
     parser.add_argument("--prefect-port", type=int, default=4200)
     parser.add_argument("--mlflow-port", type=int, default=5000)
     return parser.parse_args()

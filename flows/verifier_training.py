@@ -9,12 +9,15 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.graph import Workspace
+from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.stage import bring_up_to_date
 
 STAGES = frozenset({"train_verifier"})
 
 
 @flow(name="verifier_training")
-def verifier_training(workspace: Workspace = Path()) -> State[Any]:
+def verifier_training(
+    workspace: Workspace = Path(), variation: Variation = AS_COMMITTED, hours: Hours = 24.0
+) -> State[Any]:
     """Train the verifiers on the aggregated labels."""
-    return bring_up_to_date(workspace, STAGES)
+    return bring_up_to_date(workspace_of(workspace, variation), STAGES, hours)

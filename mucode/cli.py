@@ -45,7 +45,7 @@ def label(
     out: Path | None = None,
     stream: bool = False,
     timeout: float = 5.0,
-    workers: int | None = None,
+    workers: int | str | None = None,
     allow_weak_isolation: bool = False,
 ) -> None:
     """Label completions: which programs pass their tests?
@@ -63,7 +63,7 @@ def label(
     timeout:
         Wall seconds for loading one program and all its tests.
     workers:
-        Judges at work; the number of processors if not given.
+        Judges at work; the number of processors if not given. Or dask://HOST:PORT: those of a Dask cluster's workers.
     allow_weak_isolation:
         Run programs even where neither namespaces nor Landlock are to be had: they could then read your files.
     """
@@ -71,6 +71,8 @@ def label(
     from mucode.label import label_stream
 
     if stream:
+        if isinstance(workers, str):
+            raise MucodeError(f"--stream judges on this machine: give --workers a number instead of {workers}")
         label_stream(timeout=timeout, workers=workers, allow_weak=allow_weak_isolation)
     elif problems and completions and out:
         label_files(
@@ -132,23 +134,44 @@ def app() -> App:
         name="mucode",
         version=__version__,
         help="µCode: multi-turn code generation through single-step rewards.",
+        help_format="plaintext",  # the list of commands has no marks: importing rich.markdown would double its time
         result_action="return_value",
     )
-    stages = App(name="stage", help="Run one stage of dvc.yaml, which shows the order and the paths.")
+    stages = App(
+        name="stage", help_format="markdown", help="Run one stage of dvc.yaml, which shows the order and the paths."
+    )
     for name in STAGES:
         stages.command(f"mucode.stages:{name}", name=name)
     root.command(stages)
-    root.command(label)
-    root.command("mucode.solve.command:solve", name="solve", help=SOLVE)
-    root.command(workspace)
-    root.command(doctor)
-    root.command(track)
-    root.command("mucode.registry:register", name="register", help="Register the selected pair in MLflow.")
+    root.command(label, help_format="markdown")
+    root.command("mucode.solve.command:solve", name="solve", help_format="markdown", help=SOLVE)
+    root.command(workspace, help_format="markdown")
+    root.command(doctor, help_format="markdown")
+    root.command(track, help_format="markdown")
     root.command(
-        "mucode.study.command:results", name="results", help="Write docs/results.md anew from the study's files."
+        "mucode.registry:register",
+        name="register",
+        help_format="markdown",
+        help="Register the selected pair in MLflow.",
     )
-    root.command("mucode.study.command:budget", name="budget", help="What the study will take, before it runs.")
-    root.command("mucode.parameters:plan", name="plan", help="Write the plan that follows from params.yaml's study.")
+    root.command(
+        "mucode.parameters:plan",
+        name="plan",
+        help_format="markdown",
+        help="Write the plan that follows from params.yaml's study.",
+    )
+    root.command(
+        "mucode.study.command:results",
+        name="results",
+        help_format="markdown",
+        help="Write docs/results.md anew from the study's files.",
+    )
+    root.command(
+        "mucode.study.command:budget",
+        name="budget",
+        help_format="markdown",
+        help="What the study will take, before it runs.",
+    )
     return root
 
 

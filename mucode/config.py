@@ -77,6 +77,13 @@ class SamplingSection(Section):
         return Sampling(self.temperature, self.top_p, self.max_new_tokens)
 
 
+class Generation(Section):
+    """Who generates, in rollouts and searches."""
+
+    engine: Literal["transformers", "vllm"]
+    log_probabilities: bool
+
+
 class RolloutSection(SamplingSection):
     turns: Count
     rollouts: Count
@@ -85,8 +92,17 @@ class RolloutSection(SamplingSection):
 
 
 class Gates(Section):
+    """Bounds of one round of labels, of its difference from the round before, and of its audit."""
+
     min_pass_rate: Share
     max_pass_rate: Share
+    max_pass_rate_drift: Share
+    max_status_drift: Share
+    max_length_ratio: Annotated[float, Field(ge=1)]
+    max_duplicate_drift: Share
+    audit_share: Share
+    audit_least: Count
+    max_flaky_share: Share
 
     @model_validator(mode="after")
     def _bounds_leave_room(self) -> Gates:
@@ -198,6 +214,7 @@ class Config(Section):
     problems: Problems
     model: Model
     execution: Execution
+    generation: Generation
     rollout: RolloutSection
     gates: Gates
     verifier: VerifierSection
@@ -213,6 +230,15 @@ class Config(Section):
         """The test sets to search on: those that `search.benchmarks` names, or all of them."""
         named = self.search.benchmarks
         return tuple(each for each in self.problems.benchmarks if not named or each.name in named)
+
+    @model_validator(mode="after")
+    def _the_engine_can_do_the_schedule(self) -> Config:
+        if self.generation.engine == "vllm" and self.rollout.schedule == "fixed":
+            raise ValueError(
+                "rollout.schedule fixed promises the same bytes again, which generation.engine vllm cannot "
+                "(a server's batches follow from when requests arrive): set rollout.schedule to arrival"
+            )
+        return self
 
     @model_validator(mode="after")
     def _searches_on_sets_that_there_are(self) -> Config:
@@ -260,7 +286,7 @@ def parse_config(values: dict[str, Any], path: Path) -> Config:
 
 
 def _first_sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is missing, too
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return f"{where} is no parameter: correct its name or remove it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,12 @@ from mucode.metrics import (
     scaled_error,
 )
 from mucode.records import SearchChoice, SearchSample, folder_written_whole, read_rows, write_json, write_rows
+from mucode.schedule import RepliesMissing
 from mucode.search import Players, SearchSettings, search
 from mucode.selection import Pair
 from mucode.shards import PIECE, Shards, pieces
 from mucode.tracking import track
-from mucode.types import Answer, Problem, Sandbox
+from mucode.types import Answer, MucodeError, Problem, Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +59,23 @@ def run_searches(
         config: the parameters.
         out: the folder, written whole or not at all.
     """
-    from mucode.generator import load_generator
+    from mucode.generator import Part, open_generator
     from mucode.verifier.model import load_verifier
 
     started = time.monotonic()
     _, answers, base = read
     by_id = {answer.problem_id: answer for answer in read_rows(answers, Answer)}
-    generator = load_generator(base, pair.generator, show_public_tests=config.rollout.show_public_tests)
-    players = Players(generator, load_verifier(base, pair.verifier), sandbox)
+    shown = config.rollout.show_public_tests
+    part = Part(base, pair.generator, shown)
     numbers = [[each.name, dataclasses.asdict(each.settings)] for each in sets]
-    settings = [numbers, config.execution.model_dump(), config.rollout.show_public_tests]
-    shards = Shards(f"{stage}-{out.parent.name}-{out.name}", [*read, pair.generator, pair.verifier], settings)
-    samples: list[SearchSample] = []
-    choices: list[SearchChoice] = []
-    for each in sets:
-        for piece in pieces(len(each.problems), PIECE):
-            title = f"{each.name.replace('/', '-')}-{piece.start:06}-{piece.stop:06}"
-
-            def work(each: TestSet = each, piece: slice = piece) -> Sequence[Sequence[Any]]:
-                return search(each.name, each.problems[piece], by_id, players, each.settings)
-
-            drawn, chosen = shards.tables(title, [SearchSample, SearchChoice], work)
-            samples, choices = samples + drawn, choices + chosen
+    with open_generator(config.generation.engine, part) as player:
+        record = dataclasses.asdict(player.record)
+        settings = [numbers, config.execution.model_dump(), shown, record]
+        shards = Shards(f"{stage}-{out.parent.name}-{out.name}", [*read, pair.generator, pair.verifier], settings)
+        players = Players(player.generator, load_verifier(base, pair.verifier), sandbox)
+        samples, choices = _search_all(sets, by_id, players, shards)
     with folder_written_whole(out) as partial:
+        write_json(partial / "engine.json", record)
         write_rows(partial / "samples.parquet", samples, SearchSample)
         write_rows(partial / "choices.parquet", choices, SearchChoice)
         write_json(partial / "pair.json", pair.as_json())
@@ -88,6 +83,37 @@ def run_searches(
     metrics = accuracies(sets, choices) | verifier_metrics(sets, samples, config)
     track(stage, key, config.search, metrics, read[:2], started)
     shards.clear()
+
+
+def _search_all(
+    sets: Sequence[TestSet], answers: Mapping[str, Answer], players: Players, shards: Shards
+) -> tuple[list[SearchSample], list[SearchChoice]]:
+    """Every piece of every set. One whose replies are incomplete cancels no other, and no result is made without it.
+
+    Raises:
+        MucodeError: some pieces are incomplete; the others are kept.
+    """
+    samples: list[SearchSample] = []
+    choices: list[SearchChoice] = []
+    missing: list[RepliesMissing] = []
+    for each in sets:
+        for piece in pieces(len(each.problems), PIECE):
+            title = f"{each.name.replace('/', '-')}-{piece.start:06}-{piece.stop:06}"
+
+            def work(each: TestSet = each, piece: slice = piece) -> Sequence[Sequence[Any]]:
+                return search(each.name, each.problems[piece], answers, players, each.settings)
+
+            try:
+                drawn, chosen = shards.tables(title, [SearchSample, SearchChoice], work)
+            except RepliesMissing as error:
+                missing.append(error)
+                continue
+            samples, choices = samples + drawn, choices + chosen
+    if missing:
+        raise MucodeError(
+            f"{len(missing)} pieces of the search are incomplete ({missing[0]}): run again, all others are kept"
+        )
+    return samples, choices
 
 
 def accuracies(sets: Sequence[TestSet], choices: Sequence[SearchChoice]) -> dict[str, float]:

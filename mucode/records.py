@@ -41,6 +41,7 @@ class Step:
     feedback: str
     prompt_tokens: int
     completion_tokens: int
+    log_probability: float | None = None  # ln p(y_t | s_t) under the generator at temperature 1; None: not known
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -189,6 +190,18 @@ def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
     if missing:
         raise MucodeError(f"{path} lacks the columns {sorted(missing)}: remake it with `dvc repro`")
     return [_typed(record, row_type) for record in table.to_pylist()]
+
+
+def row_to_json(row: Any) -> dict[str, Any]:
+    """A row as JSON values."""
+    plain: dict[str, Any] = _plain(row)
+    return plain
+
+
+def row_from_json(value: dict[str, Any], row_type: type[Row]) -> Row:
+    """The row that `row_to_json` made this of."""
+    row: Row = _typed(value, row_type)
+    return row
 
 
 def _plain(value: Any) -> Any:

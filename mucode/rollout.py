@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from mucode.records import Step
@@ -22,11 +22,33 @@ from mucode.types import (
 
 
 @dataclass(frozen=True, slots=True)
+class RolloutSettings:
+    """How D_i comes about."""
+
+    turns: int  # T
+    rollouts: int  # per problem
+    sampling: Sampling
+    seed: int
+    iteration: int  # i
+    schedule: str = "fixed"  # a key of schedule.SCHEDULES
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Failure:
+    """A rollout that ended because the engine gave no completion: no turn of it is in the data."""
+
+    problem_id: str
+    rollout: int  # its index
+    turn: int  # the one that was asked for
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rollouts:
     """What came of rolling out."""
 
     episodes: list[Rollout]  # by problem and then by index; without those that failed
-    failed: tuple[Failed, ...]  # requests without a completion; `request.state` holds the turns before
+    failed: tuple[Failure, ...]
     idle_share: float  # of the generator, from its first to its last work
 
 
@@ -84,8 +106,7 @@ def roll_out(
     if done.failed:
         first = done.failed[0]
         raise MucodeError(
-            f"{len(done.failed)} rollouts could not be finished; the first, of {first.request.state.problem.id}: "
-            f"{first.reason}"
+            f"{len(done.failed)} rollouts could not be finished; the first, of {first.problem_id}: {first.reason}"
         )
     return done.episodes
 
@@ -103,23 +124,51 @@ def play(
     schedule: str = "fixed",
 ) -> Rollouts:
     """As `roll_out`, where an episode that failed is told beside the others."""
-    episodes = [_Episode(problem, index) for problem in problems for index in range(rollouts)]
+    return go_on(
+        problems, generator, sandbox, RolloutSettings(turns, rollouts, sampling, seed, iteration, schedule), (), _forget
+    )
+
+
+def go_on(
+    problems: Sequence[Problem],
+    generator: Generator,
+    sandbox: Sandbox,
+    settings: RolloutSettings,
+    known: Collection[tuple[str, int]],
+    ended: Callable[[Rollout], None],
+) -> Rollouts:
+    """As `play`, for the episodes that are not `known` by (problem, index); `ended` is told each when it has ended."""
+    every = [_Episode(problem, index) for problem in problems for index in range(settings.rollouts)]
+    episodes = [episode for episode in every if (episode.problem.id, episode.index) not in known]
 
     def request(place: int) -> Request:
         episode = episodes[place]
         state = State(episode.problem, tuple(episode.turns))
-        address = ("roll_out", iteration, episode.problem.id, episode.index, state.turn)
-        return Request(place, state, seed_for(seed, *address), sampling)
+        address = ("roll_out", settings.iteration, episode.problem.id, episode.index, state.turn)
+        return Request(place, state, seed_for(settings.seed, *address), settings.sampling)
 
     def then(asked: Request, turn: Turn) -> Iterable[Request]:
         episode = episodes[asked.place]
         episode.turns.append(turn)
-        return () if episode.passed or len(episode.turns) == turns else (request(asked.place),)
+        if not episode.passed and len(episode.turns) < settings.turns:
+            return (request(asked.place),)
+        ended(episode.finished())
+        return ()
 
-    outcome = SCHEDULES[schedule]([request(place) for place in range(len(episodes))], then, generator, sandbox)
-    lost = {failed.request.place for failed in outcome.failed}
+    first = [request(place) for place in range(len(episodes))]
+    outcome = SCHEDULES[settings.schedule](first, then, generator, sandbox)
+    lost = {failed.request.place: failed for failed in outcome.failed}
     whole = [episode.finished() for place, episode in enumerate(episodes) if place not in lost]
-    return Rollouts(whole, outcome.failed, outcome.idle_share)
+    failures = [_failure(episodes[place], failed) for place, failed in lost.items()]
+    return Rollouts(whole, tuple(sorted(failures)), outcome.idle_share)
+
+
+def _failure(episode: _Episode, failed: Failed) -> Failure:
+    return Failure(episode.problem.id, episode.index, failed.request.state.turn, failed.reason)
+
+
+def _forget(_rollout: Rollout) -> None:
+    """For who waits until all have ended."""
 
 
 def to_steps(rollouts: Iterable[Rollout], iteration: int) -> list[Step]:
@@ -138,6 +187,7 @@ def to_steps(rollouts: Iterable[Rollout], iteration: int) -> list[Step]:
             feedback=done.verdict.feedback,
             prompt_tokens=done.completion.prompt_tokens,
             completion_tokens=done.completion.completion_tokens,
+            log_probability=done.completion.log_probability,
         )
         for rollout in rollouts
         for turn, done in enumerate(rollout.turns, start=1)

@@ -134,6 +134,10 @@ def kept_open(generator: Generator) -> Iterator[Generator]:
         yield _Whole(session)
 
 
+class RepliesMissing(MucodeError):
+    """The engine gave some of the replies that a call asked for."""
+
+
 class _Whole:
     """A `Generator` that asks a session."""
 
@@ -144,7 +148,7 @@ class _Whole:
         """y_t for every state, in order.
 
         Raises:
-            MucodeError: the engine gave no completion for some.
+            RepliesMissing: the engine gave no completion for some.
         """
         rows = zip(states, seeds, strict=True)
         requests = [Request(place, state, seed, sampling) for place, (state, seed) in enumerate(rows)]
@@ -152,7 +156,7 @@ class _Whole:
         completions = [reply.completion for reply in replies if reply.completion is not None]
         failures = [reply.failure for reply in replies if reply.completion is None]
         if failures:
-            raise MucodeError(f"{len(failures)} of {len(replies)} replies are missing; the first: {failures[0]}")
+            raise RepliesMissing(f"{len(failures)} of {len(replies)} replies are missing; the first: {failures[0]}")
         return completions
 
 

@@ -1,21 +1,27 @@
 """Finished pieces of an unfinished stage: what lets a killed stage go on where it was.
 
 Shards lie outside the stage's outs, which DVC deletes before each run. A folder of shards belongs to exactly one work
-list: its name is a digest of everything that the pieces depend on.
+list: its name is a digest of everything that the pieces depend on. A piece is a table of its own, or a group of rows that
+grows with others in one file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from mucode.records import read_rows, write_rows
+from mucode.journal import Journal, journal_beside
+from mucode.records import read_rows, row_from_json, row_to_json, write_rows
+
+Row = TypeVar("Row")
 
 ROOT = Path(".mucode/shards")
 PIECE = 32  # problems whose work is kept together when a stage is killed; it also bounds a batch
@@ -47,9 +53,35 @@ class Shards:
                 write_rows(path, rows, row_type)
         return [read_rows(path, row_type) for path, row_type in zip(paths, row_types, strict=True)]
 
+    @contextlib.contextmanager
+    def growing(self, name: str, row_type: type[Row]) -> Iterator[Growing[Row]]:
+        """Groups of rows to which more are added one by one; what an earlier run added is there already.
+
+        Raises:
+            MucodeError: another run is at the same work, or the disk is full.
+        """
+        with journal_beside(self.folder / name, row_type.__name__) as journal:
+            yield Growing(journal, row_type)
+
     def clear(self) -> None:
         """Forget the pieces; call it when the stage's outs are in place."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Growing(Generic[Row]):
+    """Groups of rows, such as the turns of a rollout; one that was appended survives a SIGKILL, whole."""
+
+    journal: Journal
+    row_type: type[Row]
+
+    def groups(self) -> list[list[Row]]:
+        """All groups so far, in the order in which they were appended."""
+        entries = self.journal.entries()
+        return [[row_from_json(row, self.row_type) for row in entry["rows"]] for entry in entries]
+
+    def append(self, rows: Sequence[Row]) -> None:
+        self.journal.append([{"rows": [row_to_json(row) for row in rows]}])
 
 
 def _digest(path: Path) -> str:

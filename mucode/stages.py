@@ -29,9 +29,12 @@ from mucode.selection import Pair
 from mucode.types import Answer, MucodeError, Problem
 
 if TYPE_CHECKING:
+    from mucode.execution.crew import Crew
     from mucode.execution.pool import Pool
+    from mucode.generator import Part
     from mucode.training.settings import TrainingSettings
 
+WORKERS = "MUCODE_WORKERS"  # dask://HOST:PORT: programs run on the workers of that cluster, not here
 WEAK = "MUCODE_ALLOW_WEAK_ISOLATION"  # "1": make labels even where only system-call filters isolate programs
 
 
@@ -69,41 +72,37 @@ def base_model(*, answers: Path, out: Path) -> None:
     )
 
 
-def roll_out(*, problems: Path, base: Path, generator: Path, seed: int, iteration: int, turns: int, out: Path) -> None:
+def roll_out(
+    *, problems: Path, base: Path, generator: Path, seed: int, iteration: int, turns: int, out: Path, record: Path
+) -> None:
     """Roll out the generator on the training problems, with execution feedback from the public tests.
 
     `turns` 0: as many as the parameters say; else at most so many, the method's own limit."""
-    from mucode.generator import load_generator
-    from mucode.rollout import roll_out as run
-    from mucode.rollout import to_steps
-    from mucode.shards import PIECE, Shards, pieces
+    from mucode.generator import open_generator
+    from mucode.rollout import RolloutSettings
+    from mucode.rounds import Round, run_round
+    from mucode.shards import Shards
 
     config = load_config()
     section = config.rollout
     train = _of_split(read_rows(problems, Problem), config.problems.source, "train")
-    player = load_generator(base, generator, show_public_tests=section.show_public_tests)
-    settings = [section.model_dump(), config.execution.model_dump(), seed, iteration, turns]
-    shards = Shards(f"roll_out-{out.stem}", [problems, base, generator], settings)
-    steps: list[Step] = []
-    with _sandbox(config) as sandbox:
-        for piece in pieces(len(train), PIECE):
-
-            def work(part: Sequence[Problem] = train[piece]) -> list[list[Step]]:
-                episodes = run(
-                    part,
-                    player,
-                    sandbox,
-                    turns=_at_most(turns, section.turns),
-                    rollouts=section.rollouts,
-                    sampling=section.sampling,
-                    seed=seed,
-                    iteration=iteration,
-                    schedule=section.schedule,
-                )
-                return [to_steps(episodes, iteration)]
-
-            steps += shards.tables(f"{piece.start:06}-{piece.stop:06}", [Step], work)[0]
-    write_rows(out, sorted(steps), Step)
+    settings = RolloutSettings(
+        turns=_at_most(turns, section.turns),
+        rollouts=section.rollouts,
+        sampling=section.sampling,
+        seed=seed,
+        iteration=iteration,
+        schedule=section.schedule,
+    )
+    with (
+        _sandbox(config) as sandbox,
+        open_generator(config.generation.engine, _part(config, base, generator)) as player,
+    ):
+        numbers = [dataclasses.asdict(settings), config.execution.model_dump(), dataclasses.asdict(player.record)]
+        shards = Shards(f"roll_out-{out.stem}", [problems, base, generator], [numbers, section.show_public_tests])
+        found = run_round(Round(train, settings), player, sandbox, shards)
+    write_rows(out, found.steps, Step)
+    write_json(record, found.record(settings, player.record))
     shards.clear()
 
 
@@ -123,11 +122,19 @@ def label(*, problems: Path, answers: Path, rollouts: Path, out: Path) -> None:
     track("label", out.stem, config.execution, metrics, [rollouts], started, isolation=sandbox.isolation)
 
 
-def validate(*, problems: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
-    """Let the label suite pass or refuse the execution labels. Exit code 3: refused."""
-    from mucode.checks import validate_files
+def validate(*, problems: Path, answers: Path, rollouts: Path, labels: Path, previous: Path, out: Path) -> None:
+    """Let the label suites and the audit pass or refuse the execution labels. Exit code 3: refused."""
+    from mucode.checks import Auditor, validate_files
 
-    validate_files(problems, rollouts, labels, previous, load_config().gates, out)
+    config = load_config()
+    gates = config.gates
+    auditor = Auditor(
+        read_rows(answers, Answer),
+        lambda hash_seed: _auditing_sandbox(config, hash_seed),
+        gates.audit_share,
+        gates.audit_least,
+    )
+    validate_files(problems, rollouts, labels, previous, gates, auditor, out)
 
 
 def aggregate(*, previous: Path, rollouts: Path, labels: Path, gate: Path, out: Path) -> None:
@@ -289,10 +296,26 @@ def report(
     )
 
 
-def _sandbox(config: Config) -> Pool:
+def _sandbox(config: Config) -> Pool | Crew:
+    from mucode.execution import open_judges
+
+    return open_judges(os.environ.get(WORKERS) or None, config.execution.timeout, _allow_weak())
+
+
+def _auditing_sandbox(config: Config, hash_seed: int) -> Pool:
     from mucode.execution import open_sandbox
 
-    return open_sandbox(timeout=config.execution.timeout, allow_weak=os.environ.get(WEAK) == "1")
+    return open_sandbox(timeout=config.execution.timeout, allow_weak=_allow_weak(), hash_seed=hash_seed)
+
+
+def _allow_weak() -> bool:
+    return os.environ.get(WEAK) == "1"
+
+
+def _part(config: Config, base: Path, generator: Path) -> Part:
+    from mucode.generator import Part
+
+    return Part(base, generator, config.rollout.show_public_tests, config.generation.log_probabilities)
 
 
 def _training(section: Training) -> TrainingSettings:

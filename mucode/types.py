@@ -6,7 +6,7 @@ A **reward** is always the oracle's (public and private tests), a **score** alwa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Protocol
 
@@ -103,6 +103,9 @@ class Completion:
     program: str | None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    log_probability: float | None = field(
+        default=None, compare=False
+    )  # ln p of its tokens, temperature 1; if asked for
 
 
 @dataclass(frozen=True, slots=True)

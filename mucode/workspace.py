@@ -10,7 +10,10 @@ profiles/study/main.yaml; "study/main+smoke" lays profiles/smoke.yaml over both.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from configparser import ConfigParser
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -68,14 +71,29 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     text = parameters(size, root)
     shared = "" if folder else "[cache]\n    dir = ../../../.dvc/cache\n"  # counted from the folder of the setting
     folder = (folder or folder_of(size, root)).absolute()
-    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
     _link_model(folder, text)
-    _write(folder / "params.yaml", text)
-    _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text())
-    _write(folder / ".dvcignore", (root / ".dvcignore").read_text())
-    _write(folder / ".dvc/.gitignore", (root / ".dvc/.gitignore").read_text())
-    _write(folder / ".dvc/config", DVC_CONFIG + shared)
-    _link(folder / "mucode", root / "mucode")
+    _furnish(folder, root, text, DVC_CONFIG + shared)
+    return folder
+
+
+def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
+    """The folder in which `workspace` runs with other parameters, made or brought up to date.
+
+    It is named after a digest of the changes, so that the same ones find the same folder with its results, and shares
+    the workspace's cache: only what depends on a changed parameter is computed. `workspace` itself is left as it is.
+
+    Raises:
+        MucodeError: the changes name an unknown parameter, or a value that is out of bounds.
+    """
+    digest = hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()
+    folder = workspace / "runs" / f"varied-{digest[:8]}"
+    said = json.dumps(changes, sort_keys=True, ensure_ascii=False)
+    committed = workspace / "params.yaml"
+    title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
+    text = _merged(read_yaml(committed), changes, title, committed)
+    _furnish(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
+    if (workspace / MODELS).exists():
+        _link(folder / MODELS, workspace / MODELS)
     return folder
 
 
@@ -88,19 +106,43 @@ def parameters(size: str, root: Path) -> str:
     """The text of params.yaml for a size: its profiles laid over the committed one, its plan unrolled anew."""
     committed = root / "params.yaml"
     profiles = layers(size, root)
-    values = read_yaml(committed)
+    changes: dict[str, Any] = {}
     for profile in profiles:
-        values = overlaid(values, read_yaml(profile))
-    values.pop("plan", None)
-    values["model"] = _at_hand(values["model"])
-    last = profiles[-1] if profiles else committed
+        changes = overlaid(changes, read_yaml(profile))
+    values = read_yaml(committed)
+    changes["model"] = _at_hand(overlaid(values, changes)["model"])
     title = f"# Made of {' and '.join(p.name for p in (committed, *profiles))}: change those, and run again.\n"
+    return _merged(values, changes, title, profiles[-1] if profiles else committed)
+
+
+def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culprit: Path) -> str:
+    values = overlaid(committed, changes)
+    values.pop("plan", None)
     try:
         text = with_plan(title + yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
     except ValueError as error:
-        raise MucodeError(f"{last}: {' '.join(str(error).split())}: compare with `study` in {committed}") from error
-    parse_config(yaml.safe_load(text), last)
+        raise MucodeError(f"{culprit}: {' '.join(str(error).split())}: compare with `study` in params.yaml") from error
+    parse_config(yaml.safe_load(text), culprit)
     return text
+
+
+def _furnish(folder: Path, origin: Path, params: str, dvc_config: str) -> None:
+    """Give a workspace everything that a DVC repository without git needs, and the code of `origin`."""
+    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+    _write(folder / "params.yaml", params)
+    _write(folder / "dvc.yaml", (origin / "dvc.yaml").read_text())
+    _write(folder / ".dvcignore", (origin / ".dvcignore").read_text())
+    _write(folder / ".dvc/.gitignore", (origin / ".dvc/.gitignore").read_text())
+    _write(folder / ".dvc/config", dvc_config)
+    _link(folder / "mucode", (origin / "mucode").resolve())
+
+
+def _cache_seen_from(folder: Path, workspace: Path) -> str:
+    """The setting by which `folder` uses the cache of `workspace`; both count from the folder of the setting."""
+    settings = ConfigParser(interpolation=None)
+    settings.read([workspace / ".dvc/config", workspace / ".dvc/config.local"])
+    cache = workspace / ".dvc" / settings.get("cache", "dir", fallback="cache")
+    return os.path.relpath(cache, folder / ".dvc")
 
 
 def _at_hand(model: dict[str, Any]) -> dict[str, Any]:
@@ -139,7 +181,7 @@ def _link_model(folder: Path, text: str) -> None:
     if named := os.environ.get(STUDY_MODEL):
         _, path, _ = _local_model(named)
         if f":{MODELS}/{path.name}#" in setting:
-            (folder / MODELS).mkdir(exist_ok=True)
+            (folder / MODELS).mkdir(parents=True, exist_ok=True)
             _link(folder / MODELS / path.name, path)
 
 

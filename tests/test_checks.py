@@ -22,7 +22,17 @@ from mucode.types import MucodeError, Problem, Status, Test
 # great_expectations imports modules of the standard library that 3.11 deprecates
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_.*' is deprecated")
 
-GATES = Gates(min_pass_rate=0.1, max_pass_rate=0.9)
+GATES = Gates(
+    min_pass_rate=0.1,
+    max_pass_rate=0.9,
+    max_pass_rate_drift=0.5,
+    max_status_drift=0.6,
+    max_length_ratio=4.0,
+    max_duplicate_drift=0.6,
+    audit_share=0.01,
+    audit_least=8,
+    max_flaky_share=0.25,
+)
 RIGHT, WRONG = "def f(x):\n    return x\n", "def f(x):\n    return 0\n"
 
 
@@ -186,7 +196,8 @@ def test_a_step_on_which_the_judge_failed_publicly_is_refused() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("low", "high"), [(0.5, 0.9), (0.0, 0.1)])
 def test_a_pass_rate_out_of_bounds_is_refused_with_the_rate_found(low: float, high: float) -> None:
-    report = check_labels(LABELS, STEPS, PREVIOUS, PROBLEMS, Gates(min_pass_rate=low, max_pass_rate=high))
+    gates = GATES.model_copy(update={"min_pass_rate": low, "max_pass_rate": high})
+    report = check_labels(LABELS, STEPS, PREVIOUS, PROBLEMS, gates)
     assert names(report) == ["pass_rate"]
     assert report.refused[0].observed == "0.333333"
 
@@ -248,13 +259,13 @@ def test_equal_labels_give_equal_gate_files_and_corrupt_ones_give_a_failure_repo
     files = (Path("p.parquet"), Path("r.parquet"), Path("labels/base-0.parquet"), Path("d.parquet"))
     write_rows(files[2], LABELS, Label)
     for out in ("gates/base-0.json", "again.json"):
-        validate_files(*files, GATES, Path(out))
+        validate_files(*files, GATES, None, Path(out))
     assert Path("gates/base-0.json").read_bytes() == Path("again.json").read_bytes()
 
     corrupt = with_changed(0, reward=1.0)
     write_rows(files[2], corrupt, Label)
     with pytest.raises(LabelsRefused, match="reward_needs_public_pass") as refused:
-        validate_files(*files, GATES, Path("new/base-0.json"))
+        validate_files(*files, GATES, None, Path("new/base-0.json"))
     assert refused.value.exit_code == 3
     assert not Path("new/base-0.json").exists()
     assert read_rows(files[2], Label) == corrupt

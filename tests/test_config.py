@@ -25,7 +25,7 @@ def test_the_committed_parameters_are_valid() -> None:
 
 def test_a_misspelt_key_is_named() -> None:
     changed = values()
-    changed["rollout"]["tursn"] = 3
+    changed["rollout"]["tursn"] = changed["rollout"].pop("turns")
     with pytest.raises(MucodeError, match=r"params\.yaml: rollout\.tursn is no parameter"):
         parse_config(changed, Path("params.yaml"))
 

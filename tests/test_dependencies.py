@@ -19,6 +19,7 @@ NEUTRAL = {
     "mucode",
     "mucode.config",  # params.yaml's values are dependencies themselves
     "mucode.generator",  # only hands on its engines
+    "mucode.journal",
     "mucode.plan",
     "mucode.processes",
     "mucode.records",

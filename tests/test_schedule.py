@@ -186,9 +186,7 @@ def test_a_failed_request_ends_its_own_rollout_and_is_told_with_its_reason(sched
     assert [(rollout.problem_id, len(rollout.turns)) for rollout in done.episodes] == [("toy/f0", 3)] * 2 + [
         ("toy/f2", 3)
     ] * 2
-    assert {(f.request.state.problem.id, f.request.state.turn, f.reason) for f in done.failed} == {
-        ("toy/f1", 2, "the server hung up")
-    }
+    assert {(f.problem_id, f.turn, f.reason) for f in done.failed} == {("toy/f1", 2, "the server hung up")}
 
 
 def rolled_out(engine: PacedEngine, sandbox: TabularSandbox | PacedDocket) -> list[Rollout]:

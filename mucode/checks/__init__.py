@@ -1,5 +1,6 @@
 """The gate on execution labels: what they must satisfy before anything trains on them (Great Expectations)."""
 
+from mucode.checks.audit import Auditor
 from mucode.checks.gate import (
     GateReport,
     LabelFacts,
@@ -11,6 +12,7 @@ from mucode.checks.gate import (
 )
 
 __all__ = [
+    "Auditor",
     "GateReport",
     "LabelFacts",
     "LabelsRefused",

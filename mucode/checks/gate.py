@@ -1,24 +1,37 @@
 """Labels in, a report out; and the stage that writes the gate's file or refuses.
 
 Suites run one after the other and end at the first that fails, because a later one could not make sense of its input:
-the columns, the form of the cells, the sense of the labels, the rollouts' side.
+the columns, the form of the cells, the sense of the labels, the rollouts' side. What is in order so far is then held against
+the round before and audited.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mucode.checks.audit import AuditFacts, Auditor, audit, audit_columns
 from mucode.checks.columns import Columns, label_columns, plain, step_columns
+from mucode.checks.drift import Drift, drift, drift_columns
 from mucode.checks.expectations import Expectation, validate
-from mucode.checks.suites import TYPES, Suite, columns_suite, form_suite, label_suite, step_suite
+from mucode.checks.suites import (
+    TYPES,
+    Suite,
+    audit_suite,
+    columns_suite,
+    drift_suite,
+    form_suite,
+    label_suite,
+    step_suite,
+)
 from mucode.config import Gates
 from mucode.records import Experience, Label, Step, read_rows, write_json
-from mucode.types import MucodeError, Problem
+from mucode.types import MucodeError, Problem, Status
 
 FAILURES = Path(".mucode/failures")  # out of DVC's sight
 
@@ -41,6 +54,7 @@ class LabelFacts:
     duplicate_share: (
         float  # programs that another label of the same problem has as well, each group's first not counted
     )
+    program_length: float  # median, in characters; 0 without a program
     private_statuses: Mapping[str, int]
 
 
@@ -51,21 +65,31 @@ class GateReport:
     passed: bool
     expectations: tuple[Expectation, ...]
     facts: LabelFacts | None = None  # None: the file has not the form of labels
+    drift: Drift | None = None  # None: a first round, or refused before it came to that
+    audit: AuditFacts | None = None  # None: refused before it came to that, or nothing was to be run again
 
     @property
     def refused(self) -> tuple[Expectation, ...]:
         return tuple(expectation for expectation in self.expectations if not expectation.success)
 
 
-def validate_files(problems: Path, rollouts: Path, labels: Path, previous: Path, gates: Gates, out: Path) -> GateReport:
+def validate_files(
+    problems: Path, rollouts: Path, labels: Path, previous: Path, gates: Gates, auditor: Auditor | None, out: Path
+) -> GateReport:
     """The stage `validate`: hold a label file against the files it came from, then write the gate's file or refuse.
+
+    Args:
+        problems, rollouts, labels, previous: the files; `check_labels` says what is in them.
+        gates: the bounds.
+        auditor: runs some of the programs again; None: nobody does.
+        out: the gate's file.
 
     Raises:
         LabelsRefused: an expectation fails; see `accept_labels`.
         MucodeError: one of the other files is missing or unreadable.
     """
     steps, earlier = read_rows(rollouts, Step), read_rows(previous, Experience)
-    report = check_labels_file(labels, steps, earlier, read_rows(problems, Problem), gates)
+    report = check_labels_file(labels, steps, earlier, read_rows(problems, Problem), gates, auditor)
     accept_labels(report, labels, out, FAILURES)
     return report
 
@@ -76,6 +100,7 @@ def check_labels(
     previous: Sequence[Experience],
     problems: Sequence[Problem],
     gates: Gates,
+    auditor: Auditor | None = None,
 ) -> GateReport:
     """Hold labels against their rollouts, the problems and the dataset of earlier iterations.
 
@@ -84,9 +109,10 @@ def check_labels(
         steps: the rollouts that were labelled.
         previous: D_1..i-1.
         problems: every known problem, of every split.
-        gates: the bounds of the pass rate.
+        gates: the bounds.
+        auditor: runs some of the programs again; None: nobody does.
     """
-    return _check([plain(label) for label in labels], list(TYPES), steps, previous, problems, gates)
+    return _check([plain(label) for label in labels], list(TYPES), steps, previous, problems, gates, auditor)
 
 
 def check_labels_file(
@@ -95,6 +121,7 @@ def check_labels_file(
     previous: Sequence[Experience],
     problems: Sequence[Problem],
     gates: Gates,
+    auditor: Auditor | None = None,
 ) -> GateReport:
     """`check_labels` on a file as it is: a wrong form is reported like any other fault.
 
@@ -113,7 +140,7 @@ def check_labels_file(
         found = str(error).partition("\n")[0]
         whole = Expectation("readable", "the labels are a whole parquet file", False, observed=found)
         return GateReport(False, (whole,))
-    return _check(table.to_pylist(), table.column_names, steps, previous, problems, gates)
+    return _check(table.to_pylist(), table.column_names, steps, previous, problems, gates, auditor)
 
 
 def accept_labels(report: GateReport, labels: Path, out: Path, failures: Path) -> None:
@@ -159,6 +186,7 @@ def _check(
     previous: Sequence[Experience],
     problems: Sequence[Problem],
     gates: Gates,
+    auditor: Auditor | None,
 ) -> GateReport:
     def as_they_are(names: Iterable[str]) -> Columns:
         return {name: [record[name] for record in records] for name in names}
@@ -173,11 +201,19 @@ def _check(
     for number, (suite, frame) in enumerate(suites):
         done += validate(suite, frame())
         if not all(expectation.success for expectation in done):
-            return GateReport(False, tuple(done), _facts(records) if number >= 2 else None)
-    return GateReport(True, tuple(done), _facts(records))
+            return GateReport(False, tuple(done), label_facts(records) if number >= 2 else None)
+    labels = [Label(**record | {"private_status": Status(record["private_status"])}) for record in records]
+    if drifted := drift(labels, steps, previous):
+        done += validate(drift_suite(gates), drift_columns(drifted))
+    audited = audit(labels, problems, auditor) if auditor else None
+    if audited:
+        done += validate(audit_suite(gates), audit_columns(audited))
+    passed = all(expectation.success for expectation in done)
+    return GateReport(passed, tuple(done), label_facts(records), drifted, audited.facts if audited else None)
 
 
-def _facts(records: Sequence[Mapping[str, Any]]) -> LabelFacts:
+def label_facts(records: Sequence[Mapping[str, Any]]) -> LabelFacts:
+    """What records in the form of `records.Label` look like as a whole."""
     programs = [(r["problem_id"], r["program"]) for r in records if r["program"] is not None]
 
     def share(count: float) -> float:
@@ -190,5 +226,6 @@ def _facts(records: Sequence[Mapping[str, Any]]) -> LabelFacts:
         public_pass_rate=share(sum(r["public_passed"] for r in records)),
         no_program_share=share(len(records) - len(programs)),
         duplicate_share=share(len(programs) - len(set(programs))),
+        program_length=statistics.median(len(program) for _, program in programs) if programs else 0,
         private_statuses=dict(sorted(Counter(r["private_status"] for r in records).items())),
     )

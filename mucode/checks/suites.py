@@ -81,6 +81,49 @@ def step_suite() -> Suite:
     )
 
 
+def drift_suite(gates: Gates) -> Suite:
+    """Whether a round is like the one before it; its frame has one row."""
+    bounds = (
+        ("pass_rate_drift", "the pass rate", "pass_rate_drift", gates.max_pass_rate_drift, "pass_rate"),
+        ("status_mix_drift", "the mix of public outcomes", "status_drift", gates.max_status_drift, "statuses"),
+        ("program_length_drift", "the median program's length", "length_ratio", gates.max_length_ratio, "length"),
+        (
+            "duplicate_share_drift",
+            "the share of repeated programs",
+            "duplicate_drift",
+            gates.max_duplicate_drift,
+            "duplicates",
+        ),
+    )
+    return tuple(
+        Check(
+            name,
+            f"{subject} is like the iteration before's ({column} at most {most:g})",
+            "ExpectColumnValuesToBeBetween",
+            {"column": column, "max_value": most},
+            (f"{shown}_before", f"{shown}_now"),
+        )
+        for name, subject, column, most, shown in bounds
+    )
+
+
+def audit_suite(gates: Gates) -> Suite:
+    """Whether labels come out again; its frame has the audited rows."""
+    few = {"column": "flaky", "value_set": [False], "mostly": round(1 - gates.max_flaky_share, 6)}
+    share = f"of the programs run again with another hash seed at most {gates.max_flaky_share:g} come out otherwise"
+    return (
+        _among(
+            "label_repeats",
+            "a label is what its program earns when it is run again",
+            "wrong",
+            [False],
+            "reward",
+            "program",
+        ),
+        Check("few_flaky_programs", share, "ExpectColumnValuesToBeInSet", few, ("reward", "program")),
+    )
+
+
 def _ranges() -> Suite:
     key = {"column_list": list(KEY)}
     total, passed = "private_tests_total", "private_tests_passed"

@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from mucode.execution.sandbox import SandboxInfo, open_sandbox
+from mucode.execution.sandbox import SandboxInfo, open_judges, open_sandbox
 
-__all__ = ["SandboxInfo", "open_sandbox"]
+__all__ = ["SandboxInfo", "open_judges", "open_sandbox"]

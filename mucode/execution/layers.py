@@ -7,7 +7,7 @@ import os
 import select
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mucode.execution.bubblewrap import SCRATCH, find_bubblewrap, wrap
@@ -17,6 +17,7 @@ from mucode.types import MucodeError
 
 CONTROL = 3  # the zygote's descriptor of its control socket
 _START_SECONDS = 10.0
+HASH_SEED = "PYTHONHASHSEED"
 PRELOAD = ("typing", "collections", "itertools", "functools", "math", "re", "heapq", "operator", "bisect", "string")
 NAMES = {"bubblewrap": "bubblewrap+seccomp", "landlock": "landlock+seccomp", "seccomp": "seccomp"}
 
@@ -62,12 +63,24 @@ def environment(home: str) -> dict[str, str]:
         "HOME": home,
         "TMPDIR": home,
         "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",
+        HASH_SEED: "0",
         "PYTHONUTF8": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
     }
+
+
+def with_hash_seed(layer: Layer, seed: int) -> Layer:
+    """The layer with another hash seed for programs: sets and hashes of text come in another order, all else stays."""
+
+    def reseeded(command: tuple[str, ...]) -> tuple[str, ...]:
+        if HASH_SEED not in command:
+            return ("/usr/bin/env", f"{HASH_SEED}={seed}", *command)
+        value = command.index(HASH_SEED) + 1  # bubblewrap sets the environment itself
+        return (*command[:value], str(seed), *command[value + 1 :])
+
+    return replace(layer, plain=reseeded(layer.plain), numpy=layer.numpy and reseeded(layer.numpy))
 
 
 def probe(timeout: float, *, allow_weak: bool) -> Iterator[tuple[Layer, Finding]]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .engines import load_generator
+from .engines import ENGINES, Part, Playing, load_generator, open_generator
 
-__all__ = ["load_generator"]
+__all__ = ["ENGINES", "Part", "Playing", "load_generator", "open_generator"]

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from mucode.generator.cache import RowCache
 from mucode.generator.incremental import Reply
 from mucode.generator.prefixes import Prefixes, Tokens, common_beginning
-from mucode.generator.sampling import draw
+from mucode.generator.sampling import draw, log_probabilities
 from mucode.generator.stopping import StopRule
 from mucode.programs import program_in
 from mucode.schedule import Clock
@@ -50,6 +50,7 @@ class _Row:
     sampling: Sampling
     uniforms: list[float]  # one random number a token
     tokens: list[int] = field(default_factory=list)
+    chance: float = 0.0  # ln p of the tokens so far, if asked for
     done: bool = False
 
     @property
@@ -75,10 +76,16 @@ class Decoding:
     """
 
     def __init__(
-        self, model: Any, rule: StopRule, batching: Batching, prompt: Callable[[State, Sampling], list[int]]
+        self,
+        model: Any,
+        rule: StopRule,
+        batching: Batching,
+        prompt: Callable[[State, Sampling], list[int]],
+        log_probabilities: bool = False,
     ) -> None:
         self.clock, self.work = Clock(), Work()
         self._model, self._rule, self._batching, self._prompt = model, rule, batching, prompt
+        self._log_probabilities = log_probabilities
         self._cache = RowCache(model.config.num_hidden_layers, model.device)
         self._kept = Prefixes(batching.kept_tokens)
         self._waiting: deque[_Row] = deque()
@@ -229,12 +236,14 @@ class Decoding:
     def _record(self, rows: list[_Row], logits: torch.Tensor, first: int) -> list[_Row]:
         """Give every row that is not done its next token; `first` is the place of rows[0]. Returns those done with it."""
         tokens = _drawn(rows, logits)
+        chances = log_probabilities(logits, tokens) if self._log_probabilities else [0.0] * len(rows)
         ended = []
-        for place, (row, token) in enumerate(zip(rows, tokens, strict=True), start=first):
+        for place, (row, token, chance) in enumerate(zip(rows, tokens, chances, strict=True), start=first):
             if row.done:
                 continue
             self.work.drawn += 1
             row.tokens.append(token)
+            row.chance += chance
             row.done = self._rule.ended(row.tokens) or len(row.tokens) == row.sampling.max_new_tokens
             if row.done:
                 ended.append(row)
@@ -243,7 +252,8 @@ class Decoding:
 
     def _completion(self, row: _Row) -> Completion:
         reply = self._rule.text(row.tokens)
-        return Completion(reply, program_in(reply, row.state.problem.stub), len(row.prompt), len(row.tokens))
+        chance = row.chance if self._log_probabilities else None
+        return Completion(reply, program_in(reply, row.state.problem.stub), len(row.prompt), len(row.tokens), chance)
 
 
 def _drawn(rows: list[_Row], logits: torch.Tensor) -> list[int]:

@@ -29,7 +29,6 @@ class Reply:
 
     completion: Completion | None
     failure: str = ""
-    log_probability: float | None = None  # ln p of the reply's tokens under the model at temperature 1, if asked for
 
 
 class Incremental(Protocol):

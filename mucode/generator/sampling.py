@@ -33,6 +33,21 @@ def draw(logits: torch.Tensor, uniforms: torch.Tensor, sampling: Sampling) -> to
     return torch.cat([pick(_weights(some, sampling.temperature), numbers, sampling.top_p) for some, numbers in chunks])
 
 
+def log_probabilities(logits: torch.Tensor, tokens: list[int]) -> list[float]:
+    """ln p of each row's token under the model itself, at temperature 1 and without top_p.
+
+    Args:
+        logits: [rows, vocabulary], any float type; computed in float32.
+        tokens: one a row.
+    """
+    chosen = torch.tensor(tokens, device=logits.device)[:, None]
+    found: list[float] = []
+    for some, token in zip(torch.split(logits, _ROWS), torch.split(chosen, _ROWS), strict=True):
+        exact = some.float()
+        found += (exact.gather(1, token).squeeze(1) - exact.logsumexp(dim=-1)).tolist()
+    return found
+
+
 def _weights(logits: torch.Tensor, temperature: float) -> torch.Tensor:
     """Unnormalised probabilities, the largest of each row 1."""
     scaled = logits.to(torch.float32, copy=True)  # the only large temporary: the rest happens in place

@@ -26,7 +26,7 @@ from mucode.generator.tokens import end_of_turn, prompt_tokens
 from mucode.programs import program_in
 from mucode.prompts import EXAMPLE, chat
 from mucode.seeds import seed_for
-from mucode.serving.endpoint import Endpoint, RequestRefused, Served
+from mucode.serving.endpoint import Endpoint, RequestRefused, Served, ServerGone
 from mucode.serving.settings import ServeSettings
 from mucode.types import Completion, MucodeError, Sampling, State
 
@@ -90,14 +90,20 @@ class ServerGenerator:
         return Stream(self)
 
     async def reply(self, endpoint: Endpoint, prompt: list[int], state: State, seed: int, sampling: Sampling) -> Reply:
-        """One reply; a failure of its request is a value."""
+        """One reply; a failure of its request is a value.
+
+        Raises:
+            ServerGone: no request will be answered any more.
+        """
         write = self._from_tokens if self.record.ends == "at a token" else self._from_text
         try:
             text, tokens, chances = await write(endpoint, prompt, seed, sampling)
+        except ServerGone:
+            raise
         except MucodeError as error:
             return Reply(None, f"{state.problem.id} at turn {state.turn}: {error}")
-        completion = Completion(text, program_in(text, state.problem.stub), len(prompt), tokens)
-        return Reply(completion, log_probability=sum(chances) if chances else None)
+        chance = sum(chances) if chances else None
+        return Reply(Completion(text, program_in(text, state.problem.stub), len(prompt), tokens, chance))
 
     def prompt(self, state: State, sampling: Sampling) -> list[int]:
         """The token ids of the chat.

@@ -22,7 +22,12 @@ class TransformersGenerator:
     """A `Generator` around a causal language model of transformers."""
 
     def __init__(
-        self, model: Any, tokenizer: Any, batching: Batching | None = None, show_public_tests: bool = True
+        self,
+        model: Any,
+        tokenizer: Any,
+        batching: Batching | None = None,
+        show_public_tests: bool = True,
+        log_probabilities: bool = False,
     ) -> None:
         """
         Args:
@@ -30,6 +35,7 @@ class TransformersGenerator:
             tokenizer: with a chat template.
             batching: see `Batching`.
             show_public_tests: see `prompts.chat`.
+            log_probabilities: compute them.
 
         Raises:
             MucodeError: the model mixes attention with a window, which the cache does not do.
@@ -43,12 +49,12 @@ class TransformersGenerator:
         pack_linears(model)
         self._model, self._tokenizer = model, tokenizer
         self._batching = batching or Batching()
-        self._show_public_tests = show_public_tests
+        self._show_public_tests, self._log_probabilities = show_public_tests, log_probabilities
         self._rule = StopRule(tokenizer, end_of_turn(model, tokenizer))
 
     def open(self) -> Decoding:
         """A `schedule.Session`; what it has read, it keeps for later turns until it ends."""
-        return Decoding(self._model, self._rule, self._batching, self._prompt)
+        return Decoding(self._model, self._rule, self._batching, self._prompt, self._log_probabilities)
 
     def generate(self, states: Sequence[State], seeds: Sequence[int], sampling: Sampling) -> list[Completion]:
         """y_t for every state, in order.

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mucode import __version__
-from mucode.execution import open_sandbox
-from mucode.label.journal import Journal, journal_beside
+from mucode.execution import open_judges
+from mucode.execution.crew import SCHEME
+from mucode.journal import Journal, journal_beside
 from mucode.label.oracle import Oracle
 from mucode.label.rows import Request, Task, TaskId, file_digest, read_problem_rows, requests, survey, task_from_row
 from mucode.records import written_whole
@@ -30,7 +31,7 @@ def label(
     completions: Path,
     out: Path,
     timeout: float = 5.0,
-    workers: int | None = None,
+    workers: int | str | None = None,
     allow_weak: bool = False,
 ) -> None:
     """Run every completion on its problem's public and private tests and write one label a line, in input order.
@@ -43,7 +44,7 @@ def label(
         completions: JSON lines of task_id and completion, a program or a chat reply.
         out: where the labels go.
         timeout: wall seconds for loading one program and running all its tests.
-        workers: programs that run at a time; by default one a core.
+        workers: programs that run at a time; by default one a core. Or dask://HOST:PORT, a cluster whose workers judge.
         allow_weak: run even where only system-call filters isolate programs.
 
     Raises:
@@ -58,7 +59,7 @@ def label(
     with journal_beside(out, inputs) as journal:
         started, resumed = time.monotonic(), journal.done
         if journal.done < total.count:
-            with open_sandbox(workers, timeout, allow_weak) as sandbox:
+            with open_judges(workers, timeout, allow_weak) as sandbox:
                 tasks = {task_id: task_from_row(row, sandbox.judge) for task_id, row in rows.items()}
                 left = itertools.islice(requests(completions, rows), journal.done, None)
                 _label_all(left, total.count, tasks, Oracle(sandbox), sandbox.isolation, journal)
@@ -66,7 +67,7 @@ def label(
         _finish(out, journal, figures)
 
 
-def check_limits(timeout: float, workers: int | None) -> None:
+def check_limits(timeout: float, workers: int | str | None) -> None:
     """Refuse limits that no program could keep.
 
     Raises:
@@ -74,8 +75,9 @@ def check_limits(timeout: float, workers: int | None) -> None:
     """
     if not (math.isfinite(timeout) and timeout > 0):
         raise MucodeError(f"--timeout {timeout} is no time: give seconds above 0")
-    if workers is not None and workers < 1:
-        raise MucodeError(f"--workers {workers} cannot work: give 1 or more")
+    if workers is None or (workers.startswith(SCHEME) if isinstance(workers, str) else workers >= 1):
+        return
+    raise MucodeError(f"--workers {workers} cannot work: give 1 or more, or {SCHEME}HOST:PORT")
 
 
 def _label_all(

@@ -1,4 +1,4 @@
-"""What the execution labels look like: outcomes by iteration and turn, repetition, what the gates saw."""
+"""What the execution labels look like: outcomes by iteration and turn, repetition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mucode.report.charts import Share, stacked
 from mucode.report.headline import confidence
 from mucode.report.results import bootstrap
 from mucode.report.sources import Material, Round
-from mucode.report.words import count, interval, method_name, percent
+from mucode.report.words import interval, method_name, percent
 from mucode.types import Status
 
 CORRECT, FOOLED = "correct", "public pass only"
@@ -49,7 +49,6 @@ def labels_section(material: Material) -> Section:
     blocks: list[Block] = [
         Figures((Figure("Outcomes by iteration and turn", stacked("outcomes", bars), caption),), wide=True),
         _table(material, filled),
-        *_gates(filled),
     ]
     return Section("labels", "Execution labels", tuple(blocks))
 
@@ -130,18 +129,3 @@ def final_rewards(rows: Sequence[Experience]) -> dict[str, tuple[float, ...]]:
     return {
         problem: tuple(row.reward for _, row in sorted(episodes.items())) for problem, episodes in sorted(last.items())
     }
-
-
-def _gates(rounds: Sequence[Round]) -> list[Block]:
-    """The gates that these labels passed; they would not be here otherwise."""
-    sentences = list(dict.fromkeys(e["sentence"] for one in rounds for e in one.gate.get("expectations", ())))
-    if not sentences:
-        return []
-    held = ", ".join(f"{_title(one)}: {count(len(one.gate['expectations']), 'expectation')}" for one in rounds)
-    table = Table(
-        ("expectation",),
-        tuple((sentence,) for sentence in sentences),
-        "",
-        folded="What the gates checked before training",
-    )
-    return [Paragraph(f"The Great Expectations gates held for every round of labels ({held})."), table]

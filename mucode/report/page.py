@@ -14,6 +14,7 @@ from mucode.report.comparisons import comparisons_section
 from mucode.report.cost import cost_section, losses_section
 from mucode.report.curves import curves_section
 from mucode.report.episodes import episodes_section
+from mucode.report.gates import gates_section
 from mucode.report.headline import CLAIMS_NOTHING, claims_nothing, results_section
 from mucode.report.labels import labels_section
 from mucode.report.sources import Material
@@ -51,6 +52,7 @@ def _sections(material: Material) -> list[Section]:
         *budget_section(material),
         verifier_section(material),
         labels_section(material),
+        gates_section(material),
         episodes_section(material),
         cost_section(material),
         losses_section(material),

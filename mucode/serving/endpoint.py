@@ -54,6 +54,18 @@ class RequestRefused(MucodeError):
     """The server understood a request and will not do it: asking again is no use."""
 
 
+class ServerGone(MucodeError):
+    """Nothing answers any more: no other request would fare better."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Miss:
+    """An attempt without an answer."""
+
+    why: str
+    connected: bool
+
+
 def no_lifeline() -> None:
     """For a server that somebody else looks after: nothing to ask about it."""
 
@@ -115,27 +127,38 @@ class Endpoint:
 
         Raises:
             RequestRefused: the server refuses the request as it is.
-            MucodeError: no attempt succeeded, or the lifeline says that the server will not come back.
+            ServerGone: nothing listens there any more, or the lifeline says that the server will not come back.
+            MucodeError: no attempt succeeded, though something listens there.
         """
+        missed = _Miss("no attempt was made", connected=True)
         for attempt in range(1, self._patience.attempts + 1):
             outcome = await self._attempt(body)
             if isinstance(outcome, Answer):
                 return outcome
+            missed = outcome
             if attempt < self._patience.attempts:
-                await asyncio.to_thread(self._lifeline)
+                await self._wait_for_the_server()
                 await asyncio.sleep(self._patience.delay(attempt))
-        raise MucodeError(
-            f"{self.url} did not answer in {self._patience.attempts} attempts ({outcome}): see that it runs, then again"
+        kind = MucodeError if missed.connected else ServerGone
+        raise kind(
+            f"{self.url} did not answer in {self._patience.attempts} attempts ({missed.why}): "
+            "see that it runs, then again"
         )
 
-    async def _attempt(self, body: dict[str, Any]) -> Answer | str:
+    async def _wait_for_the_server(self) -> None:
+        try:
+            await asyncio.to_thread(self._lifeline)
+        except MucodeError as error:
+            raise ServerGone(str(error)) from error
+
+    async def _attempt(self, body: dict[str, Any]) -> Answer | _Miss:
         """The answer, or why there is none this time."""
         try:
             response = await self._client.post("/v1/completions", json=body)
         except httpx.TransportError as error:
-            return _named(error)
+            return _Miss(_named(error), connected=not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)))
         if response.status_code in _PASSING:
-            return f"status {response.status_code}: {_said(response)}"
+            return _Miss(f"status {response.status_code}: {_said(response)}", connected=True)
         if response.status_code != 200:
             raise RequestRefused(
                 f"{self.url} refuses the request (status {response.status_code}: {_said(response)}): see its log"
@@ -143,7 +166,7 @@ class Endpoint:
         try:
             return _answer(response.json())
         except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
-            return f"an answer that is none of the protocol's: {_named(error)}"
+            return _Miss(f"an answer that is none of the protocol's: {_named(error)}", connected=True)
 
 
 def _answer(body: dict[str, Any]) -> Answer:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from mucode.types import MucodeError
 
 
 def default_environment() -> Path:
@@ -29,3 +32,25 @@ class ServeSettings:
     restarts: int = 1  # of a server that died after it had been up
     log_probabilities: bool = False
     arguments: tuple[str, ...] = ()  # further ones for vLLM, such as --tensor-parallel-size 2
+
+
+def settings_of_this_machine(log_probabilities: bool) -> ServeSettings:
+    """As the environment's MUCODE_SERVE_* variables say (docs/serving.md).
+
+    Raises:
+        MucodeError: one of them is no number.
+    """
+    return ServeSettings(
+        sequences=_number("MUCODE_SERVE_SEQUENCES", 64),
+        context=_number("MUCODE_SERVE_CONTEXT", 8192),
+        cache_gib=_number("MUCODE_SERVE_CACHE_GIB", 4),
+        log_probabilities=log_probabilities,
+        arguments=tuple(shlex.split(os.environ.get("MUCODE_SERVE_ARGUMENTS", ""))),
+    )
+
+
+def _number(variable: str, otherwise: int) -> int:
+    said = os.environ.get(variable, "") or str(otherwise)
+    if not said.isdecimal() or int(said) == 0:
+        raise MucodeError(f"{variable}={said} is no number above 0: correct it or unset it")
+    return int(said)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def vllm_launch(weights: Path, name: str, dtype: str, settings: ServeSettings) -
     otherwise steer samples that did not ask for it. Prompts are read whole: on a CPU vLLM 0.32 dies of a request with a
     seed whose prompt it reads in parts ("CPU Generator does not use offset").
     """
-    context = settings.context or _context_of(weights)
+    context = min(settings.context or sys.maxsize, _context_of(weights))
     port, home = settings.port or free_port(), settings.folder.resolve()
     command = [
         *(str(settings.environment.absolute() / "bin/python"), "-m", "vllm.entrypoints.cli.main", "serve"),

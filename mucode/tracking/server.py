@@ -25,6 +25,8 @@ _QUIET = {
 class TrackingUnavailable(MucodeError):
     """MLflow does not answer, or not as it should."""
 
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: what may go well in a minute
+
 
 def tracking_uri(workspace: Path) -> str:
     """MLFLOW_TRACKING_URI if it is set, else the workspace's own database."""

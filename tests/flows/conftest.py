@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+REPOSITORY = Path(__file__).parent.parent.parent
 DVC_CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 DVC_YAML = """\
 stages:
@@ -34,15 +35,20 @@ stages:
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Callable[..., Path]:
-    """Makes the workspace; `slow` and `gate` are the shell commands of label and validate."""
+    """Makes the workspace; `slow` and `gate` are the shell commands of label and validate.
 
-    def make(slow: str = "true", gate: str = "echo ok > data/gate") -> Path:
+    `deployed`: with the project's flows and deployments, as a repository has them.
+    """
+
+    def make(slow: str = "true", gate: str = "echo ok > data/gate", deployed: bool = False) -> Path:
         workspace = tmp_path / "toy"
         (workspace / ".dvc").mkdir(parents=True)
         (workspace / "data").mkdir()
         (workspace / ".dvc/config").write_text(DVC_CONFIG)
         (workspace / "dvc.yaml").write_text(DVC_YAML.replace("SLOW", slow).replace("GATE", gate))
         (workspace / "params.yaml").write_text("{}\n")
+        for name in ("flows", "mucode", "mlflow", "prefect.yaml") if deployed else ():
+            (workspace / name).symlink_to(REPOSITORY / name)
         return workspace
 
     return make

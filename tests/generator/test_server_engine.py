@@ -210,7 +210,7 @@ def test_the_probability_of_a_reply_is_that_of_its_own_tokens() -> None:
         stream.submit(0, STATES[0], 0, LONG)
         ((_, reply),) = stream.wait()
     assert reply.completion is not None
-    assert reply.log_probability == pytest.approx(-0.5 * reply.completion.completion_tokens)
+    assert reply.completion.log_probability == pytest.approx(-0.5 * reply.completion.completion_tokens)
 
 
 def test_what_a_server_cannot_do_is_recorded_and_its_texts_are_cut_here() -> None:
@@ -248,4 +248,4 @@ def test_the_schedule_without_barriers_drives_a_server() -> None:
     assert [(e.problem_id, len(e.turns)) for e in done.episodes] == [
         (problem.id, 2) for problem in problems if problem.id != "toy/c" for _ in range(2)
     ]
-    assert [failed.request.state.problem.id for failed in done.failed] == ["toy/c", "toy/c"]
+    assert [failed.problem_id for failed in done.failed] == ["toy/c", "toy/c"]

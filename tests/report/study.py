@@ -5,10 +5,16 @@ from __future__ import annotations
 import dataclasses
 import random
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mucode.checks.audit import Auditor, audit
+from mucode.checks.columns import plain
+from mucode.checks.drift import drift
+from mucode.checks.expectations import Expectation
+from mucode.checks.gate import GateReport, label_facts
 from mucode.config import Config, Method, parse_config, read_yaml
 from mucode.config import Study as StudySection
 from mucode.dataset import experiences, label_steps, union
@@ -223,8 +229,15 @@ def _write_round(
     earlier = read_rows(before, Experience) if before.exists() else []
     write_rows(root / "rollouts" / f"{key}.parquet", steps, Step)
     write_rows(root / "datasets" / f"{key}.parquet", union(earlier, experiences(steps, labels)), Experience)
-    held = [{"name": "pass_rate", "sentence": "the share of passes is within its bounds", "success": True}]
-    write_json(root / "gates" / f"{key}.json", {"passed": True, "expectations": held, "facts": {"labels": len(labels)}})
+    auditor = Auditor([Answer(p.id, (), "") for p in problems], lambda _: nullcontext(ScriptedSandbox()), 0.01, 8)
+    gate = GateReport(
+        passed=True,
+        expectations=(Expectation("pass_rate", "the share of passes is within its bounds", True),),
+        facts=label_facts([plain(row) for row in labels]),
+        drift=drift(labels, steps, earlier),
+        audit=audit(labels, problems, auditor).facts,
+    )
+    write_json(root / "gates" / f"{key}.json", dataclasses.asdict(gate))
 
 
 def _settings(config: Config, item: dict[str, Any], *, test: bool) -> SearchSettings:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mucode.label.journal import journal_beside
+from mucode.journal import journal_beside
 from mucode.types import MucodeError
 
 

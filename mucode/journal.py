@@ -1,4 +1,4 @@
-"""What is labelled already, beside the label file: a killed run continues from here and ends with the same bytes."""
+"""What is done already, entry by entry, beside an unfinished out: a killed run goes on from here."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from mucode.types import MucodeError
 
 @dataclass(slots=True)
 class Journal:
-    """One line for the inputs, then one for each completion labelled, in input order."""
+    """One line for the inputs, then one for each entry, in the order in which they came."""
 
     path: Path
     file: IO[bytes]
-    done: int  # completions labelled already
+    done: int  # entries that are there already
 
     def append(self, entries: Sequence[dict[str, Any]]) -> None:
         """Add entries; once this returns, a SIGKILL does not lose them.
@@ -47,14 +47,14 @@ class Journal:
 
 @contextlib.contextmanager
 def journal_beside(out: Path, inputs: str) -> Iterator[Journal]:
-    """The journal of a label file, continued if it belongs to the same inputs, else begun anew.
+    """The journal of an out, continued if it belongs to the same inputs, else begun anew.
 
     Args:
-        out: the label file.
+        out: the file that is to be.
         inputs: what identifies the inputs: digests and settings, on one line.
 
     Raises:
-        MucodeError: the folder cannot be written, or another run is writing this label file.
+        MucodeError: the folder cannot be written, or another run is writing this out.
     """
     path = out.with_name(f".{out.name}.partial")
     try:

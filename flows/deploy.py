@@ -1,0 +1,71 @@
+"""The deployments of prefect.yaml for one workspace, and the worker that runs what is due; gone when their starter is."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flows.server import Server
+from mucode import processes
+from mucode.processes import has_ended, spawn, stop
+from mucode.types import MucodeError
+
+POOL = "mucode"
+SECONDS = 120
+
+
+def deploy(workspace: Path, root: Path, environment: dict[str, str]) -> None:
+    """Make the work pool, for one run at a time, and every deployment of `root`'s prefect.yaml, for `workspace`.
+
+    Raises:
+        MucodeError: Prefect refuses one of them.
+    """
+    made = workspace / ".mucode/prefect.yaml"
+    made.write_text(yaml.safe_dump(_for_workspace(yaml.safe_load((root / "prefect.yaml").read_text()), workspace)))
+    for command in (
+        ["work-pool", "create", POOL, "--type", "process", "--overwrite"],
+        ["work-pool", "set-concurrency-limit", POOL, "1"],
+        ["--no-prompt", "deploy", "--all", "--prefect-file", str(made)],
+    ):
+        done = subprocess.run(
+            processes.tied([sys.executable, "-m", "prefect", *command]),
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+        if done.returncode != 0:
+            reason = " ".join((done.stdout + done.stderr).split())[-300:]
+            raise MucodeError(f"`prefect {shlex.join(command)}` failed ({reason}): compare with prefect.yaml")
+
+
+def _for_workspace(declared: dict[str, Any], workspace: Path) -> dict[str, Any]:
+    """prefect.yaml with this workspace in every deployment; each run ends with the worker that started it."""
+    tied = [sys.executable, "-I", "-S", processes.__file__, "9"]
+    run = f"exec {shlex.join(tied)} $PPID {shlex.quote(sys.executable)} -m prefect.engine"
+    for deployment in declared["deployments"]:
+        deployment["parameters"] = {**deployment.get("parameters", {}), "workspace": str(workspace)}
+        pool = deployment["work_pool"]
+        deployment["work_pool"] = {**pool, "job_variables": {"command": shlex.join(["/bin/sh", "-c", run])}}
+    return declared
+
+
+@contextlib.contextmanager
+def worker(workspace: Path, environment: dict[str, str]) -> Iterator[Server]:
+    """A Prefect worker for the pool; interrupted with the block, it ends its runs, which then count as crashed."""
+    log = workspace / ".mucode/logs/prefect-worker.log"
+    command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    process = spawn(command, cwd=workspace, env=environment, log=log)
+    try:
+        yield Server("the worker", lambda: not has_ended(process), log)
+    finally:
+        stop(process)

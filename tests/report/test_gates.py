@@ -1,0 +1,46 @@
+"""The section on the label gates: every round beside the one before, and the programs that came out otherwise."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from mucode.report.blocks import Paragraph, Table
+from mucode.report.gates import gates_section
+from mucode.report.sources import Folders, Material, read_material
+from tests.report.conftest import FEW
+from tests.report.study import Study, make_config, write_study
+
+
+def material_of(study: Study) -> Material:
+    arguments = study.arguments()
+    config = arguments.pop("config")
+    return read_material(Folders(**arguments), config)
+
+
+def test_each_round_has_a_row_and_the_second_says_how_it_differs_from_the_first(tmp_path: Path) -> None:
+    config = make_config(report=FEW, study={"iterations": 2})
+    study = write_study(tmp_path, config)
+    table = gates_section(material_of(study)).blocks[1]
+    assert isinstance(table, Table)
+    first, second = (dict(zip(table.head, row, strict=True)) for row in table.rows)
+    assert (first["iteration"], first["outcomes moved"], second["iteration"]) == ("1", "", "2")
+    gate = json.loads((tmp_path / "gates/mucode-0-2.json").read_text())
+    assert second["outcomes moved"] == f"{100 * gate['drift']['statuses']:.1f}\u00a0%"
+    assert (second["run again"], second["flaky"]) == ("8", "0")
+
+
+def test_a_flaky_program_is_listed_with_its_place(study: Study) -> None:
+    material = material_of(study)
+    [one] = material.rounds
+    flaky = {"problem_id": "starter/train-03", "rollout": 2, "turn": 1, "reward": 1.0}
+    gate = {**one.gate, "audit": {**one.gate["audit"], "flaky": [flaky]}}
+    changed = dataclasses.replace(material, rounds=(dataclasses.replace(one, gate=gate),))
+    tables = [block for block in gates_section(changed).blocks if isinstance(block, Table)]
+    assert ("D1 (instruct)", "starter/train-03", "2", "1", "1") in tables[1].rows
+
+
+def test_a_study_without_gates_says_so(study: Study) -> None:
+    section = gates_section(dataclasses.replace(material_of(study), rounds=()))
+    assert section.blocks == (Paragraph("No gate has been passed."),)
