@@ -31,6 +31,10 @@ def main() -> int:
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
         return 1
+    except OSError as error:
+        what = error.filename or "the system"
+        sys.stderr.write(f"mucode: {what}: {error.strerror or error}; mend that and run again\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("mucode: stopped; what is finished is kept, run again to continue\n")
         return INTERRUPTED

@@ -26,6 +26,7 @@ from mucode.records import written_whole
 from mucode.types import MucodeError
 
 DEFAULT = "default"  # params.yaml as committed
+STUDY = "study"  # the profile that all pieces of the study are laid over
 STUDY_MODEL = "MUCODE_STUDY_MODEL"  # gguf:PATH#sha256=... or dir:PATH#sha256=..., where the study's hub is not reached
 MODELS = "models"  # the workspace's folder of links to such models: no parameter holds a path of this machine
 COLLECTED = Path("data/collected/problems.jsonl")  # as in problems.collected, the import of which takes its time
@@ -113,7 +114,8 @@ def parameters(size: str, root: Path) -> str:
     for profile in profiles:
         changes = overlaid(changes, read_yaml(profile))
     values = read_yaml(committed)
-    changes["model"] = _at_hand(overlaid(values, changes)["model"])
+    if profiles and profiles[0].stem == STUDY:
+        changes["model"] = _at_hand(overlaid(values, changes)["model"])
     title = f"# Made of {' and '.join(p.name for p in (committed, *profiles))}: change those, and run again.\n"
     return _merged(values, changes, title, profiles[-1] if profiles else committed)
 

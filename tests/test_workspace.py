@@ -126,32 +126,34 @@ def test_the_stages_of_a_workspace_are_the_repository_s(root: Path) -> None:
 @pytest.fixture
 def hub(root: Path) -> Path:
     """A profile with a hub's model, and a directory of profiles over it."""
-    (root / "profiles/hub").mkdir()
-    (root / "profiles/hub.yaml").write_text("model:\n  setting: hub:some/model@0\nrollout:\n  turns: 3\n")
-    (root / "profiles/hub/part.yaml").write_text("rollout:\n  rollouts: 7\n")
+    (root / "profiles/study").mkdir()
+    (root / "profiles/study.yaml").write_text("model:\n  setting: hub:some/model@0\nrollout:\n  turns: 3\n")
+    (root / "profiles/study/part.yaml").write_text("rollout:\n  rollouts: 7\n")
     return root
 
 
 def test_profiles_are_laid_over_each_other_in_the_order_of_the_size_s_name(hub: Path) -> None:
-    assert [path.relative_to(hub / "profiles").as_posix() for path in layers("hub/part+small", hub)] == [
-        "hub.yaml",
-        "hub/part.yaml",
+    assert [path.relative_to(hub / "profiles").as_posix() for path in layers("study/part+small", hub)] == [
+        "study.yaml",
+        "study/part.yaml",
         "small.yaml",
     ]
-    config = load_config(make_workspace("hub/part+small", hub) / "params.yaml")
+    config = load_config(make_workspace("study/part+small", hub) / "params.yaml")
     assert (config.rollout.rollouts, config.rollout.turns, config.model.setting) == (7, 1, "hub:some/model@0")
 
 
 def test_the_workspaces_of_layered_sizes_lie_side_by_side_and_share_the_cache(hub: Path) -> None:
-    workspace = make_workspace("hub/part", hub)
-    assert workspace == hub / "runs/hub-part"
+    workspace = make_workspace("study/part", hub)
+    assert workspace == hub / "runs/study-part"
     cache = (workspace / ".dvc/config").read_text().partition("dir = ")[2].strip()
     assert (workspace / ".dvc" / cache).resolve() == (hub / ".dvc/cache").resolve()
 
 
-@pytest.mark.parametrize("size", ["hub/prt", "hub+smal", "default/part", "small/", ""])
+@pytest.mark.parametrize("size", ["study/prt", "study+smal", "default/part", "small/", ""])
 def test_a_size_of_an_unknown_part_is_refused(hub: Path, size: str) -> None:
-    with pytest.raises(MucodeError, match=re.escape(f"no size {size!r}: choose one of default, hub, hub/part, small")):
+    with pytest.raises(
+        MucodeError, match=re.escape(f"no size {size!r}: choose one of default, small, study, study/part")
+    ):
         make_workspace(size, hub)
 
 
@@ -161,25 +163,29 @@ def test_a_local_model_stands_for_the_hub_s_under_its_own_name_and_digest(
     model = tmp_path / "weights.gguf"
     model.write_bytes(b"weights")
     monkeypatch.setenv(STUDY_MODEL, f"gguf:{model}#sha256={'a' * 64}")
-    workspace = make_workspace("hub", hub)
+    workspace = make_workspace("study", hub)
     assert load_config(workspace / "params.yaml").model.setting == f"gguf:models/weights.gguf#sha256={'a' * 64}"
     assert (workspace / "models/weights.gguf").read_bytes() == b"weights"
     assert str(tmp_path) not in (workspace / "params.yaml").read_text()
 
 
-def test_a_local_model_stands_for_no_model_but_a_hub_s(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = load_config(make_workspace("small", hub) / "params.yaml").model
+@pytest.mark.parametrize(("size", "setting"), [("study+scripted", "random:tiny"), ("other", "hub:other/model@0")])
+def test_a_local_model_stands_for_no_model_but_the_study_s(
+    hub: Path, size: str, setting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (hub / "profiles/scripted.yaml").write_text("model:\n  setting: random:tiny\n")
+    (hub / "profiles/other.yaml").write_text("model:\n  setting: hub:other/model@0\n")
     monkeypatch.setenv(STUDY_MODEL, f"dir:/some/where#sha256={'a' * 64}")
-    assert load_config(make_workspace("small", hub) / "params.yaml").model == before
+    assert load_config(make_workspace(size, hub) / "params.yaml").model.setting == setting
 
 
 def test_a_workspace_does_not_change_its_model_behind_one_s_back(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(STUDY_MODEL, f"gguf:/some/where/weights.gguf#sha256={'a' * 64}")
-    text = (make_workspace("hub", hub) / "params.yaml").read_text()
+    text = (make_workspace("study", hub) / "params.yaml").read_text()
     monkeypatch.delenv(STUDY_MODEL)
     with pytest.raises(MucodeError, match=f"begun with gguf:models/weights.gguf.*name that one in {STUDY_MODEL}"):
-        make_workspace("hub", hub)
-    assert (hub / "runs/hub/params.yaml").read_text() == text
+        make_workspace("study", hub)
+    assert (hub / "runs/study/params.yaml").read_text() == text
 
 
 @pytest.mark.parametrize("named", ["gguf:/w.gguf", "hub:some/model@0", "/w.gguf#sha256=0", "gguf:#sha256=0"])
@@ -188,12 +194,12 @@ def test_a_local_model_without_kind_path_or_digest_is_refused(
 ) -> None:
     monkeypatch.setenv(STUDY_MODEL, named)
     with pytest.raises(MucodeError, match=r"is neither gguf:PATH#sha256=\.\.\. nor dir:PATH#sha256=\.\.\.: correct it"):
-        make_workspace("hub", hub)
+        make_workspace("study", hub)
 
 
 def test_a_test_set_that_no_problems_are_loaded_for_is_refused(hub: Path) -> None:
-    (hub / "profiles/hub/part.yaml").write_text("search:\n  benchmarks: [mbpp/test]\n")
+    (hub / "profiles/study/part.yaml").write_text("search:\n  benchmarks: [mbpp/test]\n")
     with pytest.raises(
         MucodeError, match=r"search.benchmarks names 'mbpp/test'; problems.benchmarks has \['starter/test'\]"
     ):
-        make_workspace("hub/part", hub)
+        make_workspace("study/part", hub)

@@ -30,6 +30,9 @@ PASSES = (0.4, 0.9)  # Beta distribution over problems of a sample's chance to p
 REPAIRED = 0.05  # of the searches that go on, those that a further turn ends beside what N draws would
 
 
+KINDS = ("rollouts", "trainings", "searches")
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Tokens per second."""
@@ -43,8 +46,8 @@ class Rates:
 class Work:
     """Tokens of one stage instance."""
 
-    stage: str
-    key: str
+    kind: str  # of KINDS
+    instance: str  # as DVC names it: roll_out@base-0
     made_of: str  # what decides its result: equal work of two pieces is done once
     generated: float = 0.0
     scored: float = 0.0
@@ -62,7 +65,7 @@ def budget_table(root: Path, over: str, rates: Rates) -> str:
     for piece in PIECES:
         new = [work for work in works(piece_config(piece, over, root)) if work.made_of not in done]
         done |= {work.made_of for work in new}
-        hours = {stage: sum(w.seconds(rates) for w in new if w.stage == stage) / 3600 for stage in STAGES}
+        hours = {kind: sum(w.seconds(rates) for w in new if w.kind == kind) / 3600 for kind in KINDS}
         so_far += sum(hours.values())
         shown = [*hours.values(), sum(hours.values()), so_far]
         lines.append((piece.name, piece.decides, *(f"{number:.2f}" for number in shown)))
@@ -74,7 +77,19 @@ def budget_table(root: Path, over: str, rates: Rates) -> str:
     return f"{aligned(lines)}\n{words}"
 
 
-STAGES = ("rollouts", "trainings", "searches")
+def rows_table(root: Path, piece: Piece, over: str, rates: Rates) -> str:
+    """A piece's rows: the tokens of each stage instance, those that other pieces share included."""
+    head = ("kind", "instance", "generated", "scored", "trained on", "hours")
+    rows = [
+        (
+            w.kind,
+            w.instance,
+            *(f"{n:,.0f}" for n in (w.generated, w.scored, w.trained)),
+            f"{w.seconds(rates) / 3600:.2f}",
+        )
+        for w in works(piece_config(piece, over, root))
+    ]
+    return aligned([head, *rows])
 
 
 def piece_config(piece: Piece, over: str, root: Path) -> Config:
@@ -87,19 +102,20 @@ def works(config: Config) -> Iterator[Work]:
     plan = config.plan
     for key, item in plan["rollouts"].items():
         generated = _rollout_tokens(config, item["turns"])
-        yield Work("rollouts", key, _identity(config, plan, "rollouts", key), generated=generated)
+        yield Work("rollouts", f"roll_out@{key}", _identity(config, plan, "rollouts", key), generated=generated)
     for key in plan["verifiers"]:
         made = _identity(config, plan, "verifiers", key)
-        yield Work("trainings", key, made, trained=_verifier_tokens(config))
+        yield Work("trainings", f"train_verifier@{key}", made, trained=_verifier_tokens(config))
     for key in plan["generators"]:
         made = _identity(config, plan, "generators", key)
-        yield Work("trainings", key, made, trained=_fine_tune_tokens(config))
+        yield Work("trainings", f"fine_tune@{key}", made, trained=_fine_tune_tokens(config))
     for key, item in plan["evaluations"].items():
         n, chosen = config.search.candidates, config.search.validation_selectors
         samples = config.problems.validation * _samples(config, item["turns"], [n], chosen, public_tests=True)
-        yield _search(key, _identity(config, plan, "evaluations", key), samples)
+        yield _search(f"evaluate@{key}", _identity(config, plan, "evaluations", key), samples)
     for key, item in plan["benchmarks"].items():
-        yield _search(key, _identity(config, plan, "benchmarks", key), _benchmark_samples(config, item["turns"]))
+        made, samples = _identity(config, plan, "benchmarks", key), _benchmark_samples(config, item["turns"])
+        yield _search(f"benchmark@{key}", made, samples)
 
 
 def failing(n: int) -> float:
@@ -108,8 +124,8 @@ def failing(n: int) -> float:
     return prod((b + i) / (a + b + i) for i in range(n))
 
 
-def _search(key: str, made_of: str, samples: float) -> Work:
-    return Work("searches", key, made_of, generated=samples * REPLY, scored=samples * DISTINCT * REPLY)
+def _search(instance: str, made_of: str, samples: float) -> Work:
+    return Work("searches", instance, made_of, generated=samples * REPLY, scored=samples * DISTINCT * REPLY)
 
 
 def _rollout_tokens(config: Config, turns: int) -> float:

@@ -25,6 +25,7 @@ def results(*, study: Path = Path("docs/study"), out: Path = Path("docs")) -> No
 
 def budget(
     *,
+    piece: str | None = None,
     over: str = DEFAULT,
     generation: float = 170.0,
     scoring: float = 350.0,
@@ -34,6 +35,8 @@ def budget(
 
     Parameters
     ----------
+    piece:
+        Show what each stage instance of this piece needs instead.
     over:
         A profile laid over every piece, such as smoke.
     generation:
@@ -43,6 +46,11 @@ def budget(
     training:
         Tokens per second of both trainings, forward and backward.
     """
-    from mucode.study.budget import Rates, budget_table
+    from mucode.study.budget import Rates, budget_table, rows_table
+    from mucode.study.pieces import chosen
 
-    sys.stdout.write(budget_table(Path.cwd(), over, Rates(generation, scoring, training)))
+    rates = Rates(generation, scoring, training)
+    if piece is None:
+        sys.stdout.write(budget_table(Path.cwd(), over, rates))
+    else:
+        sys.stdout.write(rows_table(Path.cwd(), chosen([piece])[0], over, rates))

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT
-
-STUDY = "study"  # the profile that all pieces are laid over
+from mucode.workspace import DEFAULT, STUDY
 
 
 @dataclass(frozen=True, slots=True)

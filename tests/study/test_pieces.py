@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mucode.config import Config
-from mucode.study.budget import Rates, budget_table, failing, piece_config, works
+from mucode.study.budget import Rates, budget_table, failing, piece_config, rows_table, works
 from mucode.study.pieces import PIECES, Piece, chosen
 from mucode.study.primary import OURS, RIVAL, SEARCHES, detectable, planned_error
 from mucode.types import MucodeError
@@ -78,7 +78,7 @@ def test_the_primary_comparison_fits_eight_hours(configs: dict[str, Config]) -> 
 
 
 def test_the_budget_counts_what_pieces_share_once(configs: dict[str, Config]) -> None:
-    made = {name: {work.made_of: work.stage for work in works(config)} for name, config in configs.items()}
+    made = {name: {work.made_of: work.kind for work in works(config)} for name, config in configs.items()}
 
     def own(name: str) -> set[str]:
         return {made[name][each] for each in made[name].keys() - made["main"].keys()}
@@ -98,6 +98,14 @@ def test_the_table_s_last_hours_are_the_sum_of_all() -> None:
     lines = budget_table(ROOT, DEFAULT, Rates(170.0, 350.0, 100.0)).splitlines()[2 : 2 + len(PIECES)]
     hours = [[float(cell) for cell in line.split("|")[6:8]] for line in lines]
     assert hours[-1][1] == pytest.approx(sum(own for own, _ in hours), abs=0.05)
+
+
+def test_the_rows_of_a_piece_are_the_instances_of_its_plan(configs: dict[str, Config]) -> None:
+    lines = rows_table(ROOT, chosen(["verifier"])[0], DEFAULT, Rates(170.0, 350.0, 100.0)).splitlines()[2:]
+    plan, names = configs["verifier"].plan, [line.split("|")[2].strip() for line in lines]
+    stages = {"rollouts": "roll_out", "verifiers": "train_verifier", "generators": "fine_tune"}
+    stages |= {"evaluations": "evaluate", "benchmarks": "benchmark"}
+    assert names == [f"{stage}@{key}" for section, stage in stages.items() for key in plan[section]]
 
 
 def test_more_samples_leave_fewer_problems_without_a_public_pass() -> None:
