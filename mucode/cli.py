@@ -38,6 +38,8 @@ tests, or there are none; 3: it does not; 1: an error.
 """  # here, because reading it off the function would import the function
 
 BRANCH = "Commit dvc.lock and what made it to a branch run/DATE-NAME; your branch, index and files stay as they are."
+PROMOTE = "Make the challenger champion, if mlflow/promotion.yaml allows it."
+ROLLBACK = "Make the champion before the present one champion again."
 COLLECT = "Examine the problems in data/incoming/, and add those that pass to the training set."
 
 
@@ -149,6 +151,8 @@ def app() -> App:
     root.command("mucode.collect.command:collect", name="collect", help=COLLECT)
     root.command("mucode.lineage.branch:branch", name="branch", help=BRANCH)
     root.command("mucode.registry:register", name="register", help="Register the selected pair in MLflow.")
+    root.command("mucode.registry.promote:promote", name="promote", help=PROMOTE)
+    root.command("mucode.registry.promote:rollback", name="rollback", help=ROLLBACK)
     root.command("mucode.parameters:plan", name="plan", help="Write the plan that follows from params.yaml's study.")
     return root
 

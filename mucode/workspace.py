@@ -45,17 +45,25 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
         raise MucodeError(f"there is no size {size!r}: choose one of {', '.join(sizes(root))}")
     if size == DEFAULT and folder is None:
         return root
-    shared = "" if folder else "[cache]\n    dir = ../../../.dvc/cache\n"  # counted from the folder of the setting
-    folder = (folder or root / "runs" / size).absolute()
-    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
-    _write(folder / "params.yaml", parameters(size, root))
-    _write(folder / "dvc.yaml", (root / "dvc.yaml").read_text())
+    place = (folder or root / "runs" / size).absolute()
+    place.mkdir(parents=True, exist_ok=True)
+    _write(place / "params.yaml", parameters(size, root))
+    _write(place / "dvc.yaml", (root / "dvc.yaml").read_text())
+    furnish(place, root, shares_cache=folder is None)
+    return place
+
+
+def furnish(folder: Path, root: Path, *, shares_cache: bool) -> None:
+    """Put into a folder that has parameters and stages whatever else they need to run."""
+    shared = (
+        "[cache]\n    dir = ../../../.dvc/cache\n" if shares_cache else ""
+    )  # counted from the folder of the setting
+    (folder / ".dvc").mkdir(exist_ok=True)
     _write(folder / ".dvcignore", (root / ".dvcignore").read_text())
     _write(folder / ".dvc/.gitignore", (root / ".dvc/.gitignore").read_text())
     _write(folder / ".dvc/config", DVC_CONFIG + shared)
     (folder / "data/collected").mkdir(parents=True, exist_ok=True)  # `mucode collect` fills it; a stage reads it
     _link(folder / "mucode", root / "mucode")
-    return folder
 
 
 def parameters(size: str, root: Path) -> str:
