@@ -46,7 +46,7 @@ def take_over_remotes(source: Path, workspace: Path) -> str | None:
 
     with Repo(str(source)) as repo:
         remotes, default = repo.config["remote"], repo.config["core"].get("remote")
-        cache = repo.cache.local.path
+        cache = repo.cache.local_cache_dir
     settings = Config(str(workspace / ".dvc"))
     with settings.edit("local") as local:
         local["remote"] = {**remotes, CACHE: {"url": cache}}

@@ -223,7 +223,15 @@ def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[f
     )
     write_rows(folder / "data/benchmarks/mucode-0/choices.parquet", choices("starter/test", test), SearchChoice)
     row = {"method": "mucode", "seed": 0, "benchmark": "starter/test", "selector": "pt+lv", "n": 4, "turns": 2}
-    found = {"metric": "bon", "accuracy": 0.5, "ci_low": 0.1, "ci_high": 0.9, "problems": 2, "searches": 1}
+    found = {
+        "metric": "bon",
+        "accuracy": 0.5,
+        "ci_low": 0.1,
+        "ci_high": 0.9,
+        "problems": 2,
+        "searches": 1,
+        "headline": True,
+    }
     write_json(folder / "data/reports/results.json", [row | found, row | found | {"method": "instruct"}])
     hashes = {path: folder_md5(selected / kind) for kind, path in pair.items()}
     write_json(folder / "data/gates/base-0.json", {"passed": True})
