@@ -17,7 +17,7 @@ PIP = $(TIED) $(PYTHON) -m pip --disable-pip-version-check --no-input install --
 INSTALLED = .venv/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help install quickstart study test test-all check theory repro ui clean lock
+.PHONY: help install quickstart study test test-all check theory repro reproduce ui clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,10 @@ theory: $(INSTALLED) ## the simulated check of the theory, and its plots in docs
 
 repro: $(INSTALLED) ## the same files as quickstart by DVC alone, without a server
 	@PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1; export PATH DVC_NO_ANALYTICS; $(TIED) $(PYTHON) -m dvc repro
+
+reproduce: $(INSTALLED) ## a run made again beside your tree, and compared (RUN=branch, tag or MLflow run; REBUILD=1, KEEP=1)
+	@test -n "$(RUN)" || { echo "which run? make reproduce RUN=a run branch, a tag, or the id of a run in MLflow" >&2; exit 2; }
+	@$(TIED) $(PYTHON) -m flows.reproduce "$(RUN)" --size $(SIZE) $(if $(REBUILD),--rebuild) $(if $(KEEP),--keep)
 
 ui: $(INSTALLED) ## Prefect with a worker, and MLflow, on loopback until Ctrl-C (SIZE=, PREFECT_PORT=, MLFLOW_PORT=, TEAM=)
 	@$(TIED) $(PYTHON) -m flows.ui --size $(SIZE) $(if $(TEAM),--team $(TEAM)) --prefect-port $(PREFECT_PORT) --mlflow-port $(MLFLOW_PORT)

@@ -37,8 +37,27 @@ The program goes to standard output, everything else to standard error. Exit sta
 tests, or there are none; 3: it does not; 1: an error.
 """  # here, because reading it off the function would import the function
 
-BRANCH = "Commit dvc.lock and what made it to a branch run/DATE-NAME; your branch, index and files stay as they are."
-COLLECT = "Examine the problems in data/incoming/, and add those that pass to the training set."
+
+TOOLS = {  # imported when they run
+    "solve": ("mucode.solve.command:solve", SOLVE),
+    "collect": (
+        "mucode.collect.command:collect",
+        "Examine the problems in data/incoming/, and add those that pass to the training set.",
+    ),
+    "branch": (
+        "mucode.lineage.branch:branch",
+        "Commit dvc.lock and what made it to a branch run/DATE-NAME; your branch, index and files stay as they are.",
+    ),
+    "register": ("mucode.registry:register", "Register the selected pair in MLflow."),
+    "promote": (
+        "mucode.registry.promote:promote",
+        "Make the challenger champion, if mlflow/promotion.yaml allows it.",
+    ),
+    "rollback": ("mucode.registry.promote:rollback", "Make the champion before the present one champion again."),
+    "plan": ("mucode.parameters:plan", "Write the plan that follows from params.yaml's study."),
+    "results": ("mucode.study.command:results", "Write docs/results.md anew from the study's files."),
+    "budget": ("mucode.study.command:budget", "What the study will take, before it runs."),
+}
 
 
 def label(
@@ -146,37 +165,10 @@ def app() -> App:
     for name in STAGES:
         stages.command(f"mucode.stages:{name}", name=name)
     root.command(stages)
-    root.command(label, help_format="markdown")
-    root.command("mucode.solve.command:solve", name="solve", help_format="markdown", help=SOLVE)
-    root.command(workspace, help_format="markdown")
-    root.command(doctor, help_format="markdown")
-    root.command(track, help_format="markdown")
-    root.command(
-        "mucode.registry:register",
-        name="register",
-        help_format="markdown",
-        help="Register the selected pair in MLflow.",
-    )
-    root.command(
-        "mucode.parameters:plan",
-        name="plan",
-        help_format="markdown",
-        help="Write the plan that follows from params.yaml's study.",
-    )
-    root.command(
-        "mucode.study.command:results",
-        name="results",
-        help_format="markdown",
-        help="Write docs/results.md anew from the study's files.",
-    )
-    root.command(
-        "mucode.study.command:budget",
-        name="budget",
-        help_format="markdown",
-        help="What the study will take, before it runs.",
-    )
-    root.command("mucode.collect.command:collect", name="collect", help_format="markdown", help=COLLECT)
-    root.command("mucode.lineage.branch:branch", name="branch", help_format="markdown", help=BRANCH)
+    for command in (label, workspace, doctor, track):
+        root.command(command, help_format="markdown")
+    for name, (place, text) in TOOLS.items():
+        root.command(place, name=name, help_format="markdown", help=text)
     return root
 
 

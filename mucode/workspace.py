@@ -74,7 +74,7 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     shared = "" if folder else "[cache]\n    dir = ../../../.dvc/cache\n"  # counted from the folder of the setting
     folder = (folder or folder_of(size, root)).absolute()
     _link_model(folder, text)
-    _furnish(folder, root, text, DVC_CONFIG + shared)
+    _set_up(folder, root, text, DVC_CONFIG + shared)
     return folder
 
 
@@ -93,7 +93,7 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
     committed = workspace / "params.yaml"
     title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
     text = _merged(read_yaml(committed), changes, title, committed)
-    _furnish(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
+    _set_up(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
     if (workspace / COLLECTED).exists():
         _write(folder / COLLECTED, (workspace / COLLECTED).read_text())
     if (workspace / MODELS).exists():
@@ -131,11 +131,18 @@ def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culp
     return text
 
 
-def _furnish(folder: Path, origin: Path, params: str, dvc_config: str) -> None:
-    """Give a workspace everything that a DVC repository without git needs, and the code of `origin`."""
-    (folder / ".dvc").mkdir(parents=True, exist_ok=True)
+def _set_up(folder: Path, origin: Path, params: str, dvc_config: str) -> None:
+    """Give a workspace its parameters, the stages, and all that they need."""
+    folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "params.yaml", params)
     _write(folder / "dvc.yaml", (origin / "dvc.yaml").read_text())
+    furnish(folder, origin, dvc_config)
+
+
+def furnish(folder: Path, origin: Path, dvc_config: str = DVC_CONFIG) -> None:
+    """Put into a folder that has parameters and stages whatever else a DVC repository without git needs to run them,
+    and the code of `origin`."""
+    (folder / ".dvc").mkdir(exist_ok=True)
     _write(folder / ".dvcignore", (origin / ".dvcignore").read_text())
     _write(folder / ".dvc/.gitignore", (origin / ".dvc/.gitignore").read_text())
     _write(folder / ".dvc/config", dvc_config)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import getpass
+import hashlib
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -15,10 +18,12 @@ import pytest
 import yaml
 
 from mucode.config import load_config
+from mucode.lineage.locked import folder_md5
 from mucode.records import SearchChoice, write_json, write_rows
 from mucode.registry import RegistrationReport, register
-from mucode.registry.locked import folder_md5
+from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.registry.promotion import Measured, Policy, decide, load_policy
+from mucode.registry.trail import Entry, What, entries, new_entry, reigns, rollback_of
 from mucode.tracking import load_registered_generator, load_registered_verifier, open_registry
 from mucode.tracking.models import NAMES, Kind
 from mucode.tracking.server import mlflow_at
@@ -30,6 +35,7 @@ PROBLEM = make_problem("double")
 RIGHT, WRONG = "def double(x):\n    return 2 * x\n", "def double(x):\n    return x\n"
 ROOT = Path(__file__).resolve().parents[1]
 POLICY = Policy(
+    gates="green",
     first="promote",
     benchmark="validation",
     difference=0.0,
@@ -40,11 +46,12 @@ POLICY = Policy(
 )
 
 
-def measured(validation: Sequence[float], test: Sequence[float] = (1.0, 0.0), settings: str = "N=4") -> Measured:
+def measured(
+    validation: Sequence[float], test: Sequence[float] = (1.0, 0.0), settings: str = "N=4", green: bool = True
+) -> Measured:
     sets = {"validation": validation, "starter/test": test}
-    return Measured(
-        "pt+lv", settings, {s: {f"p{i}": (r,) for i, r in enumerate(rewards)} for s, rewards in sets.items()}
-    )
+    outcomes = {s: {f"p{i}": (r,) for i, r in enumerate(rewards)} for s, rewards in sets.items()}
+    return Measured("pt+lv", settings, outcomes, {"base-0": True, "mucode-0-2": green})
 
 
 # --- the policy ---
@@ -80,6 +87,26 @@ def test_a_loss_on_a_test_set_holds_a_challenger_that_wins_on_validation() -> No
     assert "starter/test" in decision.reason
 
 
+def test_a_set_that_only_the_champion_was_measured_on_holds_the_challenger() -> None:
+    champion = measured([0.0, 0.0])
+    narrower = dataclasses.replace(measured([1.0, 1.0]), sets={"validation": measured([1.0, 1.0]).sets["validation"]})
+    decision = decide(POLICY, narrower, champion)
+    assert not decision.promote
+    assert "not measured on starter/test" in decision.reason
+    assert decide(POLICY, measured([1.0, 1.0]), dataclasses.replace(champion, sets=narrower.sets)).promote
+
+
+@pytest.mark.parametrize("champion", [None, measured([0.0])])
+def test_a_gate_that_is_not_green_holds_the_best_challenger_and_the_first(champion: Measured | None) -> None:
+    red = measured([1.0], green=False)
+    decision = decide(POLICY, red, champion)
+    assert not decision.promote
+    assert "mucode-0-2" in decision.reason
+    assert not decide(POLICY, dataclasses.replace(red, gates={}), champion).promote
+    assert decide(POLICY.model_copy(update={"gates": "any"}), red, champion).promote
+    assert decide(POLICY, measured([1.0]), champion).promote
+
+
 @pytest.mark.parametrize(
     "champion",
     [measured([0.0, 0.0], settings="N=8"), measured([0.0, 0.0, 0.0]), Measured("pt+lv", "N=4", {"starter/test": {}})],
@@ -113,6 +140,46 @@ def test_our_md5_of_a_folder_is_the_one_that_dvc_records(tmp_path: Path) -> None
     subprocess.run([*dvc, "add", "-q", "out"], cwd=tmp_path, check=True)
     recorded = yaml.safe_load((tmp_path / "out.dvc").read_text())["outs"][0]["md5"]
     assert folder_md5(tmp_path / "out") == recorded
+
+
+# --- the audit trail ---
+
+
+def decided(*steps: tuple[What, int]) -> list[Entry]:
+    """A trail about pairs 1/1, 2/2, ...; each step says what became of which."""
+    made: list[Entry] = []
+    for number, (what, pair) in enumerate(steps):
+        before = made[-1].pair if made else None
+        made.append(Entry(f"{number:03}", "ada", what, (pair, pair), before, "why", "run", ""))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("steps", "champions"),
+    [
+        ([], []),
+        ([("promoted", 1), ("held", 2), ("promoted", 3)], [1, 3]),
+        ([("promoted", 1), ("promoted", 2), ("rolled back", 1)], [1]),
+        ([("promoted", 1), ("found", 2), ("promoted", 3), ("rolled back", 2), ("rolled back", 1)], [1]),
+        ([("promoted", 1), ("promoted", 2), ("rolled back", 1), ("promoted", 3)], [1, 3]),
+        ([("rolled back", 1)], [1]),
+    ],
+)
+def test_the_trail_says_who_was_champion_before(steps: list[tuple[What, int]], champions: list[int]) -> None:
+    assert reigns(decided(*steps)) == [(number, number) for number in champions]
+
+
+def test_a_pair_that_was_rolled_back_counts_as_such_until_it_is_champion_again() -> None:
+    undone = decided(("promoted", 1), ("promoted", 2), ("rolled back", 1))
+    assert rollback_of(undone, (2, 2)) == undone[-1]
+    assert rollback_of(undone, (1, 1)) is None
+    assert rollback_of([*undone, *decided(("found", 2))], (2, 2)) is None
+
+
+def test_an_entry_survives_its_text() -> None:
+    for entry in (new_entry("held", (2, 1), (1, 1), "why", "run"), new_entry("promoted", (1, 1), None, "first", "run")):
+        assert Entry.from_json(json.dumps(dataclasses.asdict(entry))) == entry
+        assert "@" in entry.who
 
 
 # --- a workspace whose graph has run ---
@@ -156,10 +223,21 @@ def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[f
     )
     write_rows(folder / "data/benchmarks/mucode-0/choices.parquet", choices("starter/test", test), SearchChoice)
     row = {"method": "mucode", "seed": 0, "benchmark": "starter/test", "selector": "pt+lv", "n": 4, "turns": 2}
-    found = {"metric": "bon", "accuracy": 0.5, "ci_low": 0.1, "ci_high": 0.9, "problems": 2, "searches": 1}
+    found = {
+        "metric": "bon",
+        "accuracy": 0.5,
+        "ci_low": 0.1,
+        "ci_high": 0.9,
+        "problems": 2,
+        "searches": 1,
+        "headline": True,
+    }
     write_json(folder / "data/reports/results.json", [row | found, row | found | {"method": "instruct"}])
     hashes = {path: folder_md5(selected / kind) for kind, path in pair.items()}
+    write_json(folder / "data/gates/base-0.json", {"passed": True})
+    gate = "data/gates/base-0.json"
     hashes |= {"data/datasets/base-0.parquet": "d" * 32, "data/problems.parquet": "e" * 32}
+    hashes[gate] = hashlib.md5((folder / gate).read_bytes(), usedforsecurity=False).hexdigest()
     outs = [{"path": path, "hash": "md5", "md5": md5} for path, md5 in hashes.items()]
     (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": {"all": {"outs": outs}}}))
 
@@ -169,6 +247,22 @@ def champions(folder: Path) -> dict[str, int | None]:
         kinds: tuple[Kind, Kind] = ("generator", "verifier")
         found = {kind: registry.aliased(kind, "champion") for kind in kinds}
     return {kind: version.number if version else None for kind, version in found.items()}
+
+
+def set_champion(folder: Path, generator: int, verifier: int) -> None:
+    """What a person does in MLflow's UI."""
+    with mlflow_at(folder) as client:
+        client.set_registered_model_alias("mucode-generator", "champion", str(generator))
+        client.set_registered_model_alias("mucode-verifier", "champion", str(verifier))
+
+
+def trail(folder: Path) -> list[Entry]:
+    with open_registry(folder) as registry:
+        return entries(registry)
+
+
+def policy_digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "mlflow/promotion.yaml").read_bytes()).hexdigest()
 
 
 def versions(folder: Path, kind: Kind = "generator") -> list[Any]:
@@ -205,7 +299,9 @@ def test_the_first_pair_is_registered_with_what_it_is_made_of_and_becomes_champi
     assert version.tags["base_sha256"] == "c0ffee"
     assert version.tags["dataset_md5"] == "d" * 32
     assert "claims" not in version.tags
-    assert json.loads(version.tags["decision.0001"])["promoted"] is True
+    (entry,) = trail(workspace)
+    assert (entry.what, entry.pair, entry.before) == ("promoted", (1, 1), None)
+    assert (entry.run, entry.policy_sha256) == (version.run_id, policy_digest(workspace))
     config = load_config(ROOT / "params.yaml")
     turns = f"`rollout.turns`: {config.rollout.turns}"
     for part in (config.model.setting, "starter/test", "10.0% to 90.0%", "mucode-generator", turns):
@@ -214,6 +310,9 @@ def test_the_first_pair_is_registered_with_what_it_is_made_of_and_becomes_champi
         run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
     assert run.data.metrics["validation/bon"] == 0.5
+    assert run.data.metrics["validation/bon/low"] < 0.5 < run.data.metrics["validation/bon/high"]
+    assert run.data.tags["dvc_lock_sha256"] == version.tags["dvc_lock_sha256"]
+    assert version.tags["dvc_lock_sha256"] == hashlib.sha256((workspace / "dvc.lock").read_bytes()).hexdigest()
     assert run.data.metrics["starter/test/best of 4 pt lv/low"] == 0.1
 
 
@@ -253,11 +352,14 @@ def test_a_promotion_that_a_kill_interrupted_is_completed(workspace: Path) -> No
     write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 0.0])
     register(workspace)
     with open_registry(workspace) as registry:  # as a kill between the two aliases leaves them
-        registry.note("promoting", "2/2")
+        run = registry.version("generator", 2).tags["outcomes.2"]
+        entry = new_entry("promoted", (2, 2), (1, 1), "it did better", run)
+        registry.note("promoting", json.dumps(dataclasses.asdict(entry)))
         registry.set_alias("champion", registry.version("verifier", 2))
     report = register(workspace)
     assert report.champion == (2, 2)
     assert champions(workspace) == {"generator": 2, "verifier": 2}
+    assert [entry.what for entry in trail(workspace)] == ["promoted", "held", "promoted"]
     with open_registry(workspace) as registry:
         assert registry.noted("promoting") is None
 
@@ -269,12 +371,13 @@ def test_a_challenger_held_twice_for_one_reason_has_one_entry_in_the_audit_trail
     write_workspace(workspace, generator="g2", verifier="v1", validation=[0.0, 0.0])
     for _ in range(2):
         register(workspace)
-    held = [name for name in versions(workspace)[1].tags if name.startswith("decision.")]
-    assert held == ["decision.0001"]
+    assert [(entry.what, entry.pair) for entry in trail(workspace)] == [("promoted", (1, 1)), ("held", (2, 1))]
 
 
 @pytest.mark.slow
-def test_a_champion_set_by_hand_is_respected(workspace: Path) -> None:
+def test_champions_set_by_hand_that_form_no_pair_are_left_alone(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
     register(workspace)
     write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 0.0])
@@ -285,6 +388,97 @@ def test_a_champion_set_by_hand_is_respected(workspace: Path) -> None:
     assert not report.promoted
     assert "by hand" in report.reason
     assert champions(workspace) == {"generator": 2, "verifier": 1}
+    monkeypatch.chdir(workspace)
+    with pytest.raises(MucodeError, match="no champion pair to roll back"):
+        rollback()
+
+
+@pytest.mark.slow
+def test_a_pair_promoted_by_hand_is_the_champion_that_challengers_are_held_against(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 0.0])
+    register(workspace)
+    set_champion(workspace, 2, 2)  # as MLflow's UI does
+    write_workspace(workspace, generator="g3", verifier="v3", validation=[1.0, 0.0])
+    report = register(workspace)
+    assert (report.promoted, report.champion) == (True, (3, 3))
+    found = trail(workspace)[-2]
+    assert (found.what, found.pair, found.before, found.who) == ("found", (2, 2), (1, 1), "somebody, by hand")
+    monkeypatch.chdir(workspace)
+    assert rollback() == (2, 2)
+    assert rollback() == (1, 1)
+    with pytest.raises(MucodeError, match="no champion before"):
+        rollback()
+
+
+# --- the commands ---
+
+
+@pytest.mark.slow
+def test_what_the_policy_held_can_be_promoted_once_the_policy_allows_it(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 1.0])
+    register(workspace)
+    monkeypatch.chdir(workspace)
+    with pytest.raises(MucodeError, match=r"not promoted: on validation it is -0\.500"):
+        promote()
+    policy = workspace / "mlflow/promotion.yaml"
+    policy.write_text(policy.read_text().replace("difference: 0.0", "difference: -1.0").replace(": -0.15", ": -1.0"))
+    before = trail(workspace), champions(workspace)
+    with caplog.at_level(logging.INFO, logger="mucode"):
+        dry = promote(dry_run=True)
+    assert dry is not None
+    assert dry.promote
+    assert "dry run: challenger mucode-generator 2 with mucode-verifier 2 becomes champion" in caplog.text
+    assert (trail(workspace), champions(workspace)) == before
+    promote()
+    assert champions(workspace) == {"generator": 2, "verifier": 2}
+    assert promote() == ALREADY
+    assert [entry.what for entry in trail(workspace)] == ["promoted", "held", "promoted"]
+
+
+@pytest.mark.slow
+def test_a_rollback_holds_against_the_next_registration_and_everybody_can_read_why(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[0.0, 0.0])
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[1.0, 1.0])
+    register(workspace)
+    monkeypatch.chdir(workspace)
+    assert rollback(dry_run=True) == (1, 1)
+    assert champions(workspace) == {"generator": 2, "verifier": 2}
+    assert rollback(reason="it writes endless loops") == (1, 1)
+    assert champions(workspace) == {"generator": 1, "verifier": 1}
+    report = register(workspace)  # the next scheduled run
+    assert not report.promoted
+    assert "it writes endless loops" in report.reason
+    assert champions(workspace) == {"generator": 1, "verifier": 1}
+    with caplog.at_level(logging.INFO, logger="mucode"):
+        promote(history=True)
+    said = [line for line in caplog.messages if "rolled back" in line]
+    assert len(said) == 1
+    assert getpass.getuser() in said[0]
+    assert "it writes endless loops" in said[0]
+    set_champion(workspace, 2, 2)  # a person's word stands over it
+    assert not register(workspace).promoted
+    assert champions(workspace) == {"generator": 2, "verifier": 2}
+
+
+@pytest.mark.slow
+def test_labels_whose_gate_is_not_the_recorded_one_make_no_champion(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0])
+    write_json(workspace / "data/gates/base-0.json", {"passed": True, "by": "hand"})
+    report = register(workspace)
+    assert not report.promoted
+    assert "gates" in report.reason
+    assert report.champion is None
 
 
 @pytest.mark.slow

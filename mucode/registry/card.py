@@ -34,11 +34,17 @@ def model_card(
         name=f"mucode-{kind}",
         kind=kind,
         partner="verifier" if kind == "generator" else "generator",
-        commit=f"`{tags['git_commit']}`" if "git_commit" in tags else "not under git",
+        commit=_commit(tags),
         claim=claim if "claims" in tags else "",
         results=_table(results),
         parameters="\n".join(f"- `{name}`: {value}" for name, value in params.items()),
     )
+
+
+def _commit(tags: Mapping[str, str]) -> str:
+    if "git_commit" not in tags:
+        return "not under git"
+    return f"`{tags['git_commit']}`{', changed since' if 'git_changed' in tags else ''}"
 
 
 def settings_folder(workspace: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ class Policy(Section):
     """mlflow/promotion.yaml; its comments say what each number does."""
 
     first: Literal["promote", "hold"]
+    gates: Literal["green", "any"]
     benchmark: str
     difference: Annotated[float, Field(ge=-1, le=1)]
     lower_bound: Annotated[float, Field(ge=-1, le=1)]
@@ -37,6 +38,7 @@ class Measured:
     selector: str
     settings: str  # what else the numbers depend on; unequal settings are not compared
     sets: Mapping[str, Outcomes]  # VALIDATION and the test sets
+    gates: Mapping[str, bool] = field(default_factory=dict)  # of the labels it learned from: whether each gate passed
 
     def as_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
@@ -75,6 +77,9 @@ def decide(policy: Policy, challenger: Measured, champion: Measured | None) -> D
     Args:
         champion: None while there is none.
     """
+    if policy.gates == "green" and not (challenger.gates and all(challenger.gates.values())):
+        red = ", ".join(name for name, passed in sorted(challenger.gates.items()) if not passed)
+        return Decision(False, f"the gates on the labels it learned from are not all green: {red or 'none is known'}")
     if champion is None:
         return Decision(
             policy.first == "promote", f"there is no champion yet, and the policy says first: {policy.first}"
@@ -93,9 +98,11 @@ def _on_merit(policy: Policy, challenger: Measured, champion: Measured) -> Decis
         return Decision(False, f"{found}; the policy asks for at least {policy.difference:+.3f}")
     if change.difference.low < policy.lower_bound:
         return Decision(False, f"{found}; the policy asks for a lower end of at least {policy.lower_bound:+.3f}")
-    for name in sorted(set(challenger.sets) & set(champion.sets) - {policy.benchmark}):
-        if not _comparable(challenger, champion, name):
-            continue
+    for name in sorted(set(champion.sets) - {policy.benchmark}):
+        if name not in challenger.sets or not _comparable(challenger, champion, name):
+            return Decision(
+                False, f"{found}, but it was not measured on {name} as the champion was: compare them by hand"
+            )
         change = _change(policy, challenger, champion, name)
         if change.difference.value < -policy.regression:
             lost = f"but loses on {name}: {_in_words(change, policy)}"

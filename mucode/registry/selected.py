@@ -12,10 +12,10 @@ from typing import Any
 from mucode.config import Config
 from mucode.layout import Layout
 from mucode.lineage import lineage
-from mucode.metrics import search_rewards
+from mucode.lineage.locked import folder_md5, locked_hashes, md5_of
+from mucode.metrics import Bootstrap, estimate, search_rewards
 from mucode.records import SearchChoice, read_rows
 from mucode.registry.card import measure, model_card
-from mucode.registry.locked import folder_md5, locked_hashes
 from mucode.registry.promotion import VALIDATION, Measured
 from mucode.selection import JUDGED_BY
 from mucode.tracking.models import Kind, ModelFiles
@@ -67,9 +67,12 @@ class SelectedPair:
         }
         return {name: value if isinstance(value, str) else json.dumps(value) for name, value in numbers.items()}
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self, config: Config) -> dict[str, float]:
         """The accuracies with their intervals, named for MLflow ("+" is not allowed there)."""
+        bootstrap = Bootstrap(config.report.confidence, config.report.resamples)
         named: dict[str, float] = {f"{VALIDATION}/bon": self.validation_accuracy}
+        if (found := estimate(self.measured.sets[VALIDATION], bootstrap)) is not None:
+            named |= {f"{VALIDATION}/bon/low": found.low, f"{VALIDATION}/bon/high": found.high}
         for row in self.results:
             name = f"{row['benchmark']}/{measure(row)}".replace("+", " ").replace("@", " ")
             named |= {name: row["accuracy"], f"{name}/low": row["ci_low"], f"{name}/high": row["ci_high"]}
@@ -116,15 +119,7 @@ class SelectedPair:
 
     def _dataset(self, kind: Kind, config: Config) -> str:
         """The dataset that the model was trained on, from the plan."""
-        if kind == "generator":
-            out = self.generator.removeprefix("data/generators/")
-            keys = [item["dataset"] for item in config.plan["generators"].values() if item["out"] == out]
-        else:
-            out = self.verifier.removeprefix("data/verifiers/")
-            keys = [item["dataset"] for item in config.plan["verifiers"].values() if item["out"] == out]
-        if not keys:
-            raise MucodeError(f"params.yaml's plan has no {kind} {out}: run `dvc repro` for the plan as it is now")
-        return f"data/datasets/{keys[0]}.parquet"
+        return f"data/datasets/{_dataset_key(self.generator if kind == 'generator' else self.verifier, config)}.parquet"
 
 
 def selected_pairs(workspace: Path, config: Config) -> list[SelectedPair]:
@@ -154,12 +149,18 @@ def _selected(
         verifier=selection["verifier"],
         hashes=hashes,
         base_sha256=_base_sha256(folder),
-        measured=_measured(workspace, group, Path(selection["generator"]).name, config),
+        measured=_measured(
+            workspace,
+            group,
+            Path(selection["generator"]).name,
+            config,
+            _gates(workspace, selection["generator"], selection["verifier"], config, hashes),
+        ),
         results=tuple(row for row in results if f"{row['method']}-{row['seed']}" == group and row["headline"]),
     )
 
 
-def _measured(workspace: Path, group: str, iteration: str, config: Config) -> Measured:
+def _measured(workspace: Path, group: str, iteration: str, config: Config, gates: Mapping[str, bool]) -> Measured:
     """The rewards of the pair's searches on validation and on the test sets, under the selector that selects."""
     selector = next(name for name in JUDGED_BY if name in config.search.validation_selectors)
     validation = read_rows(Layout(workspace).evaluation(group, iteration) / "choices.parquet", SearchChoice)
@@ -169,7 +170,34 @@ def _measured(workspace: Path, group: str, iteration: str, config: Config) -> Me
         rows = [row for row in test if row.benchmark == name]
         sets[name] = search_rewards(rows, selector, config.search.candidates)
     sections = [config.search.model_dump(exclude={"selectors"}), config.rollout.show_public_tests]
-    return Measured(selector, json.dumps(sections, sort_keys=True), sets)
+    return Measured(selector, json.dumps(sections, sort_keys=True), sets, gates)
+
+
+def _dataset_key(trained: str, config: Config) -> str:
+    """The plan's key of the dataset that "data/generators/mucode-0/1" or a verifier was trained on."""
+    kind, _, out = trained.removeprefix("data/").partition("/")
+    keys = [str(item["dataset"]) for item in config.plan[kind].values() if item["out"] == out]
+    if not keys:
+        raise MucodeError(f"params.yaml's plan has no {trained}: run `dvc repro` for the plan as it is now")
+    return keys[0]
+
+
+def _gates(
+    workspace: Path, generator: str, verifier: str, config: Config, hashes: Mapping[str, str]
+) -> dict[str, bool]:
+    """Of each iteration's labels that either learned from: whether its gate's file says so and is the recorded one."""
+    keys = set()
+    for trained in (generator, verifier):
+        key = _dataset_key(trained, config)
+        while key in config.plan["datasets"]:
+            keys.add(key)
+            key = config.plan["datasets"][key]["previous"]
+    return {key: _is_green(workspace, f"data/gates/{key}.json", hashes) for key in sorted(keys)}
+
+
+def _is_green(workspace: Path, gate: str, hashes: Mapping[str, str]) -> bool:
+    recorded = md5_of(workspace / gate)
+    return recorded is not None and recorded == hashes.get(gate) and _read_json(workspace / gate)["passed"] is True
 
 
 def _base_sha256(folder: Path) -> str:

@@ -8,7 +8,7 @@ from mucode.tracking.models import (
     load_registered_verifier,
     open_registry,
 )
-from mucode.tracking.runs import keep_record, log_stage, send_records, track
+from mucode.tracking.runs import keep_record, log_stage, send_records, tags_of, track
 from mucode.tracking.server import TrackingUnavailable, tracking_uri
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "log_stage",
     "open_registry",
     "send_records",
+    "tags_of",
     "track",
     "tracking_uri",
 ]

@@ -83,11 +83,20 @@ class Registry:
         value: str | None = self._client.get_registered_model(NAMES["generator"]).tags.get(name)
         return value
 
-    def start_run(self, name: str, params: Mapping[str, str], metrics: Mapping[str, float]) -> str:
-        """A run for a registration, finished at once; its id."""
+    def notes(self, prefix: str) -> dict[str, str]:
+        """The notes whose names begin so."""
+        tags = self._client.get_registered_model(NAMES["generator"]).tags
+        return {name: value for name, value in tags.items() if name.startswith(prefix)}
+
+    def start_run(
+        self, name: str, params: Mapping[str, str], metrics: Mapping[str, float], came_from: Mapping[str, str]
+    ) -> str:
+        """A run for a registration, tagged with where it comes from; its id."""
         from mlflow.entities import Metric, Param
 
-        run_id: str = self._client.create_run(self._experiment, run_name=name, tags={"stage": "register"}).info.run_id
+        run_id: str = self._client.create_run(
+            self._experiment, run_name=name, tags={**came_from, "stage": "register"}
+        ).info.run_id
         now = time.time_ns() // 1_000_000
         self._client.log_batch(
             run_id,

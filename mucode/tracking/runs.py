@@ -134,6 +134,16 @@ def send_records(workspace: Path) -> int:
     return len(kept)
 
 
+def tags_of(run_id: str, workspace: Path) -> dict[str, str]:
+    """A run's tags; among them the commit of its code and the digest of its dvc.lock, see `mucode.lineage`.
+
+    Raises:
+        TrackingUnavailable: MLflow does not answer, or has no such run.
+    """
+    with mlflow_at(workspace) as client:
+        return dict(client.get_run(run_id).data.tags)
+
+
 def _send(record: Record, client: Any, experiment: str, lock_tag: Mapping[str, str]) -> None:
     run = _run_of(record, client, experiment, lock_tag)
     if run.info.status == "FINISHED":  # it arrived before a kill

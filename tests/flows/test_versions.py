@@ -15,6 +15,8 @@ from prefect.logging import disable_run_logger
 from flows.graph import closure
 from flows.versions import add_problems, has_remote, push, versioned
 
+# DVC's use of pygtrie
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 REPOSITORY = Path(__file__).parent.parent.parent
 
 

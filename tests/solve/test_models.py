@@ -122,7 +122,7 @@ def test_a_registered_pair_plays_as_its_folders_do(
     kinds: tuple[Kind, ...] = ("generator", "verifier")
     with open_registry(Path()) as registry:
         for kind in kinds:
-            run = registry.start_run("test", {}, {})
+            run = registry.start_run("test", {}, {}, {})
             settings = config if kind == "generator" else {}
             version = registry.add(ModelFiles(kind, (folder / kind).resolve(), settings, tags, ""), run)
             registry.set_alias("champion", version)

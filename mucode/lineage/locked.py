@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -19,8 +21,19 @@ def locked_hashes(lock: Path) -> dict[str, str]:
     """
     if not lock.exists():
         raise MucodeError(f"{lock} is missing: run the graph first, with `make quickstart` or `dvc repro`")
-    stages = yaml.safe_load(lock.read_text())["stages"]
+    return outs_of(yaml.safe_load(lock.read_text())["stages"])
+
+
+def outs_of(stages: Mapping[str, Any]) -> dict[str, str]:
+    """path -> DVC's md5, of the outs of a dvc.lock's stages."""
     return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
+
+
+def md5_of(path: Path) -> str | None:
+    """What DVC's md5 of this file or folder is; None where there is none."""
+    if path.is_dir():
+        return folder_md5(path)
+    return _file_md5(path) if path.is_file() else None
 
 
 def folder_md5(folder: Path) -> str:

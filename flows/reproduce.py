@@ -1,0 +1,146 @@
+"""`make reproduce RUN=...`: a run made again from what was recorded of it, beside the user's tree, and compared.
+
+RUN is a run branch, a tag, a commit, or the id of a run in MLflow. The commit is checked out into a worktree of its own.
+What the default DVC remote has is pulled, the rest, or with REBUILD=1 all of it, is made anew by `dvc repro`. Then every
+file is hashed and held against the recorded dvc.lock. Exit status 0: nothing differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from flows.commands import run_visibly
+from flows.recovery import mend
+from flows.stage import culprit, log_of
+from flows.worktree import CACHE, FOLDER, check_out, remove, take_over_remotes
+from mucode.lineage import Git, repository_of
+from mucode.lineage.compare import Difference, differing_entries, differing_files, stages_of
+from mucode.lineage.find import Recorded, recorded_at, recorded_with
+from mucode.lineage.locked import outs_of
+from mucode.processes import held
+from mucode.tracking import tags_of
+from mucode.types import MucodeError
+from mucode.workspace import DEFAULT
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells count
+
+
+def main() -> int:
+    """Reproduce a run; 0 if it came out the same."""
+    options = _options()
+    root = Path.cwd().resolve()
+    try:
+        git = repository_of(root)
+        if git is None:
+            raise MucodeError(
+                f"{root} is no clone of the repository, so no commit can be checked out: clone it with git"
+            )
+        with held(root / ".mucode/reproduce.lock", "another `make reproduce` is at work here: wait for it"):
+            recorded = find(options.run, git, root if options.size == DEFAULT else root / "runs" / options.size)
+            return reproduce(recorded, git, rebuild=options.rebuild, keep=options.keep)
+    except MucodeError as error:
+        sys.stderr.write(f"mucode: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("mucode: stopped; what is finished is kept, run again to continue\n")
+        return INTERRUPTED
+
+
+def find(run: str, git: Git, workspace: Path) -> Recorded:
+    """The commit of a run.
+
+    Args:
+        run: what git knows, or the id of an MLflow run.
+        workspace: whose MLflow is asked.
+
+    Raises:
+        MucodeError: neither git nor MLflow knows it, or its dvc.lock is in no commit.
+    """
+    if (recorded := recorded_at(git, run)) is not None:
+        return recorded
+    tags = tags_of(run, workspace)
+    if "dvc_lock_sha256" not in tags:
+        raise MucodeError(f"run {run} says no dvc.lock that it belongs to: name a run that `mucode register` made")
+    recorded = recorded_with(git, tags.get("git_commit"), tags["dvc_lock_sha256"])
+    if recorded is None:
+        raise MucodeError(
+            f"no commit here holds the dvc.lock of run {run} (sha256 {tags['dvc_lock_sha256'][:12]}): fetch the run branch, "
+            "or in the workspace where it ran commit dvc.lock with `mucode branch`"
+        )
+    return recorded
+
+
+def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int:
+    """Check out, pull or make anew, compare; 0 if nothing differs."""
+    folder = git.root / FOLDER / f"{recorded.commit[:12]}{'-rebuilt' if rebuild else ''}"
+    workspace = check_out(recorded, git, folder)
+    lock = (workspace / "dvc.lock").read_bytes()
+    stages = stages_of(lock, f"{recorded.commit[:12]}:{recorded.place}/dvc.lock")
+    source = git.root / recorded.place
+    remote = take_over_remotes(source if (source / ".dvc").is_dir() else git.root, workspace)
+    if remote and not rebuild:
+        _dvc("pull", ["--force"], workspace, needed=False)
+    _fetch_inputs(workspace)
+    _dvc("repro", [], workspace)
+    found = differing_files(stages, workspace)
+    found += differing_entries(stages, stages_of((workspace / "dvc.lock").read_bytes(), str(workspace / "dvc.lock")))
+    way = f"pulled from the DVC remote {remote}, the rest made anew" if remote and not rebuild else "made anew"
+    _say(f"\n{recorded.commit[:12]}, {recorded.place}: {way}\n")
+    _say(_note(git, folder))
+    _say(table(found, len(outs_of(stages))))
+    if keep or found:
+        _say(f"its files: {workspace}\n")
+    else:
+        remove(folder, git)
+    return 1 if found else 0
+
+
+def table(found: list[Difference], outs: int) -> str:
+    """What differs, a line each; digests are shortened."""
+    if not found:
+        return f"all {outs} outs and every entry of dvc.lock are as recorded\n"
+    rows = [("", "recorded", "found"), *((one.what, one.recorded[:40], one.found[:40]) for one in found)]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return "\n".join([*lines, f"{len(found)} differences", ""])
+
+
+def _fetch_inputs(workspace: Path) -> None:
+    """What no stage makes, the collected problems, and no remote had: this repository's cache may have it."""
+    for pointer in sorted((workspace / "data").rglob("*.dvc")):
+        if not pointer.with_suffix("").exists():
+            _dvc("pull", ["--remote", CACHE, str(pointer.relative_to(workspace))], workspace)
+
+
+def _dvc(command: str, arguments: list[str], workspace: Path, *, needed: bool = True) -> None:
+    mend(workspace)
+    line = [sys.executable, "-m", "dvc", command, *arguments]
+    finished = run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
+    if finished.returncode != 0 and needed:
+        raise MucodeError(f"dvc {command} in {workspace}: {culprit(finished)}; run again to continue")
+
+
+def _note(git: Git, folder: Path) -> str:
+    name = "requirements.lock"
+    same = (git.root / name).read_text() == (folder / name).read_text()
+    return "" if same else f"note: the packages of that commit's {name} are not the installed ones\n"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make reproduce", description=__doc__)
+    parser.add_argument("run", help="a run branch, a tag, a commit, or the id of a run in MLflow")
+    parser.add_argument("--size", default=DEFAULT, help="whose MLflow knows the id (default: %(default)s)")
+    parser.add_argument("--rebuild", action="store_true", help="make everything anew, whatever the remote has")
+    parser.add_argument("--keep", action="store_true", help="keep the worktree even if nothing differs")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

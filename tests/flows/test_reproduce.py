@@ -1,0 +1,181 @@
+"""`make reproduce`: made again beside the user's tree; what came out otherwise is listed and fails."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.reproduce import find, table
+from flows.worktree import FOLDER
+from mucode.lineage import Git, commit_run, lineage
+from mucode.lineage.compare import Difference, differing_entries, differing_files
+from mucode.lineage.locked import md5_of
+from mucode.types import MucodeError
+
+REPOSITORY = Path(__file__).parent.parent.parent
+RUN = "run/2026-11-26-weekly"
+STAGE = {"cmd": "make a", "deps": [{"path": "code", "md5": "1"}], "params": {"params.yaml": {"n": 1}}}
+
+
+def run(root: Path, *command: str) -> str:
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    return run(root, sys.executable, "-m", "dvc", *arguments)
+
+
+@pytest.fixture
+def finished(toy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository whose graph has run, and whose dvc.lock is on a run branch. Collected problems are among its data."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    root = toy()
+    (root / ".gitignore").write_text(
+        "/data/*\n!/data/collected/\n.mucode/\n/.dvc/cache\n/.dvc/tmp\n/.dvc/config.local\n"
+    )
+    (root / "requirements.lock").write_text("")
+    (root / "data/collected").mkdir()
+    (root / "data/collected/.gitignore").write_text("/problems.jsonl\n")
+    (root / "data/collected/problems.jsonl").write_text("{}\n")
+    stages = yaml.safe_load((root / "dvc.yaml").read_text())
+    stages["stages"]["prepare"]["deps"] = ["data/collected/problems.jsonl"]
+    (root / "dvc.yaml").write_text(yaml.safe_dump(stages))
+    run(root, "git", "init", "--quiet", "--initial-branch=main")
+    run(root, "git", "add", "--all")
+    run(root, "git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "first")
+    dvc(root, "add", "data/collected/problems.jsonl")
+    dvc(root, "repro")
+    commit_run(root, RUN, Git(root))
+    return root
+
+
+def reproduce(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "flows.reproduce", *arguments], cwd=root, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_a_run_made_again_without_a_remote_is_the_same_and_leaves_no_trace(finished: Path) -> None:
+    before = run(finished, "git", "status", "--porcelain", "--branch"), (finished / "data/a").stat().st_mtime_ns
+    done = reproduce(finished, RUN)
+    assert (done.returncode, "made anew" in done.stdout) == (0, True), done.stderr
+    assert "all 5 outs and every entry of dvc.lock are as recorded" in done.stdout
+    assert done.stderr.count("Running stage") == 5
+    assert (
+        run(finished, "git", "status", "--porcelain", "--branch"),
+        (finished / "data/a").stat().st_mtime_ns,
+    ) == before
+    assert list((finished / FOLDER).iterdir()) == []
+
+
+@pytest.mark.slow
+def test_what_a_remote_has_is_pulled_and_not_made_unless_that_is_asked(finished: Path, tmp_path: Path) -> None:
+    dvc(finished, "remote", "add", "--local", "--default", "team", str(tmp_path / "remote"))
+    dvc(finished, "push")
+    shutil.rmtree(finished / ".dvc/cache")  # as on a newcomer's machine
+    done = reproduce(finished, RUN)
+    assert (done.returncode, "pulled from the DVC remote team" in done.stdout) == (0, True), done.stderr
+    assert "Running stage" not in done.stderr
+    some = next(path for path in (tmp_path / "remote").rglob("*") if path.is_file() and path.read_text() == "hello\n")
+    some.unlink()  # what the remote has lost is made
+    done = reproduce(finished, RUN)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Running stage") >= 1
+
+
+@pytest.mark.slow
+def test_what_differs_is_listed_and_its_files_stay_for_a_look(finished: Path) -> None:
+    lock = finished / "dvc.lock"
+    recorded = md5_of(finished / "data/a")
+    assert recorded is not None
+    lock.write_text(lock.read_text().replace(recorded, "f" * 32))  # as if a stage had not been reproducible
+    commit_run(finished, RUN, Git(finished))
+    done = reproduce(finished, f"{RUN}-2")
+    assert done.returncode == 1
+    line = next(line for line in done.stdout.splitlines() if line.startswith("data/a "))
+    assert line.split() == ["data/a", "f" * 32, recorded]
+    kept = Path(done.stdout.rpartition("its files: ")[2].strip())
+    assert (kept / "data/a").read_text() == "hello\n"
+
+
+@pytest.mark.slow
+def test_a_worktree_that_a_kill_left_half_made_is_in_nobodys_way(finished: Path) -> None:
+    commit = run(finished, "git", "rev-parse", RUN).strip()
+    left = finished / FOLDER / commit[:12]
+    run(finished, "git", "worktree", "add", "--detach", "--lock", str(left), commit)
+    shutil.rmtree(left)
+    left.mkdir()
+    (left / "dvc.yaml").write_text("cut sho")
+    assert reproduce(finished, RUN, "--keep").returncode == 0
+    assert (left / "data/a").read_text() == "hello\n"
+    again = reproduce(finished, RUN)  # goes on with what is there
+    assert (again.returncode, "Running stage" in again.stderr) == (0, False)
+
+
+@pytest.mark.slow
+def test_a_run_of_mlflow_is_found_by_the_digest_of_its_lock(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mucode.tracking.server import experiment_id, mlflow_at
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with mlflow_at(finished) as client:
+        experiment = experiment_id(client, finished)
+        known = client.create_run(experiment, tags=lineage(finished)).info.run_id
+        bare = client.create_run(experiment).info.run_id
+        lost = client.create_run(experiment, tags={"dvc_lock_sha256": "0" * 64}).info.run_id
+    git = Git(finished)
+    assert find(known, git, finished).commit == git("rev-parse", RUN)
+    with pytest.raises(MucodeError, match=r"says no dvc\.lock"):
+        find(bare, git, finished)
+    with pytest.raises(MucodeError, match=r"no commit here holds the dvc\.lock"):
+        find(lost, git, finished)
+    with pytest.raises(MucodeError, match="cannot be used"):
+        find("no-such-run", git, finished)
+
+
+def test_a_folder_that_is_no_clone_is_refused_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.reproduce import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["reproduce", "run/x"])
+    assert main() == 1
+    assert "is no clone of the repository" in capsys.readouterr().err
+
+
+def test_files_are_hashed_and_not_believed(tmp_path: Path) -> None:
+    (tmp_path / "same").write_text("x")
+    (tmp_path / "other").write_text("y")
+    outs = [{"path": name, "md5": md5_of(tmp_path / "same")} for name in ("same", "other", "gone")]
+    found = differing_files({"stage": {**STAGE, "outs": outs}}, tmp_path)
+    assert [(one.what, one.found) for one in found] == [("gone", "missing"), ("other", md5_of(tmp_path / "other"))]
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"cmd": "make b"}, "stage: command"),
+        ({"deps": [{"path": "code", "md5": "2"}]}, "stage: deps code"),
+        ({"params": {"params.yaml": {"n": 2}}}, "stage: params.yaml n"),
+        ({"outs": [{"path": "a", "md5": "3"}]}, "stage: outs a"),
+    ],
+)
+def test_each_entry_of_a_lock_is_compared(change: dict[str, object], what: str) -> None:
+    assert differing_entries({"stage": STAGE}, {"stage": STAGE}) == []
+    assert [one.what for one in differing_entries({"stage": STAGE}, {"stage": STAGE | change})] == [what]
+
+
+def test_the_table_says_how_many_and_which() -> None:
+    assert table([], 7) == "all 7 outs and every entry of dvc.lock are as recorded\n"
+    lines = table([Difference("data/a", "1" * 32, "missing")], 7).splitlines()
+    assert lines[1].split() == ["data/a", "1" * 32, "missing"]
+    assert lines[-1] == "1 differences"
