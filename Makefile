@@ -70,7 +70,8 @@ clean: ## remove what tests and tools leave behind; runs, results, the DVC cache
 
 # The lock holds every version, so nothing is resolved; the second call of pip adds what a torch built for GPUs needs
 # besides, and is idle else. An install that was cut short left no stamp: the next one does again what pip had not
-# finished (a package whose INSTALLER, which pip writes last but one, is missing) and goes on from there.
+# finished (a package whose INSTALLER, which pip writes last but one, is missing) and goes on from there. What a run imports
+# is compiled in the end; pip would compile everything.
 $(INSTALLED): requirements.lock pyproject.toml
 	@test -n "$(FOUND_PYTHON)" || { echo "mucode needs Python 3.11 or 3.12 (python3.11 on PATH): install it, then run again" >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || exec $(FOUND_PYTHON) -I -S mucode/processes.py 9 $$PPID $(FOUND_PYTHON) -m venv --clear .venv
@@ -79,6 +80,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) --quiet "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
+	@$(TIED) $(PYTHON) -m flows.bytecode
 	@touch $@
 
 lock: ## write requirements.lock from what .venv holds
