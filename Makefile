@@ -2,6 +2,7 @@
 #   make quickstart SIZE=full      sizes are `default` and the files in profiles/
 
 SIZE = default
+EXTRAS =
 PREFECT_PORT = 4200
 MLFLOW_PORT = 5000
 
@@ -12,6 +13,7 @@ PYTHON = .venv/bin/python
 TIED = exec $(PYTHON) -I -S mucode/processes.py 9 $$PPID
 PIP = $(TIED) $(PYTHON) -m pip --disable-pip-version-check --no-input install --no-compile
 INSTALLED = .venv/.installed
+EXTRAS_INSTALLED = $(EXTRAS:%=.venv/.installed-%)
 
 .DELETE_ON_ERROR:
 .PHONY: help install quickstart test test-all check theory repro ui clean lock
@@ -19,7 +21,7 @@ INSTALLED = .venv/.installed
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-install: $(INSTALLED) ## everything into .venv, as requirements.lock says
+install: $(INSTALLED) $(EXTRAS_INSTALLED) ## everything into .venv, as requirements.lock says (EXTRAS=bench: also what benchmarks compare with)
 
 quickstart: $(INSTALLED) ## the whole training loop through its Prefect flow, and the results table (SIZE=tiny, full, ...)
 	@$(TIED) $(PYTHON) -m flows.quickstart --size $(SIZE)
@@ -62,6 +64,12 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) --quiet "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# An extra of pyproject.toml goes into the same .venv and changes no version that the lock holds.
+.venv/.installed-%: $(INSTALLED) pyproject.toml
+	@echo "installing the extra $* into .venv ..."
+	@$(PIP) --quiet --no-build-isolation -c requirements.lock -e '.[$*]'
 	@touch $@
 
 lock: ## write requirements.lock from what .venv holds
