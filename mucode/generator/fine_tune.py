@@ -23,6 +23,7 @@ from mucode.training.weights import (
     CARD,
     base_digest,
     folder_written_whole,
+    hold_frozen_in_bfloat16,
     load_causal_model,
     load_tokenizer,
     prepare,
@@ -134,6 +135,8 @@ def fine_tune(
     causal = load_causal_model(base, "float32")
     objective, collate = AnswerLoss(causal, settings.dtype == "bfloat16"), Collate(can_share(causal))
     model = prepare(causal, settings)  # adapters go into the layers that the objective holds
+    if settings.dtype == "bfloat16":
+        hold_frozen_in_bfloat16(model)
     rates = (Rates(trainable(model), settings.learning_rate),)
     order = GroupedOrder(conversations(demonstrations), settings.batch_size // settings.accumulation, seed)
     losses = run_training(objective, examples, collate, rates, settings, seed, "fine-tune generator", order)

@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from mucode.training.run import Example
-from mucode.training.tree import grow, grown_into_rows, pack
+from mucode.training.tree import grow, lay_out, pack
 from mucode.types import MucodeError
 
-_ROW_TOKENS = 1024  # a tree's attention is a square of it
 _PROBES = ((0, 1, 2, 3), (0, 1, 3, 2, 1))
 
 
@@ -29,18 +28,11 @@ class Collate:
     shared: bool  # sequences that begin alike lie in one row; else each has a row of its own
 
     def __call__(self, examples: list[Example]) -> dict[str, Tensor]:
-        sequences = [example["input_ids"] for example in examples]
-        if self.shared:
-            packed = pack(grown_into_rows(sequences, _ROW_TOKENS))
-            seen = {"attention_mask": packed.visible, "position_ids": packed.positions}
-        else:
-            packed = pack([grow(sequences, [member]) for member in range(len(sequences))])
-            seen = {}  # a causal model needs no mask for rows padded on the right
-        answers = list(zip(packed.paths, examples, strict=True))
+        taken, paths = lay_out([example["input_ids"] for example in examples], self.shared)
+        answers = list(zip(paths, examples, strict=True))
         lengths = torch.tensor([example["answer"] for example in examples])
         weights = torch.tensor([example["weight"] for example in examples]) / len(examples)
-        return seen | {
-            "input_ids": packed.input_ids,
+        return taken | {
             "places": torch.cat([path[-example["answer"] - 1 : -1] for path, example in answers]),
             "targets": torch.tensor([token for each in examples for token in each["input_ids"][-each["answer"] :]]),
             "weights": weights.repeat_interleave(lengths),

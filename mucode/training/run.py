@@ -18,7 +18,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from mucode.training.settings import TrainingSettings
 from mucode.types import MucodeError
 
-Example = dict[str, Any]  # what the Trainer hands from data set to collate; "input_ids" tells it the length
+Example = dict[str, Any]  # what the Trainer hands from data set to collate
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,18 @@ def run_training(
     settings: TrainingSettings,
     seed: int,
     title: str,
-    order: Sampler[int] | None = None,
+    order: Sampler[int],
 ) -> tuple[float, ...]:
     """Train `module` in place.
 
     Args:
         module: its forward takes what `collate` returns and gives {"loss": scalar}, a mean over the batch's examples.
-        examples: each with "input_ids", by whose length batches are grouped.
+        examples: what `collate` takes.
         collate: examples -> keyword arguments of `module`.
         rates: every trainable parameter, with its learning rate.
-        seed: of the order of the batches and of dropout.
+        seed: of dropout.
         title: of the progress bar.
-        order: of the examples; None: drawn by seed, grouped by length.
+        order: of the examples.
 
     Returns:
         The mean training loss of each epoch.
@@ -75,14 +75,14 @@ def run_training(
 
 
 class _OrderedTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped here
-    """A Trainer that can be told the order of its examples."""
+    """A Trainer that is told the order of its examples."""
 
-    def __init__(self, order: Sampler[int] | None, **options: Any) -> None:
+    def __init__(self, order: Sampler[int], **options: Any) -> None:
         self._order = order
         super().__init__(**options)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return super()._get_train_sampler(train_dataset) if self._order is None else self._order
+        return self._order
 
 
 def _arguments(settings: TrainingSettings, seed: int, scratch: str) -> Any:
@@ -97,7 +97,6 @@ def _arguments(settings: TrainingSettings, seed: int, scratch: str) -> Any:
         lr_scheduler_type=settings.schedule,
         warmup_steps=settings.warmup_steps,
         max_grad_norm=settings.max_gradient_norm,
-        train_sampling_strategy="group_by_length",
         seed=seed,
         logging_strategy="epoch",
         logging_nan_inf_filter=False,  # it would hide a loss that is no number

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 Tokens = Sequence[int]
+_ROW_TOKENS = 1024  # a tree's attention is a square of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +88,21 @@ def pack(rows: Sequence[Tree]) -> Packed:
             visible[row, path[:, None], path] = torch.ones(len(path), len(path), dtype=torch.bool).tril()
             places[member] = path + row * longest
     return Packed(ids, positions, visible[:, None], tuple(places[member] for member in range(len(places))))
+
+
+def lay_out(sequences: Sequence[Tokens], shared: bool) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+    """A batch for a causal language model.
+
+    Args:
+        sequences: token ids.
+        shared: whether sequences that begin alike lie in one row; else each has a row of its own.
+
+    Returns:
+        What the model takes; of each sequence, the places of its tokens in the flattened rows.
+    """
+    if not shared:  # a causal model needs no mask for rows padded on the right
+        packed = pack([grow(sequences, [member]) for member in range(len(sequences))])
+        return {"input_ids": packed.input_ids}, packed.paths
+    packed = pack(grown_into_rows(sequences, _ROW_TOKENS))
+    taken = {"input_ids": packed.input_ids, "attention_mask": packed.visible, "position_ids": packed.positions}
+    return taken, packed.paths

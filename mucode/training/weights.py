@@ -89,6 +89,16 @@ def prepare(model: Any, settings: TrainingSettings) -> Any:
         return get_peft_model(model, config)
 
 
+def hold_frozen_in_bfloat16(model: Any) -> None:
+    """Round the weights of linear layers that are not trained once, as autocast would at every pass: equal to the bit.
+
+    An embedding that shares its weights with the output layer keeps them as they are.
+    """
+    for part in model.modules():
+        if isinstance(part, nn.Linear) and not part.weight.requires_grad:
+            part.weight = nn.Parameter(part.weight.to(torch.bfloat16), requires_grad=False)
+
+
 def save_weights(model: Any, folder: Path) -> None:
     """Write what training changed: the adapter in peft's format, or the whole model; equal weights give equal bytes."""
     if not hasattr(model, "peft_config"):

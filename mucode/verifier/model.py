@@ -40,20 +40,31 @@ class RewardModel(nn.Module):
         self.transformer = transformer
         self.head = head
 
-    def forward(self, input_ids: Tensor, lengths: Tensor, past: Any = None) -> Tensor:
-        """Scores [n] (float32) of right-padded rows [n, longest] with their lengths [n].
-
-        No attention mask is needed: a causal model's last real token sees no padding, and unmasked attention is faster.
+    def forward(
+        self,
+        input_ids: Tensor,
+        places: Tensor,
+        past: Any = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+    ) -> Tensor:
+        """Scores [n] (float32).
 
         Args:
-            input_ids: token rows, or what follows `past` in each.
-            lengths: of the rows as given.
+            input_ids: [rows, longest], padded on the right, or what follows `past` in each.
+            places: [n] indices into the flattened rows, of the last token of each sequence.
             past: key-value cache of the tokens that all rows begin with.
+            attention_mask: [rows, 1, longest, longest], bool; None: causal. Padding needs none, as no last token sees it.
+            position_ids: [rows, longest]; None: 0, 1, ...
         """
         hidden = self.transformer(
-            input_ids=input_ids, past_key_values=past, use_cache=past is not None
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past,
+            use_cache=past is not None,
         ).last_hidden_state
-        last = hidden[torch.arange(len(lengths), device=hidden.device), lengths - 1]
+        last = hidden.flatten(0, 1)[places]
         with torch.autocast(last.device.type, enabled=False):
             return self.head(last.float()).squeeze(-1)  # type: ignore[no-any-return]
 
@@ -105,7 +116,8 @@ class TransformerVerifier:
         shared = _shared(rows) if len(rows) > 1 else 0
         past = self.model.read(torch.tensor([rows[0][:shared]], device=device), len(rows)) if shared else None
         ids, lengths = pad([row[shared:] for row in rows], padding=0)
-        values: list[float] = self.model(ids.to(device), lengths.to(device), past).tolist()
+        places = torch.arange(len(rows)) * ids.shape[1] + lengths - 1
+        values: list[float] = self.model(ids.to(device), places.to(device), past).tolist()
         return values
 
 

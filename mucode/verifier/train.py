@@ -13,12 +13,15 @@ from torch import Tensor, nn
 
 from mucode.records import write_json
 from mucode.seeds import seed_for
-from mucode.training.batch import pad
+from mucode.training.answers import can_share
+from mucode.training.order import GroupedOrder
 from mucode.training.run import Example, Rates, run_training, trainable
 from mucode.training.settings import TrainingSettings
+from mucode.training.tree import lay_out
 from mucode.training.weights import (
     base_digest,
     folder_written_whole,
+    hold_frozen_in_bfloat16,
     load_causal_model,
     load_tokenizer,
     prepare,
@@ -54,10 +57,11 @@ class VerifierMetrics:
     problems: int  # that the examples come from
     positives: int  # distinct correct programs in D
     negatives: int
-    tokens: int  # of one epoch, without padding
+    tokens: int  # of one epoch, each program's counted with its problem, without padding
+    shares_prefixes: bool  # whether a forward pass reads a problem once for all its programs
 
 
-class _Objective(nn.Module):
+class Objective(nn.Module):
     """Token rows -> the loss of their scores; remembers which examples were judged rightly."""
 
     def __init__(self, model: RewardModel, loss: Loss, settings: VerifierSettings) -> None:
@@ -68,9 +72,9 @@ class _Objective(nn.Module):
         self.low_precision = settings.training.dtype == "bfloat16"
         self.right: list[Tensor] = []  # one tensor of booleans per forward pass
 
-    def forward(self, input_ids: Tensor, lengths: Tensor, rewards: Tensor) -> dict[str, Tensor]:
-        with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=self.low_precision):
-            scores = self.model(input_ids, lengths)
+    def forward(self, rewards: Tensor, **rows: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(rewards.device.type, torch.bfloat16, enabled=self.low_precision):
+            scores = self.model(**rows)
         self.right.append(self.loss.right(scores.detach(), rewards).cpu())
         return {"loss": self.loss.value(scores, rewards, self.penalty)}
 
@@ -84,6 +88,9 @@ def train_verifier(
     out: Path,
 ) -> VerifierMetrics:
     """Train R_phi and save it to the folder `out`, whole or not at all; equal inputs give equal bytes.
+
+    The examples of one problem come in one forward pass where they fit, in which the problem, and a program that occurs in
+    several pairs, is read once.
 
     Args:
         candidates: D: every turn's program of every rollout, with its oracle reward; repetitions count once.
@@ -101,16 +108,21 @@ def train_verifier(
     reader = Reader(load_tokenizer(base), training.max_tokens, settings.show_public_tests)
     examples = [_example(group, {problem.id: problem for problem in problems}, reader) for group in groups]
     torch.manual_seed(seed_for(seed, "verifier", "adapters"))
-    transformer = prepare(load_causal_model(base, "float32").get_decoder(), training)
+    causal = load_causal_model(base, "float32")
+    collate = Collate(can_share(causal))
+    transformer = prepare(causal.get_decoder(), training)
+    if training.dtype == "bfloat16":
+        hold_frozen_in_bfloat16(transformer)
     head = new_head(transformer.config.hidden_size, seed_for(seed, "verifier", "head"))
     model = RewardModel(transformer, head)
-    objective = _Objective(model, loss, settings)
+    objective = Objective(model, loss, settings)
     rates = (
         Rates(trainable(transformer), training.learning_rate),
         Rates(trainable(head), settings.head_learning_rate),
     )
-    losses = run_training(objective, examples, _collate, rates, training, seed, "train verifier")
-    metrics = _metrics(losses, objective.right, groups, examples, candidates)
+    order = GroupedOrder(_by_problem(groups), training.batch_size // training.accumulation, seed)
+    losses = run_training(objective, examples, collate, rates, training, seed, "train verifier", order)
+    metrics = _metrics(losses, objective.right, groups, examples, candidates, collate.shared)
     with folder_written_whole(out) as folder:
         save_verifier(model, folder, _card(settings, base))
         write_json(folder / "training.json", dataclasses.asdict(metrics))
@@ -118,22 +130,35 @@ def train_verifier(
 
 
 def _example(group: tuple[Candidate, ...], problems: Mapping[str, Problem], reader: Reader) -> Example:
-    """The rows of one example, end to end: their joint length is what batches are grouped by."""
+    """The token rows of one example."""
     missing = [candidate.problem_id for candidate in group if candidate.problem_id not in problems]
     if missing:
         raise MucodeError(f"candidates of {missing[0]} have no problem: give the problems they were rolled out on")
     rows = [reader.tokens(problems[candidate.problem_id], candidate.program) for candidate in group]
     return {
-        "input_ids": [token for row in rows for token in row],
         "rows": rows,
         "rewards": [candidate.reward for candidate in group],
     }
 
 
-def _collate(examples: list[Example]) -> dict[str, Any]:
-    ids, lengths = pad([row for example in examples for row in example["rows"]], padding=0)
-    rewards = torch.tensor([reward for example in examples for reward in example["rewards"]])
-    return {"input_ids": ids, "lengths": lengths, "rewards": rewards}
+def _by_problem(groups: Sequence[tuple[Candidate, ...]]) -> list[list[int]]:
+    """Indices of the examples of each problem."""
+    found: dict[str, list[int]] = {}
+    for index, group in enumerate(groups):
+        found.setdefault(group[0].problem_id, []).append(index)
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Collate:
+    """Examples -> what the objective takes."""
+
+    shared: bool  # see `lay_out`
+
+    def __call__(self, examples: list[Example]) -> dict[str, Tensor]:
+        taken, paths = lay_out([row for example in examples for row in example["rows"]], self.shared)
+        rewards = torch.tensor([reward for example in examples for reward in example["rewards"]])
+        return taken | {"places": torch.stack([path[-1] for path in paths]), "rewards": rewards}
 
 
 def _card(settings: VerifierSettings, base: Path) -> dict[str, Any]:
@@ -154,6 +179,7 @@ def _metrics(
     groups: Sequence[tuple[Candidate, ...]],
     examples: Sequence[Example],
     candidates: Sequence[Candidate],
+    shares_prefixes: bool,
 ) -> VerifierMetrics:
     last_epoch = torch.cat(list(right[-(len(right) // len(losses)) :]))
     distinct = {(candidate.problem_id, candidate.program, candidate.reward) for candidate in candidates}
@@ -166,5 +192,6 @@ def _metrics(
         problems=len({group[0].problem_id for group in groups}),
         positives=positives,
         negatives=len(distinct) - positives,
-        tokens=sum(len(example["input_ids"]) for example in examples),
+        tokens=sum(len(row) for example in examples for row in example["rows"]),
+        shares_prefixes=shares_prefixes,
     )

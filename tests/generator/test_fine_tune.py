@@ -10,6 +10,7 @@ import torch
 from mucode.generator.fine_tune import conversations, encode, fine_tune
 from mucode.prompts import reply_for
 from mucode.training.answers import AnswerLoss, Collate, answer_example
+from mucode.training.order import GroupedOrder
 from mucode.training.run import Rates, run_training, trainable
 from mucode.training.weights import (
     folder_written_whole,
@@ -212,7 +213,11 @@ def test_adapters_train_and_the_base_does_not(base: Path) -> None:
     tokenizer = load_tokenizer(base)
     encoded = [encode(tokenizer, each, PROBLEM, 4096, True) for each in twenty()]
     examples = [answer_example(each.prompt, each.answer, 0.01) for each in encoded]
-    run_training(objective, examples, Collate(shared=True), (Rates(trainable(model), 1e-2),), chosen, 0, "test")
+    order, rates = (
+        GroupedOrder([[each] for each in range(len(examples))], chosen.batch_size, 0),
+        Rates(trainable(model), 1e-2),
+    )
+    run_training(objective, examples, Collate(shared=True), (rates,), chosen, 0, "test", order)
     after = {name.replace(".base_layer", ""): weight for name, weight in causal.state_dict().items()}
     assert all(torch.equal(after[name], weight) for name, weight in frozen.items())
     assert all(weight.abs().max() > 0 for name, weight in after.items() if "lora_B" in name)

@@ -8,7 +8,7 @@ import torch
 
 from mucode.training.answers import AnswerLoss, Collate, answer_example, can_share
 from mucode.training.run import Example
-from mucode.training.weights import prepare
+from mucode.training.weights import hold_frozen_in_bfloat16, prepare
 from tests.training.tiny_model import tiny_settings
 
 pytestmark = pytest.mark.slow  # imports torch
@@ -48,10 +48,14 @@ def rollout_examples() -> list[Example]:
     return [answer_example(*each) for each in zip(prompts, answers, weights, strict=True)]
 
 
-def loss_and_gradients(family: str, rank: int, shared: bool) -> tuple[float, dict[str, torch.Tensor]]:
+def loss_and_gradients(
+    family: str, rank: int, shared: bool, low_precision: bool = False, held: bool = False
+) -> tuple[float, dict[str, torch.Tensor]]:
     causal = model_of(family)
-    objective = AnswerLoss(causal, low_precision=False)
+    objective = AnswerLoss(causal, low_precision)
     model = prepare(causal, tiny_settings(lora_rank=rank))
+    if held:
+        hold_frozen_in_bfloat16(model)
     torch.manual_seed(1)
     for name, weight in model.named_parameters():
         if "lora_B" in name:  # zero at the start, which would leave the gradient of the other half zero as well
@@ -72,6 +76,19 @@ def test_sharing_gives_the_gradients_of_every_state_by_itself(family: str, rank:
         assert expected[name].abs().max() > 0 or "k_proj.bias" in name  # softmax does not feel a shift of all keys
         largest = expected[name].abs().max().item()
         torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-5 * largest + 1e-7)
+
+
+@pytest.mark.parametrize("family", ["Llama", "Qwen2"])
+def test_frozen_weights_that_are_rounded_once_give_the_same_bits(family: str) -> None:
+    held, each_time = (loss_and_gradients(family, 4, True, low_precision=True, held=way) for way in (True, False))
+    assert held[0] == each_time[0]
+    assert all(torch.equal(gradient, each_time[1][name]) for name, gradient in held[1].items())
+
+
+def test_what_is_trained_stays_in_float32() -> None:
+    causal = model_of("Llama")
+    hold_frozen_in_bfloat16(prepare(causal, tiny_settings(lora_rank=0)))
+    assert {weight.dtype for weight in causal.parameters()} == {torch.float32}
 
 
 def test_a_shared_batch_is_smaller() -> None:

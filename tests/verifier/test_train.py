@@ -10,8 +10,9 @@ from mucode.records import write_json
 from mucode.training.run import trainable
 from mucode.training.weights import CARD, load_causal_model, prepare, read_card
 from mucode.types import Candidate, MucodeError
+from mucode.verifier.losses import LOSSES
 from mucode.verifier.model import RewardModel, load_verifier, new_head, save_verifier
-from mucode.verifier.train import VerifierSettings, train_verifier
+from mucode.verifier.train import Collate, Objective, VerifierSettings, train_verifier
 from tests.conftest import make_problem
 from tests.training.tiny_model import folder_digests, tiny_base, tiny_settings
 
@@ -166,3 +167,23 @@ def test_the_new_heads_spread_is_one_over_the_root_of_hidden_plus_one() -> None:
     head = new_head(hidden=4095, seed=0)
     assert head.weight.std().item() == pytest.approx(1 / 64, rel=0.05)
     assert head.bias.item() == 0.0
+
+
+@pytest.mark.parametrize("loss", ["bradley_terry", "bce"])
+def test_programs_that_share_their_problem_give_the_gradients_of_rows_of_their_own(base: Path, loss: str) -> None:
+    """Two pairs of one problem, one with a program of the other, and a pair of another problem."""
+    rows = [[1, 2, 3, 4, 5], [1, 2, 3, 6], [1, 2, 3, 4, 5], [1, 2, 3, 4, 7, 8], [9, 8, 7], [9, 8, 6, 5]]
+    examples = [{"rows": rows[at : at + 2], "rewards": [1.0, 0.0]} for at in range(0, len(rows), 2)]
+    found = []
+    for shared in (True, False):
+        transformer = prepare(load_causal_model(base, "float32").get_decoder(), tiny_settings(lora_rank=0))
+        objective = Objective(RewardModel(transformer, new_head(32, seed=1)), LOSSES[loss], settings(loss))
+        batch = Collate(shared)(examples)
+        value = objective(**batch)["loss"]
+        value.backward()
+        found.append((value.item(), batch["input_ids"].numel(), [weight.grad for weight in trainable(objective)]))
+    (together, few, gradients), (alone, many, expected) = found
+    assert few < 0.7 * many
+    assert together == pytest.approx(alone, rel=1e-5)
+    for ours, theirs in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)

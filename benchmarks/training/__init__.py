@@ -1,0 +1,1 @@
+"""Fine-tuning and verifier training, against TRL's trainers."""
