@@ -18,10 +18,19 @@ def prompt_tokens(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
     The template writes a leading beginning-of-text token itself where there is one: none is added. A control token that
     a message spells out stays ordinary text: a program's output cannot end its turn and speak as somebody else.
     """
+    return _ids(tokenizer, messages, opened=True)
+
+
+def chat_tokens(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
+    """A chat whose last answer is closed, as token ids, by the rules of `prompt_tokens`."""
+    return _ids(tokenizer, messages, opened=False)
+
+
+def _ids(tokenizer: Any, messages: Sequence[Message], opened: bool) -> list[int]:
     ids: list[int] = tokenizer.apply_chat_template(
         _plain(messages),
         chat_template=_template(tokenizer),
-        add_generation_prompt=True,
+        add_generation_prompt=opened,
         sanitize_control_tokens=True,
         return_dict=False,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mucode.prompts import question, reply_for
+from mucode.generator.tokens import chat_tokens
+from mucode.prompts import Message, question, reply_for
 from mucode.types import Problem
 
 
@@ -22,12 +23,8 @@ class Reader:
 
         Longer than `max_tokens`: the front goes (the problem's), the program and what follows stay; a BOS stays, too.
         """
-        messages = [
-            {"role": "user", "content": question(problem, self.show_public_tests)},
-            {"role": "assistant", "content": reply_for(program)},
-        ]
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False)
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]  # the template writes its own BOS
+        asked = Message("user", question(problem, self.show_public_tests))
+        ids = chat_tokens(self.tokenizer, [asked, Message("assistant", reply_for(program))])
         if len(ids) <= self.max_tokens:
             return ids
         start = ids[:1] if ids[0] == self.tokenizer.bos_token_id else []
