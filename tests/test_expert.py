@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mucode.config import load_config
+from mucode.dataset import histories
 from mucode.expert import Objective, best_candidate, candidates_by_problem, demonstrations, limited
 from mucode.records import Experience
 from mucode.types import Candidate, Demonstration
@@ -14,16 +16,22 @@ from tests.conftest import make_experience
 
 METHODS = load_config(Path(__file__).parent.parent / "params.yaml").methods
 SCORES = st.floats(-50, 50)
-DATASETS = st.lists(
-    st.builds(
-        make_experience,
-        program=st.sampled_from(["a", "b", "c", None]),
-        problem=st.sampled_from(["toy/p", "toy/q"]),
-        iteration=st.integers(1, 2),
-        rollout=st.integers(0, 2),
-    ),
-    unique_by=lambda row: (row.problem_id, row.iteration, row.rollout),
+PROGRAMS = st.lists(st.sampled_from(["a", "bb", "ccc", None]), min_size=1, max_size=3)  # an episode's, turn by turn
+EPISODES_OF_D = st.dictionaries(
+    st.tuples(st.sampled_from(["toy/p", "toy/q"]), st.integers(1, 2), st.integers(0, 2)), PROGRAMS, max_size=12
 )
+CORRECT = st.sets(st.sampled_from([("toy/p", "a"), ("toy/p", "bb"), ("toy/q", "bb"), ("toy/q", "ccc")]))
+
+
+def rows_of(episodes: dict[tuple[str, int, int], list[str | None]], correct: set[tuple[str, str]]) -> list[Experience]:
+    return [
+        make_experience(program, float((x, program) in correct), problem=x, iteration=i, rollout=k, turn=turn)
+        for (x, i, k), programs in episodes.items()
+        for turn, program in enumerate(programs, start=1)
+    ]
+
+
+DATASETS = st.builds(rows_of, EPISODES_OF_D, CORRECT)
 
 
 def scored(experiences: list[Experience]) -> dict[tuple[str, str], float]:
@@ -58,10 +66,27 @@ def test_among_equals_the_higher_score_wins_even_where_the_sigmoid_saturates(sco
     assert scores[int(best.program)] == max(scores)
 
 
-def test_the_corners_reproduce_the_oracle_only_and_the_verifier_only_expert() -> None:
-    right, wrong = Candidate("p", "right", 1.0), Candidate("p", "wrong", 0.0)
-    assert best_candidate([wrong, right], [9.0, -9.0], Objective(1.0, 0.0)) is right
-    assert best_candidate([wrong, right], [9.0, -9.0], Objective(0.0, 1.0)) is wrong
+SCORED_CANDIDATES = st.lists(st.tuples(st.booleans(), SCORES), min_size=1)
+
+
+def chosen(rows: list[tuple[bool, float]], objective: Objective) -> tuple[bool, float]:
+    """The row that the expert picks."""
+    candidates = [Candidate("p", str(place), float(right)) for place, (right, _) in enumerate(rows)]
+    return rows[int(best_candidate(candidates, [score for _, score in rows], objective).program)]
+
+
+@given(SCORED_CANDIDATES)
+def test_the_corners_are_the_oracles_choice_alone_and_the_verifiers_alone(rows: list[tuple[bool, float]]) -> None:
+    assert chosen(rows, Objective(1.0, 0.0))[0] == any(right for right, _ in rows)
+    assert chosen(rows, Objective(0.0, 1.0))[1] == max(score for _, score in rows)
+
+
+@given(SCORED_CANDIDATES, st.floats(0.01, 0.99))
+def test_with_both_the_verifier_chooses_among_the_correct_programs_whatever_its_weight(
+    rows: list[tuple[bool, float]], weight: float
+) -> None:
+    among = [row for row in rows if row[0]] or rows
+    assert chosen(rows, Objective(1.0, weight)) == max(among, key=lambda row: row[1])
 
 
 def test_ties_fall_to_the_first_candidate() -> None:
@@ -82,8 +107,21 @@ def test_the_candidates_of_a_problem_come_from_all_turns_and_iterations_once_eac
 @given(DATASETS)
 def test_every_state_of_a_problem_with_a_program_appears_exactly_once(rows: list[Experience]) -> None:
     with_program = {row.problem_id for row in rows if row.program is not None}
-    expected = sum(row.problem_id in with_program for row in rows)
-    assert sum(demonstration.weight for demonstration in relabelled(rows)) == expected
+    expected = Counter(
+        (row.problem_id, history)
+        for row, history in zip(rows, histories(rows), strict=True)
+        if row.problem_id in with_program
+    )
+    found = relabelled(rows)
+    assert len({(each.problem_id, each.history) for each in found}) == len(found)
+    assert {(each.problem_id, each.history): each.weight for each in found} == expected
+
+
+@given(DATASETS)
+def test_every_target_is_a_program_of_its_problem_and_correct_where_any_is(rows: list[Experience]) -> None:
+    rewards = {(row.problem_id, row.program): row.reward for row in rows}
+    best = {problem: max(r for (p, _), r in rewards.items() if p == problem) for problem, _ in rewards}
+    assert all(rewards[each.problem_id, each.program] == best[each.problem_id] for each in relabelled(rows))
 
 
 @given(DATASETS)
@@ -173,15 +211,9 @@ def test_an_episode_that_ends_without_a_program_is_not_imitated(method: str) -> 
 
 
 @given(DATASETS)
-def test_relabelling_twice_changes_nothing(rows: list[Experience]) -> None:
-    assert relabelled(rows) == relabelled(rows)
+def test_relabelling_is_idempotent(rows: list[Experience]) -> None:
+    """Once the targets are part of D as well, each problem keeps its target."""
     best = {each.problem_id: each.program for each in relabelled(rows)}
-    again = [
-        *rows,
-        *(make_experience(p, problem=x, iteration=3, reward=1.0) for x, p in best.items() if _right(rows, x, p)),
-    ]
-    assert {each.problem_id: each.program for each in relabelled(again)} == best
-
-
-def _right(rows: list[Experience], problem: str, program: str) -> bool:
-    return any(row.reward == 1.0 for row in rows if (row.problem_id, row.program) == (problem, program))
+    rewards = {(row.problem_id, row.program): row.reward for row in rows}
+    again = [make_experience(y, rewards[x, y], problem=x, iteration=3) for x, y in best.items()]
+    assert {each.problem_id: each.program for each in relabelled([*rows, *again])} == best
