@@ -73,14 +73,6 @@ def new_head(hidden: int, seed: int) -> nn.Linear:
 
 
 @dataclass(frozen=True, slots=True)
-class Platt:
-    """Probability of a correct program = sigmoid(slope * score + intercept), fitted on validation problems."""
-
-    slope: float
-    intercept: float
-
-
-@dataclass(frozen=True, slots=True)
 class TransformerVerifier:
     """A trained R_phi, ready to score."""
 
@@ -88,7 +80,6 @@ class TransformerVerifier:
     reader: Reader
     batch_size: int  # rows per forward pass
     loss: str  # the key of LOSSES it was trained with
-    platt: Platt | None
 
     def score(self, problems: Sequence[Problem], programs: Sequence[str]) -> list[float]:
         """R_phi(x, y) of each pair, in order; a pair that occurs twice is computed once.
@@ -148,13 +139,4 @@ def load_verifier(base: Path, trained: Path) -> TransformerVerifier:
     head.load_state_dict(load_file(trained / HEAD))
     model = RewardModel(transformer, head).to("cuda" if torch.cuda.is_available() else "cpu").eval()
     reader = Reader(load_tokenizer(base), card["max_tokens"], card["show_public_tests"])
-    platt = Platt(**card["platt"]) if card["platt"] else None
-    return TransformerVerifier(model, reader, card["score_batch_size"], card["loss"], platt)
-
-
-def save_platt(trained: Path, platt: Platt) -> None:
-    """Add a calibration to a saved verifier's card."""
-    values = read_card(trained) | {"platt": {"slope": platt.slope, "intercept": platt.intercept}}
-    partial = trained / f".{CARD}"
-    write_json(partial, values)
-    partial.replace(trained / CARD)
+    return TransformerVerifier(model, reader, card["score_batch_size"], card["loss"])

@@ -142,7 +142,6 @@ def _card(settings: VerifierSettings, base: Path) -> dict[str, Any]:
         "dtype": settings.score_dtype,
         "loss": settings.loss,
         "max_tokens": settings.training.max_tokens,
-        "platt": None,
         "score_batch_size": settings.score_batch_size,
         "show_public_tests": settings.show_public_tests,
         "training_dtype": settings.training.dtype,

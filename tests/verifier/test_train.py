@@ -10,7 +10,7 @@ from mucode.records import write_json
 from mucode.training.run import trainable
 from mucode.training.weights import CARD, load_causal_model, prepare, read_card
 from mucode.types import Candidate, MucodeError
-from mucode.verifier.model import Platt, RewardModel, load_verifier, new_head, save_platt, save_verifier
+from mucode.verifier.model import RewardModel, load_verifier, new_head, save_verifier
 from mucode.verifier.train import VerifierSettings, train_verifier
 from tests.conftest import make_problem
 from tests.training.tiny_model import folder_digests, tiny_base, tiny_settings
@@ -160,13 +160,6 @@ def test_a_batch_in_two_halves_gives_the_same_loss(base: Path, tmp_path: Path) -
 def test_a_batch_that_cannot_be_halved_is_refused(base: Path, tmp_path: Path) -> None:
     with pytest.raises(MucodeError, match="accumulation = 3"):
         trained(base, tmp_path / "v", settings(accumulation=3))
-
-
-def test_a_calibration_is_kept_with_the_verifier(base: Path, tmp_path: Path) -> None:
-    folder = trained(base, tmp_path / "v", settings(epochs=1))
-    assert load_verifier(base, folder).platt is None
-    save_platt(folder, Platt(slope=2.0, intercept=-0.5))
-    assert load_verifier(base, folder).platt == Platt(2.0, -0.5)
 
 
 def test_the_new_heads_spread_is_one_over_the_root_of_hidden_plus_one() -> None:
