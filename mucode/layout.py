@@ -17,7 +17,7 @@ class Layout:
 
     @property
     def reports(self) -> Path:
-        """The folder with report.html, table.md and results.json."""
+        """The folder with report.html, table.md, study.md and the JSON files behind them."""
         return self.root / "data/reports"
 
     def selected(self, group: str) -> Path:

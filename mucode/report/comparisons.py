@@ -9,7 +9,7 @@ from itertools import combinations
 from mucode.metrics import Comparison, compare
 from mucode.report.blocks import Block, Figure, Figures, Heading, Section, Table, colour
 from mucode.report.charts import Dot, dots
-from mucode.report.results import Measure, Row, bootstrap, measures, of_method, short
+from mucode.report.results import Measure, Row, bootstrap, by_seed, measures, of_method, short
 from mucode.report.sources import BEFORE, Material
 from mucode.report.words import MINUS, interval, percent, probability, set_title, signed_points
 
@@ -35,6 +35,7 @@ class Difference:
     worse: int
     p_value: float
     problems: int
+    by_seed: tuple[float, ...]  # the difference under each seed: how much trainings differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,17 @@ def main_comparisons(material: Material, benchmark: str) -> list[Compared]:
 
 def differences(material: Material, benchmark: str, rows: Sequence[Row]) -> list[Difference]:
     """To before training, as in the table's rows; then between the methods, under every measure of the table."""
-    before = [_difference(row.method, BEFORE, benchmark, row.measure, row.change) for row in rows if row.change]
+    before = [Compared(row.method, BEFORE, row.measure, row.change) for row in rows if row.change]
     between = comparisons(material, benchmark, measures(material, benchmark))
-    return before + [_difference(one.method, one.against, benchmark, one.measure, one.change) for one in between]
+    return [_difference(material, benchmark, one) for one in (*before, *between)]
 
 
-def _difference(method: str, against: str, benchmark: str, measure: Measure, change: Comparison) -> Difference:
+def _difference(material: Material, benchmark: str, found: Compared) -> Difference:
+    measure, change = found.measure, found.change
+    after, before = (by_seed(material, name, benchmark, measure) for name in (found.method, found.against))
     return Difference(
-        method=method,
-        against=against,
+        method=found.method,
+        against=found.against,
         benchmark=benchmark,
         selector=measure.selector,
         n=measure.n,
@@ -98,6 +101,7 @@ def _difference(method: str, against: str, benchmark: str, measure: Measure, cha
         worse=change.worse,
         p_value=change.p_value,
         problems=change.difference.n,
+        by_seed=tuple(after[seed] - before[seed] for seed in after),
     )
 
 

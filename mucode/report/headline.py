@@ -13,6 +13,11 @@ from mucode.report.words import count, interval, method_name, percent, probabili
 from mucode.search import GREEDY
 
 HEAD = ("answers by", "model", "accuracy", "interval", "n", "difference", "interval", "better : worse", "p")
+SEEDS = (
+    "Seed by seed: each has models, rollouts and searches of its own. Apart: the highest seed minus the lowest, in "
+    "percentage points. The intervals above are over problems and searches, all seeds together; how much one training "
+    "differs from another is seen here only."
+)
 CLAIMS_NOTHING = (
     "The model is random and its replies are scripted: these numbers show that every stage ran, and claim "
     "nothing about the method."
@@ -40,6 +45,7 @@ def _benchmark(material: Material, benchmark: str, rows: Sequence[Row]) -> list[
         Paragraph(summary(material, benchmark, rows)),
         Figures(tuple(figures)),
         Table(HEAD, tuple(cells(row) for row in rows), caption(material, benchmark, rows), labels=2),
+        *([Table(lines[0], tuple(lines[1:]), SEEDS, labels=2)] if (lines := seed_by_seed(material, rows)) else []),
     ]
 
 
@@ -110,6 +116,21 @@ def cells(row: Row) -> tuple[str, ...]:
     found = change.difference
     pair = f"{change.better} : {change.worse}"
     return (*start, signed_points(found.value), interval(found, points=True), pair, probability(change.p_value))
+
+
+def seed_by_seed(material: Material, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """The table's accuracies under each seed, below their head; nothing where there is one seed."""
+    seeds = material.config.study.seeds
+    if len(seeds) == 1:
+        return []
+    head = ("answers by", "model", *(f"seed {seed}" for seed in seeds), "all", "apart")
+    return [head, *(_seeds(row) for row in rows)]
+
+
+def _seeds(row: Row) -> tuple[str, ...]:
+    apart = signed_points(max(row.seeds) - min(row.seeds)).lstrip("+")
+    each = (percent(value) for value in (*row.seeds, row.accuracy.value))
+    return (row.measure.name, method_name(row.method), *each, apart)
 
 
 def confidence(material: Material) -> str:

@@ -18,6 +18,9 @@ def markdown(material: Material, tables: Sequence[tuple[str, Sequence[Row]]]) ->
             continue
         parts.append(aligned([headline.HEAD, *(headline.cells(row) for row in rows)]))
         parts.append(_plain(headline.caption(material, benchmark, rows)) + "\n")
+        if lines := headline.seed_by_seed(material, rows):
+            parts.append(aligned(lines))
+            parts.append(_plain(headline.SEEDS) + "\n")
         if compared := comparisons.main_comparisons(material, benchmark):
             parts.append(aligned([comparisons.HEAD, *(comparisons.cells(one) for one in compared)]))
             parts.append(_plain(f"{benchmark}, methods compared. {comparisons.caption(material)}") + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 from mucode.config import BenchmarkSet
 from mucode.metrics import (
@@ -136,6 +137,13 @@ def joined(parts: Iterable[Outcomes]) -> Outcomes:
     return table
 
 
+def by_seed(material: Material, method: str, benchmark: str, measure: Measure) -> dict[int, float]:
+    """The accuracy of each seed of a method by itself; without those that have no problem."""
+    turns = material.turns(method)
+    found = {seed: outcomes(searches.of(benchmark), measure, turns) for seed, searches in material.tests(method)}
+    return {seed: fmean(map(fmean, rewards.values())) for seed, rewards in found.items() if rewards}
+
+
 def of_method(material: Material, method: str, benchmark: str, measure: Measure) -> Outcomes:
     """All seeds of a method on one test set."""
     turns = material.turns(method)
@@ -192,6 +200,7 @@ class Row:
     method: str
     measure: Measure
     accuracy: Estimate
+    seeds: tuple[float, ...]  # each seed's own accuracy
     change: Comparison | None  # against before training; None before training, and where it is the same samples
 
 
@@ -212,6 +221,5 @@ def _row(material: Material, benchmark: str, measure: Measure, method: str) -> R
     if accuracy is None:
         return None
     same = measure.turns == 1 and not material.config.methods[method].trains  # instruct_single's first turn is theirs
-    return Row(
-        method, measure, accuracy, None if same or method == BEFORE else compare(before, after, bootstrap(material))
-    )
+    change = None if same or method == BEFORE else compare(before, after, bootstrap(material))
+    return Row(method, measure, accuracy, tuple(by_seed(material, method, benchmark, measure).values()), change)

@@ -95,7 +95,7 @@ def test_equal_inputs_give_equal_bytes_wherever_they_lie(study: Study, out: Path
     again = write_study(tmp_path, make_config(report=FEW))
     write_report(out=tmp_path / "out", **again.arguments())
     names = {path.name for path in out.iterdir()}
-    assert names == {"report.html", "table.md", "results.json", "differences.json"}
+    assert names == {"report.html", "table.md", "study.md", "results.json", "differences.json", "verifiers.json"}
     assert all((out / name).read_bytes() == (tmp_path / "out" / name).read_bytes() for name in names)
     assert str(study.root) not in (out / "report.html").read_text(encoding="utf-8")
 

@@ -10,11 +10,17 @@ from statistics import fmean
 import pytest
 
 from mucode.config import read_yaml
+from mucode.metrics import calibration_error
+from mucode.report.comparisons import differences
 from mucode.report.curves import picked
+from mucode.report.grid import grid
+from mucode.report.headline import seed_by_seed
+from mucode.report.held_out import held_out
 from mucode.report.panels import by_samples, preference
 from mucode.report.results import results, table
 from mucode.report.sources import Folders, Material, Origin, read_material
 from mucode.report.verifiers import judge
+from mucode.report.words import percent
 from tests.report.conftest import FEW
 from tests.report.study import PARAMS, Study, World, make_config, write_study
 
@@ -115,6 +121,73 @@ def test_seeds_are_rows_of_their_own_in_the_file_and_one_row_in_the_table(severa
     pooled = {row.method: row.accuracy for row in table(several, "starter/test") if row.measure.selector == "lv"}
     assert pooled["mucode"].value == pytest.approx(fmean(row.accuracy for row in rows if row.method == "mucode"))
     assert pooled["mucode"].n == 8
+
+
+def test_each_seed_stands_beside_the_mean_of_all(several: Material, material: Material) -> None:
+    rows = table(several, "starter/test")
+    head, *lines = seed_by_seed(several, rows)
+    assert head[2:] == ("seed 0", "seed 1", "all", "apart")
+    for row, line in zip(rows, lines, strict=True):
+        assert fmean(row.seeds) == pytest.approx(row.accuracy.value)
+        assert line[2:5] == tuple(percent(value) for value in (*row.seeds, row.accuracy.value))
+        assert line[5] == f"{100 * (max(row.seeds) - min(row.seeds)):.1f}"
+    assert len({row.seeds for row in rows if row.method == "mucode"}) > 1
+    assert seed_by_seed(material, table(material, "starter/test")) == []
+
+
+def test_a_difference_is_told_seed_by_seed_too(several: Material) -> None:
+    rows = table(several, "starter/test")
+    accuracies = {(row.method, row.measure): row.seeds for row in rows}
+    for change in differences(several, "starter/test", rows):
+        measure = next(
+            row.measure
+            for row in rows
+            if (row.measure.selector, row.measure.metric) == (change.selector, change.metric)
+        )
+        after, before = accuracies[change.method, measure], accuracies[change.against, measure]
+        assert change.by_seed == pytest.approx([one - other for one, other in zip(after, before, strict=True)])
+        assert fmean(change.by_seed) == pytest.approx(change.difference)
+
+
+def test_the_study_is_one_table_with_every_row_of_the_file_in_it(several: Material) -> None:
+    rows = results(several)
+    _, _, *lines = grid(several, rows).splitlines()
+    shown: dict[tuple[str, str, int, str, int], str] = {}
+    for line in lines:
+        benchmark, answers, n, method, *turns = (cell.strip() for cell in line.strip("|").split("|"))
+        shown |= {(benchmark, answers, int(n), method, turn): cell for turn, cell in enumerate(turns, 1) if cell}
+    wanted: dict[tuple[str, str, int, str, int], list[float]] = {}
+    for row in rows:
+        wanted.setdefault((row.benchmark, row.selector or "pass@N", row.n, row.method, row.turns), []).append(
+            row.accuracy
+        )
+    assert shown.keys() == wanted.keys()
+    for key, seeds in wanted.items():
+        each = " / ".join(f"{100 * value:.1f} %" for value in seeds)
+        assert shown[key].startswith(f"{100 * fmean(seeds):.1f} % [")
+        assert shown[key].endswith(f"({each})")
+
+
+def test_every_verifier_is_measured_on_problems_that_none_was_trained_on(several: Material) -> None:
+    rows = held_out(several)
+    trained = {item["out"] for item in several.config.plan["verifiers"].values()}
+    on_validation = [row for row in rows if row.benchmark == "starter/validation"]
+    assert {row.verifier for row in on_validation} == trained
+    assert all(row.scaled_on == "other fifths" for row in on_validation)
+    tested = {(row.verifier, row.generator) for row in rows if row.benchmark == "starter/test"}
+    assert tested >= {("base-0", "base"), ("mucode-0/2", "mucode-0/1")}  # the pair that validation chose
+    one = next(row for row in rows if (row.benchmark, row.generator) == ("starter/test", "mucode-0/1"))
+    found = judge(several, Origin("mucode", 0), "starter/test")
+    assert (one.auc_within, one.pairs, one.bon_lv) == (found.found.auc_within, found.found.pairs, found.found.bon_lv)
+    assert one.ece_scaled == calibration_error(found.bins)
+
+
+def test_a_raw_calibration_error_is_given_after_cross_entropy_only(several: Material) -> None:
+    assert all(row.ece_raw is None for row in held_out(several))
+    section = several.config.verifier.model_copy(update={"loss": "bce"})
+    bce = dataclasses.replace(several, config=several.config.model_copy(update={"verifier": section}))
+    assert all((row.ece_raw is None) == (row.ece_scaled is None) for row in held_out(bce))
+    assert any(row.ece_raw is not None for row in held_out(bce))
 
 
 def test_calibration_is_fitted_on_the_pair_that_validation_chose(several: Material) -> None:
