@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-NAMED = re.compile(r"`((?:mucode|flows|benchmarks)/[\w/]+\.py):(\w+)")
+NAMED = re.compile(r"`((?:mucode|flows|benchmarks|tests)/[\w/]+\.py):(\w+)")
 LINKED = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 
