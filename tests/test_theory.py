@@ -82,6 +82,15 @@ def test_with_an_oracle_the_verifier_only_breaks_ties(ground: Ground) -> None:
     assert both == oracle_only
 
 
+def test_only_the_papers_own_rule_imitates_wrong_programs_where_no_correct_one_is_known(ground: Ground) -> None:
+    seen = rolled_out(ground, TabularGenerator(ground.world), 3, 1)
+    strict, literal = (shown(ground, seen, params_methods()[name]) for name in ("mucode", "mucode_any_target"))
+    solved = {row.problem_id for row in seen if row.reward == 1.0}
+    assert {each.problem_id for each in strict} == solved
+    assert {each.problem_id for each in literal} == set(ground.train) != solved
+    assert [each for each in literal if each.problem_id in solved] == strict
+
+
 def test_an_expert_that_trusts_a_fallible_verifier_alone_teaches_less(free: Outcome) -> None:
     without, with_oracle = (mean(free.scores[name].single) for name in ("mucode_lv", "mucode"))
     assert without < with_oracle

@@ -16,6 +16,10 @@ from mucode.records import SearchChoice
 from mucode.types import Demonstration
 
 NAMES = ("instruct", "star", "multi_star", "rft_lv", "mucode", "mucode_ov", "mucode_lv")
+VARIANTS = {  # mucode with one choice made otherwise: as the paper does, as its reference code does
+    "mucode_any_target": {"require_correct": False},
+    "mucode_keep_own": {"keep_correct": True},
+}
 SELECTOR = "pt+lv"  # with N = 1 there is nothing to select
 N = 5
 
@@ -47,8 +51,10 @@ class Outcome:
 
 
 def params_methods() -> dict[str, Method]:
+    """The methods and mucode's variants."""
     methods = load_config(Path(__file__).parents[2] / "params.yaml").methods
-    return {name: methods[name] for name in NAMES}
+    variants = {name: methods["mucode"].model_copy(update=change) for name, change in VARIANTS.items()}
+    return {name: methods[name] for name in NAMES} | variants
 
 
 def compare_methods(methods: Mapping[str, Method], given: Assumptions, size: Size, seeds: int) -> Outcome:

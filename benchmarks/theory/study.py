@@ -9,7 +9,7 @@ from statistics import fmean
 
 from benchmarks.theory.curves import AUCS, COUNTS, Curves, Rewards, useless_verifier, verifier_curves
 from benchmarks.theory.loop import Size
-from benchmarks.theory.methods import NAMES, N, Outcome, compare_methods, params_methods
+from benchmarks.theory.methods import NAMES, VARIANTS, N, Outcome, compare_methods, params_methods
 from benchmarks.theory.world import Assumptions
 from mucode.config import Method
 from mucode.metrics import Bootstrap, Comparison, Estimate, compare, estimate
@@ -119,7 +119,7 @@ def as_json(study: Study) -> dict[str, float | str]:
     line: dict[str, float | str] = {"benchmark": "theory"}
     for world, outcome in study.worlds.items():
         prefix = "" if world == "recoverable" else f"{world}_"
-        for name in NAMES:
+        for name in (*NAMES, *VARIANTS):
             line[f"{prefix}{name}"] = mean(outcome.scores[name].single)
             line[f"{prefix}{name}_bon"] = mean(outcome.scores[name].best)
         for rival in RIVALS:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from benchmarks.theory.curves import AUCS, COUNTS, GAINS, saturation
 from benchmarks.theory.loop import SAMPLING
-from benchmarks.theory.methods import NAMES, N
+from benchmarks.theory.methods import NAMES, VARIANTS, N
 from benchmarks.theory.study import (
     BOOTSTRAP,
     MEASURES,
@@ -52,12 +52,15 @@ def _methods(study: Study, world: str) -> Iterator[str]:
     problems = len(outcome.scores["mucode"].best)
     yield f"{world}: y* can be written from {outcome.recoverable:.0%} of the relabelled states with a history"
     yield f"{f'n = {problems}':<20}" + "".join(f"{words:>24}" for words in MEASURES.values())
-    for name in NAMES:
+    for name in (*NAMES, *VARIANTS):
         found = [accuracy(getattr(outcome.scores[name], measure)) for measure in MEASURES]
         yield f"{name:<20}" + "".join(f"{_cell(one):>24}" for one in found)
     for rival in RIVALS:
         gaps = [advantage(outcome, rival, measure).difference for measure in MEASURES]
         yield f"µCode - {rival}".ljust(20) + "".join(f"{_cell(gap, '+'):>24}" for gap in gaps)
+    for variant in VARIANTS:
+        gaps = [advantage(outcome, variant, measure).difference for measure in MEASURES]
+        yield f"µCode - {variant.removeprefix('mucode_')}".ljust(20) + "".join(f"{_cell(gap, '+'):>24}" for gap in gaps)
     for rival in RIVALS:
         worlds = ", ".join(f"{100 * gain:+.1f}" for gain in by_world(outcome, rival))
         yield f"µCode - {rival}, N=1, turn T, world by world: {worlds}"
