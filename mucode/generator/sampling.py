@@ -43,8 +43,10 @@ def log_probabilities(logits: torch.Tensor, tokens: list[int]) -> list[float]:
     chosen = torch.tensor(tokens, device=logits.device)[:, None]
     found: list[float] = []
     for some, token in zip(torch.split(logits, _ROWS), torch.split(chosen, _ROWS), strict=True):
-        exact = some.float()
-        found += (exact.gather(1, token).squeeze(1) - exact.logsumexp(dim=-1)).tolist()
+        exact = some.to(torch.float32, copy=True)
+        exact.sub_(exact.amax(dim=-1, keepdim=True))
+        own = exact.gather(1, token).squeeze(1)
+        found += (own - exact.exp_().sum(dim=-1).log_()).tolist()
     return found
 
 

@@ -7,7 +7,6 @@ then decided here, by the rule of every engine. The server's own stop string onl
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import os
 import threading
@@ -50,6 +49,7 @@ class ServerGenerator:
         show_public_tests: bool = True,
         in_flight: int = 64,
         log_probabilities: bool = False,
+        adapter: Adapter | None = None,
     ) -> None:
         """
         Args:
@@ -60,6 +60,7 @@ class ServerGenerator:
             show_public_tests: see `prompts.chat`.
             in_flight: requests at once; more wait here.
             log_probabilities: ask for them.
+            adapter: what the server may load, if it does not offer the model yet.
 
         Raises:
             MucodeError: nothing answers, or the server does not offer this model.
@@ -67,7 +68,7 @@ class ServerGenerator:
         self.connect, self.in_flight = connect, in_flight
         self._tokenizer, self._busy = tokenizer, threading.Lock()  # its fast half is not made for two threads
         self._rule, self._show_public_tests = StopRule(tokenizer, ends), show_public_tests
-        self._log_probabilities = log_probabilities
+        self._log_probabilities, self._adapter = log_probabilities, adapter
         self._served, self.record = asyncio.run(self._introduced(model))
 
     def generate(self, states: Sequence[State], seeds: Sequence[int], sampling: Sampling) -> list[Completion]:
@@ -125,7 +126,13 @@ class ServerGenerator:
         """Find out what the server offers and how much of the token protocol it understands."""
         endpoint = self.connect()
         try:
-            served = _offered(await endpoint.models(), model, endpoint.url)
+            offers = await endpoint.models()
+            if self._adapter is not None and self._adapter.fits(offers, model):
+                await endpoint.load_adapter(model, self._adapter.folder)
+                # a card of an adapter says nothing of the context, which is its base's
+                (base,) = [each for each in offers if each.name == self._adapter.base]
+                offers = [Served(model, base.context)]
+            served = _offered(offers, model, endpoint.url)
             prompts, ends = await self._understood(endpoint, served)
         finally:
             await endpoint.close()
@@ -182,6 +189,19 @@ class ServerGenerator:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """Trained adapters that a server with their base can load while it runs."""
+
+    folder: Path
+    base: str  # the name under which it must offer the base
+
+    def fits(self, offers: Sequence[Served], model: str) -> bool:
+        """Whether the server has the base and not the adapters."""
+        names = {each.name for each in offers}
+        return model not in names and self.base in names
+
+
 @contextlib.contextmanager
 def served_generator(
     base: Path,
@@ -202,12 +222,16 @@ def served_generator(
         MucodeError: there is no server, none can be started, or it does not offer exactly these weights.
     """
     from mucode.serving.weights import weights_name
+    from mucode.training.weights import ADAPTER
 
     own = None if trained is None or trained.resolve() == base.resolve() else trained
+    adapter = None
     chosen = settings or ServeSettings()
     with contextlib.ExitStack() as stack:
         if url := os.environ.get("MUCODE_SERVER_URL"):
             connect = partial(Endpoint, url, key=os.environ.get("MUCODE_SERVER_KEY", ""))
+            if own is not None and (own / ADAPTER).exists():
+                adapter = Adapter(own.resolve(), weights_name(base))
         else:
             from mucode.serving.vllm import vllm_server
 
@@ -222,18 +246,8 @@ def served_generator(
             show_public_tests=show_public_tests,
             in_flight=chosen.sequences,
             log_probabilities=chosen.log_probabilities,
+            adapter=adapter,
         )
-
-
-def load_served(
-    base: Path, trained: Path | None = None, *, show_public_tests: bool = True, settings: ServeSettings | None = None
-) -> ServerGenerator:
-    """As `served_generator`, for the rest of the process."""
-    stack = contextlib.ExitStack()
-    served = served_generator(base, trained, show_public_tests=show_public_tests, settings=settings)
-    generator = stack.enter_context(served)
-    atexit.register(stack.close)
-    return generator
 
 
 def _language(base: Path) -> tuple[Any, frozenset[int]]:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -121,6 +122,20 @@ class Endpoint:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             said = f"status {answer.status_code}"
             raise MucodeError(f"what answers at {self.url} is no model server ({said}): {way_out}") from error
+
+    async def load_adapter(self, name: str, folder: Path) -> None:
+        """Have vLLM read an adapter from a folder that it can see, and offer it under a name beside its model.
+
+        Raises:
+            MucodeError: it does not.
+        """
+        asked = {"lora_name": name, "lora_path": str(folder)}
+        answer = await self._client.post("/v1/load_lora_adapter", json=asked, timeout=600.0)
+        if answer.status_code != 200:
+            raise MucodeError(
+                f"{self.url} does not load the adapter {folder} (status {answer.status_code}: {_said(answer)}): start it "
+                "with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=1, or serve the merged weights"
+            )
 
     async def complete(self, body: dict[str, Any]) -> Answer:
         """One completion. A lost connection, a time-out, 429 and 5xx are tried again with growing delays.

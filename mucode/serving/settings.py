@@ -44,6 +44,7 @@ def settings_of_this_machine(log_probabilities: bool) -> ServeSettings:
         sequences=_number("MUCODE_SERVE_SEQUENCES", 64),
         context=_number("MUCODE_SERVE_CONTEXT", 8192),
         cache_gib=_number("MUCODE_SERVE_CACHE_GIB", 4),
+        seconds_to_start=_number("MUCODE_SERVE_START_SECONDS", 900),
         log_probabilities=log_probabilities,
         arguments=tuple(shlex.split(os.environ.get("MUCODE_SERVE_ARGUMENTS", ""))),
     )

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mucode.generator.server_engine import ServerGenerator
+from mucode.generator.server_engine import Adapter, ServerGenerator
 from mucode.generator.stopping import StopRule, cut_text
 from mucode.generator.tokens import prompt_tokens
 from mucode.programs import closes_fence
@@ -114,6 +115,29 @@ def test_a_server_that_is_down_is_named_with_what_to_run() -> None:
 def test_a_server_with_other_weights_is_refused() -> None:
     with serving(Script(model="mucode-0123")) as url, pytest.raises(MucodeError, match="offers mucode-0123, not mine"):
         ServerGenerator(partial(Endpoint, url), Letters(), ENDS, model="mine")
+
+
+@pytest.mark.parametrize("base", ["toy", "another"])
+def test_a_server_with_the_base_is_asked_to_load_the_adapters(base: str, tmp_path: Path) -> None:
+    script = Script(program_of, loads_adapters=True)
+    if base == "another":
+        with (
+            pytest.raises(MucodeError, match="offers toy, not mine"),
+            generator(script, model="mine", adapter=Adapter(tmp_path, base)),
+        ):
+            pass
+        assert script.adapters == []
+        return
+    with generator(script, model="mine", adapter=Adapter(tmp_path, base)) as it:
+        it.generate(STATES[:1], [0], LONG)
+    assert script.adapters == [{"lora_name": "mine", "lora_path": str(tmp_path)}]
+    assert [body["model"] for body in script.asked()] == ["mine"]
+
+
+def test_a_server_that_loads_no_adapters_is_told_how_it_would(tmp_path: Path) -> None:
+    refused = r"does not load the adapter .*: start it with --enable-lora"
+    with pytest.raises(MucodeError, match=refused), generator(Script(), model="mine", adapter=Adapter(tmp_path, "toy")):
+        pass
 
 
 def test_a_prompt_that_leaves_no_room_for_its_reply_is_refused_before_it_is_sent() -> None:

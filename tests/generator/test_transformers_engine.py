@@ -12,7 +12,7 @@ import torch
 
 from mucode.generator import load_generator
 from mucode.generator.base_model import fetch_base_model
-from mucode.generator.decoding import Decoding
+from mucode.generator.decoding import Decoding, _uniforms
 from mucode.generator.packed import pack_linears
 from mucode.generator.prefixes import Prefixes, common_beginning
 from mucode.generator.random_model import random_model
@@ -64,6 +64,21 @@ def test_other_seeds_give_other_replies_to_the_same_state(parts: tuple[Any, Any]
 def test_a_reply_depends_on_its_own_seed_and_not_on_its_neighbours(parts: tuple[Any, Any]) -> None:
     alone = TransformersGenerator(*parts).generate([STATES[4]], [4], WARM)
     assert replies(parts, Batching())[4] == alone[0]
+
+
+@pytest.mark.parametrize("sampling", [WARM, GREEDY, Sampling(0.5, 0.8, 24)])
+def test_the_probability_of_a_reply_is_that_of_its_tokens_under_the_model_itself(
+    parts: tuple[Any, Any], sampling: Sampling
+) -> None:
+    (completion,) = TransformersGenerator(*parts, log_probabilities=True).generate([STATES[0]], [3], sampling)
+    tokens, expected = prompt_tokens(parts[1], chat(STATES[0])), 0.0
+    for uniform in _uniforms(3, sampling)[: completion.completion_tokens]:
+        with torch.inference_mode():
+            logits = parts[0](input_ids=torch.tensor([tokens])).logits[:, -1]
+        tokens.append(int(draw(logits, torch.tensor([uniform], dtype=torch.float64), sampling)))
+        expected += float(logits.float().log_softmax(-1)[0, tokens[-1]])
+    assert completion.log_probability == pytest.approx(expected, rel=1e-4)
+    assert TransformersGenerator(*parts).generate([STATES[0]], [3], sampling)[0].log_probability is None
 
 
 @pytest.mark.parametrize("sampling", [WARM, GREEDY, Sampling(1.0, 0.8, 24)])

@@ -48,6 +48,8 @@ class Script:
     context: int | None = None
     names_tokens: bool = True
     takes_tokens: bool = True
+    loads_adapters: bool = False
+    adapters: list[dict[str, Any]] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     most_at_once: int = 0
     at_once: int = 0
@@ -100,6 +102,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/v1/load_lora_adapter":
+            self.script.adapters.append(body)
+            self._send(200 if self.script.loads_adapters else 404, {})
+            return
         try:
             status = self.script.arrive(body)
             if status == DROP:
