@@ -56,6 +56,16 @@ class Browser:
             time.sleep(0.3)
         self.driver.execute_script("arguments[0].click()", found[0 if first else -1])
 
+    def choose(self, words: str) -> None:
+        """Choose what says these words from the list that has it."""
+        option = self.driver.find_element("xpath", f"//option[normalize-space()='{words}']")
+        change = "const list = arguments[0].closest('select'); list.value = arguments[0].value; "
+        self.driver.execute_script(f"{change} list.dispatchEvent(new Event('change', {{bubbles: true}}))", option)
+
+    def scroll_to(self, words: str) -> None:
+        element = self.driver.find_elements("xpath", f"//*[normalize-space()='{words}']")[-1]
+        self.driver.execute_script("arguments[0].scrollIntoView()", element)
+
     def photograph(self, file: Path) -> None:
         self.driver.save_screenshot(str(file))
 

@@ -157,7 +157,7 @@ def test_a_run_at_work_goes_with_the_servers_and_counts_as_crashed(
         processes = tree(process.pid)
         process.send_signal(end)
         process.wait(timeout=60)
-        assert [name for pid, name in processes.items() if not is_gone(pid, 15)] == []
+        assert [name for pid, name in processes.items() if not is_gone(pid, 60)] == []
     with served(root) as (_, api, _):
         assert eventually(lambda: runs_in(api, "CRASHED", "CANCELLED"))
         assert runs_in(api, "RUNNING", "PENDING") == []

@@ -43,7 +43,7 @@ def test_both_servers_answer_at_the_printed_addresses_and_go_with_their_starter(
         processes = tree(process.pid)
         os.kill(process.pid, end)
         assert process.wait(timeout=30) == (0 if end == signal.SIGINT else -signal.SIGKILL)
-        assert [pid for pid in processes if not is_gone(pid, 10)] == []
+        assert [pid for pid in processes if not is_gone(pid, 60)] == []  # MLflow ends in its own time
 
 
 def test_a_taken_port_is_refused_with_the_way_out(toy: Callable[..., Path]) -> None:
