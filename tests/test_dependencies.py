@@ -26,7 +26,7 @@ NEUTRAL = {
     "mucode.training.settings",
     "mucode.types",
 }
-TOLD_MLFLOW = ("mucode.tracking",)  # what no out holds
+TOLD_MLFLOW = ("mucode.tracking", "mucode.lineage")  # what no out holds
 BESIDE_EXPERT = {"mucode.dataset", "mucode.environment"}  # they need candidates_by_problem and limited only
 HEAVY = {  # stages that would be too dear to repeat for code that they import and do not call
     "base_model": {"mucode.programs", "mucode.prompts", "mucode.seeds"},  # the scripted player's, not its script's
