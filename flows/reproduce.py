@@ -11,10 +11,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from flows.commands import run_visibly
+from flows.commands import Finished, run_visibly
 from flows.recovery import mend
 from flows.stage import culprit, log_of
-from flows.worktree import CACHE, FOLDER, check_out, remove, take_over_remotes
+from flows.worktree import CACHE, FOLDER, DvcRemotes, check_out, remove
 from mucode.lineage import Git, repository_of
 from mucode.lineage.compare import Difference, differing_entries, differing_files, stages_of
 from mucode.lineage.find import Recorded, recorded_at, recorded_with
@@ -74,19 +74,22 @@ def find(run: str, git: Git, workspace: Path) -> Recorded:
 
 def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int:
     """Check out, pull or make anew, compare; 0 if nothing differs."""
-    folder = git.root / FOLDER / f"{recorded.commit[:12]}{'-rebuilt' if rebuild else ''}"
-    workspace = check_out(recorded, git, folder)
-    lock = (workspace / "dvc.lock").read_bytes()
-    stages = stages_of(lock, f"{recorded.commit[:12]}:{recorded.place}/dvc.lock")
     source = git.root / recorded.place
-    remote = take_over_remotes(source if (source / ".dvc").is_dir() else git.root, workspace)
-    if remote and not rebuild:
-        _dvc("pull", ["--force"], workspace, needed=False)
+    remotes = DvcRemotes.of(source if (source / ".dvc").is_dir() else git.root)
+    pulls = remotes.default is not None and not rebuild
+    folder = git.root / FOLDER / f"{recorded.commit[:12]}{'' if pulls else '-anew'}"
+    workspace = check_out(recorded, git, folder, locked=pulls)
+    remotes.hand_over(workspace)
+    if pulls:
+        _dvc("pull", ["--force"], workspace)  # what it does not have is made below
     _fetch_inputs(workspace)
-    _dvc("repro", [], workspace)
+    made = _dvc("repro", [], workspace)
+    if made.returncode != 0:
+        raise MucodeError(f"dvc repro in {workspace}: {culprit(made)}; run again to continue")
+    stages = recorded.stages(git)
     found = differing_files(stages, workspace)
     found += differing_entries(stages, stages_of((workspace / "dvc.lock").read_bytes(), str(workspace / "dvc.lock")))
-    way = f"pulled from the DVC remote {remote}, the rest made anew" if remote and not rebuild else "made anew"
+    way = f"pulled from the DVC remote {remotes.default}, the rest made anew" if pulls else "made anew"
     _say(f"\n{recorded.commit[:12]}, {recorded.place}: {way}\n")
     _say(_note(git, folder))
     _say(table(found, len(outs_of(stages))))
@@ -108,18 +111,25 @@ def table(found: list[Difference], outs: int) -> str:
 
 
 def _fetch_inputs(workspace: Path) -> None:
-    """What no stage makes, the collected problems, and no remote had: this repository's cache may have it."""
+    """What no stage makes, the collected problems, and no remote had: this repository's cache may have it.
+
+    Raises:
+        MucodeError: it has not.
+    """
     for pointer in sorted((workspace / "data").rglob("*.dvc")):
-        if not pointer.with_suffix("").exists():
-            _dvc("pull", ["--remote", CACHE, str(pointer.relative_to(workspace))], workspace)
+        path = pointer.with_suffix("").relative_to(workspace)
+        if not (workspace / path).exists():
+            _dvc("pull", ["--remote", CACHE, f"{path}.dvc"], workspace)
+        if not (workspace / path).exists():
+            raise MucodeError(
+                f"{path} is neither on a DVC remote nor cached here: `dvc push` it where it was collected"
+            )
 
 
-def _dvc(command: str, arguments: list[str], workspace: Path, *, needed: bool = True) -> None:
+def _dvc(command: str, arguments: list[str], workspace: Path) -> Finished:
     mend(workspace)
     line = [sys.executable, "-m", "dvc", command, *arguments]
-    finished = run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
-    if finished.returncode != 0 and needed:
-        raise MucodeError(f"dvc {command} in {workspace}: {culprit(finished)}; run again to continue")
+    return run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
 
 
 def _note(git: Git, folder: Path) -> str:

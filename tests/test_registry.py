@@ -447,9 +447,9 @@ def test_what_the_policy_held_can_be_promoted_once_the_policy_allows_it(
 def test_a_rollback_holds_against_the_next_registration_and_everybody_can_read_why(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_workspace(workspace, generator="g1", verifier="v1", validation=[0.0, 0.0])
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[0.0] * 12)
     register(workspace)
-    write_workspace(workspace, generator="g2", verifier="v2", validation=[1.0, 1.0])
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[1.0] * 12)
     register(workspace)
     monkeypatch.chdir(workspace)
     assert rollback(dry_run=True) == (1, 1)

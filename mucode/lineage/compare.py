@@ -45,8 +45,7 @@ def differing_files(recorded: Mapping[str, Any], workspace: Path) -> list[Differ
 
 def differing_entries(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[Difference]:
     """What the two locks say differently about a stage's command, parameters, dependencies and outs."""
-    lines = (dict(_entries(stages)) for stages in (recorded, found))
-    before, after = lines
+    before, after = dict(_entries(recorded)), dict(_entries(found))
     names = sorted(before.keys() | after.keys())
     return [
         Difference(name, before.get(name, MISSING), after.get(name, MISSING))

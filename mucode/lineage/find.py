@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from mucode.lineage.compare import stages_of
 from mucode.lineage.facts import lock_digest
 from mucode.lineage.git import Git
 from mucode.types import MucodeError
@@ -17,6 +19,10 @@ class Recorded:
 
     commit: str
     place: str
+
+    def stages(self, git: Git) -> dict[str, Any]:
+        """The stages of its dvc.lock."""
+        return stages_of(git.content(self.commit, _lock(self.place)) or b"", f"{self.commit[:12]}:{_lock(self.place)}")
 
 
 def recorded_at(git: Git, revision: str) -> Recorded | None:

@@ -108,6 +108,16 @@ def test_what_differs_is_listed_and_its_files_stay_for_a_look(finished: Path) ->
 
 
 @pytest.mark.slow
+def test_problems_that_nobody_has_any_more_are_named(finished: Path) -> None:
+    shutil.rmtree(finished / ".dvc/cache")
+    done = reproduce(finished, RUN)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(
+        "mucode: data/collected/problems.jsonl is neither on a DVC remote nor"
+    )
+
+
+@pytest.mark.slow
 def test_a_worktree_that_a_kill_left_half_made_is_in_nobodys_way(finished: Path) -> None:
     commit = run(finished, "git", "rev-parse", RUN).strip()
     left = finished / FOLDER / commit[:12]
