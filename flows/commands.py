@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import selectors
@@ -42,8 +43,8 @@ def run_visibly(command: Sequence[str], workspace: Path, log: Path) -> Finished:
     waits, so that a stage can keep what it has; then it raises on.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as kept:
-        start = kept.tell()
+    said: list[bytes] = []
+    with log.open("ab", buffering=0) as kept:
         process = subprocess.Popen(
             tied(command),
             cwd=workspace,
@@ -55,16 +56,15 @@ def run_visibly(command: Sequence[str], workspace: Path, log: Path) -> Finished:
         )
         try:
             for chunk in _chunks(process):
-                kept.write(chunk)
-                kept.flush()
+                said.append(chunk)
+                with contextlib.suppress(OSError):  # a full disk costs lines of the log, not the stage's work
+                    kept.write(chunk)
                 _show(chunk)
         except BaseException:
             stop(process, first=signal.SIGINT)
             raise
         stop(process)  # it has ended; nothing it started may stay
-    with log.open("rb") as kept:
-        kept.seek(start)
-        return Finished(process.returncode, _lines(kept.read()), log)
+    return Finished(process.returncode, _lines(b"".join(said)), log)
 
 
 def environment() -> dict[str, str]:

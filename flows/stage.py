@@ -14,6 +14,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from flows import unsaved
 from flows.commands import Finished, run_visibly
 from flows.graph import closure
 from flows.recovery import keep_lock_file, mend
@@ -32,12 +33,17 @@ def run_stage(stage: str, workspace: Path) -> State[Any]:
     refused are as bad the second time.
     """
     mend(workspace)
+    unsaved.take_over(workspace, stage, log_of(workspace, stage))
+    unsaved.reserve(workspace, stage)
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
     finished = run_visibly(command, workspace, log_of(workspace, stage))
     if finished.returncode != 0:
         if exit_code(finished) == GATE_REFUSED:
             publish_failed_labels(workspace, stage)
+        if unsaved.only_unsaved(finished):
+            unsaved.note(workspace, stage)
         return failure(stage, finished)
+    unsaved.forget(workspace, stage)
     keep_lock_file(workspace)
     if any(line.startswith("Running stage") for line in finished.lines):
         return Completed()
@@ -108,7 +114,10 @@ def culprit(finished: Finished) -> str:
     code = exit_code(finished)
     if code < 0 or not said:
         return f"it ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}; run again to continue"
-    return said[-1].removeprefix("ERROR: ").removeprefix("mucode: ")
+    sentence = said[-1].removeprefix("ERROR: ").removeprefix("mucode: ")
+    if unsaved.only_unsaved(finished):
+        return f"its work is done, but DVC could not save it ({sentence}): mend that, then run again"
+    return sentence
 
 
 def publish_failed_labels(workspace: Path, stage: str) -> None:
