@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from flows.commands import QUIET
 from mucode.processes import tied
 from mucode.types import MucodeError
 
@@ -65,11 +66,14 @@ def import_all(groups: Sequence[Sequence[str]], at_once: int) -> None:
     Raises:
         MucodeError: a package cannot be imported.
     """
+    environment = {**os.environ, **QUIET, "GX_ANALYTICS_ENABLED": "false", "HF_HUB_OFFLINE": "1"}
     waiting, running = list(reversed(groups)), list[subprocess.Popen[bytes]]()
     while waiting or running:
         while waiting and len(running) < at_once:
             command = tied([sys.executable, "-W", "ignore", "-c", IMPORT, *waiting.pop()])
-            running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
+            running.append(
+                subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            )
         done = running.pop(0)
         _, said = done.communicate()
         if done.returncode != 0:

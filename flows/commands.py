@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import selectors
@@ -44,8 +45,8 @@ def run_visibly(
     waits, so that a stage can keep what it has; then it raises on.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as kept:
-        start = kept.tell()
+    said: list[bytes] = []
+    with log.open("ab", buffering=0) as kept:
         process = subprocess.Popen(
             tied(command),
             cwd=workspace,
@@ -57,8 +58,9 @@ def run_visibly(
         )
         try:
             for chunk in _chunks(process):
-                kept.write(chunk)
-                kept.flush()
+                said.append(chunk)
+                with contextlib.suppress(OSError):  # a full disk costs lines of the log, not the stage's work
+                    kept.write(chunk)
                 _show(chunk)
                 if reader is not None:
                     reader(chunk)
@@ -66,9 +68,7 @@ def run_visibly(
             stop(process, first=signal.SIGINT)
             raise
         stop(process)  # it has ended; nothing it started may stay
-    with log.open("rb") as kept:
-        kept.seek(start)
-        return Finished(process.returncode, _lines(kept.read()), log)
+    return Finished(process.returncode, _lines(b"".join(said)), log)
 
 
 def environment() -> dict[str, str]:

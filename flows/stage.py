@@ -16,6 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
+from flows import unsaved
 from flows.commands import Finished, run_visibly
 from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
@@ -47,14 +48,19 @@ def may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 def run_stage(stage: str, workspace: Path) -> State[Any]:
     """Bring one stage instance up to date; Completed("Cached") where DVC had nothing to run."""
     mend(workspace)
+    unsaved.take_over(workspace, stage, log_of(workspace, stage))
+    unsaved.reserve(workspace, stage)
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
     progress = ShownProgress(stage)
     finished = run_visibly(command, workspace, log_of(workspace, stage), progress.read)
     if finished.returncode != 0:
         if exit_code(finished) == GATE_REFUSED:
             publish_failed_labels(workspace, stage)
+        if unsaved.only_unsaved(finished):
+            unsaved.note(workspace, stage)
         return failure(stage, finished)
     progress.finish()
+    unsaved.forget(workspace, stage)
     keep_lock_file(workspace)
     if any(line.startswith("Running stage") for line in finished.lines):
         return Completed()
@@ -143,7 +149,10 @@ def culprit(finished: Finished) -> str:
     code = exit_code(finished)
     if code < 0 or not said:
         return f"it ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}; run again to continue"
-    return said[-1].removeprefix("ERROR: ").removeprefix("mucode: ")
+    sentence = said[-1].removeprefix("ERROR: ").removeprefix("mucode: ")
+    if unsaved.only_unsaved(finished):
+        return f"its work is done, but DVC could not save it ({sentence}): mend that, then run again"
+    return sentence
 
 
 def publish_failed_labels(workspace: Path, stage: str) -> None:

@@ -38,10 +38,10 @@ class Shards:
 
     def __init__(self, stage: str, inputs: Sequence[Path], settings: object, root: Path = ROOT) -> None:
         code = Path(__file__).parent
-        address = [_digest(path) for path in inputs] + [_digest(file) for file in sorted(code.rglob("*.py"))]
+        address = [digest(path) for path in inputs] + [digest(file) for file in sorted(code.rglob("*.py"))]
         address += [platform.machine(), str(os.cpu_count()), os.environ.get("OMP_NUM_THREADS", "")]
-        digest = hashlib.sha256(json.dumps([address, settings], sort_keys=True, default=str).encode()).hexdigest()
-        self.folder = root / f"{stage}-{digest[:16]}"
+        name = hashlib.sha256(json.dumps([address, settings], sort_keys=True, default=str).encode()).hexdigest()
+        self.folder = root / f"{stage}-{name[:16]}"
 
     def tables(
         self, piece: str, row_types: Sequence[type[Any]], make: Callable[[], Sequence[Sequence[Any]]]
@@ -84,9 +84,10 @@ class Growing(Generic[Row]):
         self.journal.append([{"rows": [row_to_json(row) for row in rows]}])
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """sha256 over a file, or over the names and contents of a folder's files; what Python leaves beside code is none."""
     hasher = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()):
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".pyc"):
         hasher.update(file.relative_to(path).as_posix().encode() + b"\0")
         with file.open("rb") as stream:
             hasher.update(hashlib.file_digest(stream, "sha256").digest())

@@ -72,6 +72,11 @@ def test_output_is_shown_live_and_every_run_s_is_kept(
     assert capfdbinary.readouterr().err == log.read_bytes()
 
 
+def test_a_log_that_cannot_be_written_ends_no_command(tmp_path: Path) -> None:
+    finished = run_visibly(["sh", "-c", "echo one; echo two"], tmp_path, Path("/dev/full"))
+    assert (finished.returncode, finished.lines) == (0, ("one", "two"))
+
+
 def test_a_grandchild_that_keeps_the_pipe_open_delays_nothing(tmp_path: Path) -> None:
     finished = run_visibly(["sh", "-c", "sleep 60 & echo done"], tmp_path, tmp_path / "x.log")
     assert finished.lines == ("done",)

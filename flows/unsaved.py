@@ -1,0 +1,67 @@
+"""Work that a stage has done and DVC could not save, for want of disk space: kept, and taken over by the next run.
+
+Left to itself, DVC would delete it and run the stage again. What is taken over is exactly what the stage left: whatever it
+read and wrote is noted by content when saving fails, and has to be the same when it is saved.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+
+from flows.commands import Finished, run_visibly
+from mucode.shards import digest
+
+FOLDER = Path(".mucode/unsaved")
+ROOM = 1 << 16  # bytes that a note may need, taken before the stage runs: after that the disk may be full
+
+
+def reserve(workspace: Path, stage: str) -> None:
+    """Take room for a note; without any there will be nothing to take over."""
+    path = _note(workspace, stage)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b" " * ROOM)
+
+
+def forget(workspace: Path, stage: str) -> None:
+    _note(workspace, stage).unlink(missing_ok=True)
+
+
+def only_unsaved(finished: Finished) -> bool:
+    """Whether the stage itself ended well and DVC failed after it."""
+    ran = any(line.startswith("Running stage") for line in finished.lines)
+    return finished.returncode > 0 and ran and not any("failed to run: " in line for line in finished.lines)
+
+
+def note(workspace: Path, stage: str) -> None:
+    """Note by content what the stage has read and written, in the room that was reserved."""
+    path = _note(workspace, stage)
+    content = json.dumps(_contents(workspace, stage)).encode()
+    if path.exists() and len(content) <= ROOM:
+        with path.open("r+b") as file:
+            file.write(content)
+
+
+def take_over(workspace: Path, stage: str, log: Path) -> None:
+    """Have DVC save what an earlier run left, if that is still what it was; else DVC runs the stage again."""
+    path = _note(workspace, stage)
+    noted = path.read_text().strip() if path.exists() else ""
+    if noted and json.loads(noted) == _contents(workspace, stage):
+        run_visibly([sys.executable, "-m", "dvc", "commit", "--force", stage], workspace, log)
+
+
+def _contents(workspace: Path, name: str) -> dict[str, str]:
+    """The stage's command, and a digest of each file and folder that it names; the whole of params.yaml among them."""
+    from dvc.repo import Repo
+
+    with Repo(str(workspace)) as repo:
+        [stage] = [each for each in repo.index.stages if getattr(each, "name", "") == name]
+        paths = sorted({Path(each.fs_path) for each in [*stage.deps, *stage.outs]})
+        return {"cmd": str(stage.cmd), **{str(path): digest(path) if path.exists() else "" for path in paths}}
+
+
+def _note(workspace: Path, stage: str) -> Path:
+    return workspace / FOLDER / f"{stage}.json"
