@@ -80,11 +80,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(TIED) $(PYTHON) -m mucode.serving install .venv-serve
 	@touch $@
 
-# An extra of pyproject.toml goes into the same .venv and changes no version that the lock holds.
+# An extra of pyproject.toml goes into the same .venv and, without its packages' own wishes, changes no version of the lock.
 .venv/.installed-%: $(INSTALLED) pyproject.toml
 	@grep -q '^$* = \[' pyproject.toml || { echo "there is no extra $*: serve, bench, dask, team and browser are" >&2; exit 1; }
 	@echo "installing the extra $* into .venv ..."
-	@$(PIP) --quiet --no-build-isolation -c requirements.lock -e '.[$*]'
+	@$(PIP) --quiet --no-deps $$($(PYTHON) -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])' $*)
 	@touch $@
 
 lock: ## write requirements.lock from what .venv holds

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mucode.types import MucodeError
 
@@ -55,9 +55,14 @@ class Apart:
         self._process.stdout.close()
 
 
-def answer_questions(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """The process's side, until its standard input ends. What a library prints goes to standard error."""
+def answers_alone() -> IO[str]:
+    """This process's standard output, for its answers: what a library prints goes to standard error from now on."""
     answers, sys.stdout = sys.stdout, sys.stderr
+    return answers
+
+
+def answer_questions(answers: IO[str], answer: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """The process's side, until its standard input ends."""
     for line in sys.stdin:
         answers.write(json.dumps(answer(json.loads(line))) + "\n")
         answers.flush()

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks.apart import Apart
+from benchmarks.rollouts import __main__ as rollouts
+from benchmarks.rollouts.systems import System as Player
+from benchmarks.rollouts.systems import Told as Played
 from benchmarks.training import __main__ as training
 from benchmarks.training.data import Part, candidates, demonstrations
 from benchmarks.training.systems import System, Told
@@ -62,3 +65,25 @@ def test_a_system_whose_process_ends_is_named(tmp_path: Path) -> None:
     with pytest.raises(MucodeError, match="'ours' ended"):
         process.ask(problems=1)
     process.close()
+
+
+def played(name: str, *times: Played) -> Player:
+    """A system that has rolled out, without a process."""
+    system = Player.__new__(Player)
+    system.name, system.total = name, Played()
+    for each in times:
+        system.total.add(each)
+    return system
+
+
+def test_systems_are_compared_by_their_seconds_per_rollout() -> None:
+    ours = played("arrival", *[Played(8, 20, 400, 2, seconds=4.0, processor=6.0, idle=0.1, peak_gb=1.5)] * 2)
+    alone = played("one by one", Played(2, 6, 300, 1, seconds=10.0, peak_gb=1.0))
+    assert rollouts.summary([ours, alone]) == {
+        "ratio_one_by_one": 10.0,
+        "idle_share": 0.025,
+        "tokens_per_second": 100.0,
+        "peak_gb": {"arrival": 1.5, "one by one": 1.0},
+    }
+    rows = [line.split() for line in rollouts.table([ours])]
+    assert rows[1] == ["arrival", "16", "40", "4", "800", "100.0", "8.0", "0.500", "12.0", "2.5%", "1.50"]

@@ -3,9 +3,10 @@
 Ours by the schedules `arrival` and `fixed`, against transformers' `generate`: all running conversations in one
 left-padded batch, turn by turn with barriers, until the end of the turn; the same with our rule that a reply ends with
 its code block; and one conversation at a time, which is how a process of the reference implementation drives its
-server. All in the same dtype, with the same prompts and the same sandbox. Each system runs in a process of its own, in
-turn, `--repetitions` times with other seeds. Conversations one at a time are a part of the problems with one rollout
-each; they are compared by seconds per rollout.
+server. Those are in the same dtype. Then llama.cpp with 64 slots, turn by turn, over the 4-bit file that the base model
+was unpacked from (`make install EXTRAS=bench`; left out where it is not installed). All have the same prompts and the
+same sandbox. Each system runs in a process of its own, in turn, `--repetitions` times with other seeds. Conversations
+one at a time are a part of the problems with one rollout each; they are compared by seconds per rollout.
 
 Tokens are those of the replies, the peers' talk after the program included. Idle share: of the time between the
 generator's first and last step, the part in which it neither reads prompts nor decodes.
@@ -24,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.apart import base_folder, environment
-from benchmarks.rollouts.systems import OURS, PEERS, Ask, System, serve
+from benchmarks.rollouts.llama_cpp import fetch_gguf
+from benchmarks.rollouts.systems import OURS, PEERS, Ask, System, installed, serve
 
 SIZES = {  # of one repetition; `alone`: problems that go one at a time
     "tiny": (Ask(problems=4, rollouts=2, turns=2, new_tokens=16, seed=0), 1),
@@ -44,7 +46,8 @@ def _compare(systems: Sequence[System], size: str, repetitions: int) -> None:
             print(f"# {repetition + 1} {system.name}: {told.seconds:.1f} s", file=sys.stderr, flush=True)
 
 
-def _table(systems: Sequence[System]) -> Iterator[str]:
+def table(systems: Sequence[System]) -> Iterator[str]:
+    """A line for each system, under a head."""
     head = ("rollouts", "replies", "passed", "tokens", "tokens/s", "s", "s/rollout", "CPU s", "idle", "peak GB")
     yield f"{'system':16}" + "".join(f"{title:>10}" for title in head)
     for system in systems:
@@ -56,13 +59,15 @@ def _table(systems: Sequence[System]) -> Iterator[str]:
         )
 
 
-def _summary(systems: Sequence[System]) -> dict[str, Any]:
+def summary(systems: Sequence[System]) -> dict[str, Any]:
+    """The ratios of seconds per rollout to ours by `arrival`, of the systems that ran."""
     totals = {system.name: system.total for system in systems}
     ours = totals["arrival"]
     ratios = {
         "ratio_batched": "batched",
         "ratio_batched_at_fence": "batched, fence",
         "ratio_one_by_one": "one by one",
+        "ratio_llama_cpp": "llama.cpp",
         "fixed_cost": "fixed",
     }
     found = {
@@ -90,7 +95,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="small")
     parser.add_argument("--repetitions", type=int, default=2)
-    parser.add_argument("--systems", nargs="+", choices=[*OURS, *PEERS], default=[*OURS, *PEERS])
+    parser.add_argument("--systems", nargs="+", choices=[*OURS, *PEERS], default=[*OURS, *installed(PEERS)])
     parser.add_argument("--model", default=_MODEL, help="a model setting, as in params.yaml")
     parser.add_argument("--scale", action="store_true", help="also 1, 4 and 16 times the conversations, by `arrival`")
     parser.add_argument("--base", type=Path, help="the folder of a base model; without it the model is fetched")
@@ -101,11 +106,13 @@ def main() -> None:
         serve(options.serve, options.base)
         return
     base = options.base or base_folder(options.model)
+    if "llama.cpp" in options.systems:
+        fetch_gguf(options.model, base)
     where = environment()
     systems = [System(name, base) for name in dict.fromkeys(("arrival", *options.systems))]
     try:
         _compare(systems, options.size, options.repetitions)
-        lines, summary = list(_table(systems)), _summary(systems)
+        lines, figures = list(table(systems)), summary(systems)
         scale = dict(_scaled(systems[0], options.size)) if options.scale else {}
     finally:
         for system in systems:
@@ -115,7 +122,7 @@ def main() -> None:
         print(f"{times:3} times the conversations of `small`: {seconds:7.1f} s, {seconds / times:6.1f} s each")
     print(", ".join(f"{name} {value}" for name, value in where.items()))
     scaled = {str(times): round(value, 1) for times, value in scale.items()}
-    print(json.dumps({"benchmark": "rollouts", "size": options.size, **summary, "scale_seconds": scaled, **where}))
+    print(json.dumps({"benchmark": "rollouts", "size": options.size, **figures, "scale_seconds": scaled, **where}))
 
 
 if __name__ == "__main__":

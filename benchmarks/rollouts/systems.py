@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks.apart import Apart, answer_questions, peak_gb
+from benchmarks.apart import Apart, answer_questions, answers_alone, peak_gb
 from mucode.execution import open_sandbox
 from mucode.execution.pool import Pool
 from mucode.generator import load_generator
@@ -18,7 +19,12 @@ from mucode.rollout import Rollouts, play
 from mucode.types import Generator, Problem, Sampling
 
 _TIMEOUT = 5.0  # seconds for a program
-OURS, PEERS = ("arrival", "fixed"), ("batched", "batched, fence", "one by one")
+OURS, PEERS = ("arrival", "fixed"), ("batched", "batched, fence", "one by one", "llama.cpp")
+
+
+def installed(peers: Sequence[str]) -> list[str]:
+    """Those of the peers that can run here."""
+    return [name for name in peers if name != "llama.cpp" or find_spec("xllamacpp")]
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,7 @@ class System:
 
 def serve(name: str, base: Path) -> None:
     """A system's process."""
+    answers = answers_alone()
     problems = [problem for problem, _ in load_problems("starter", None) if problem.split == "train"]
     roll_out = _system(name, base)
     with open_sandbox(timeout=_TIMEOUT) as sandbox:
@@ -86,24 +93,27 @@ def serve(name: str, base: Path) -> None:
             ask = Ask(**question)
             return dataclasses.asdict(_measured(lambda: roll_out(problems[: ask.problems], ask, sandbox)))
 
-        answer_questions(told)
+        answer_questions(answers, told)
 
 
 def _system(name: str, base: Path) -> Callable[[list[Problem], Ask, Pool], list[Rollouts]]:
     if name in OURS:
         generator = load_generator(base)
         return lambda problems, ask, sandbox: [_play(problems, ask, sandbox, generator, name)]
-    generator = _generate(base, at_fence=name == "batched, fence")
+    generator = _peer(name, base)
     if name == "one by one":
         return lambda problems, ask, sandbox: [_play([p], ask, sandbox, generator, "fixed") for p in problems]
     return lambda problems, ask, sandbox: [_play(problems, ask, sandbox, generator, "fixed")]
 
 
-def _generate(base: Path, at_fence: bool) -> Generator:
+def _peer(name: str, base: Path) -> Generator:
+    from benchmarks.rollouts.llama_cpp import LlamaCpp
     from benchmarks.rollouts.peers import Generate
     from mucode.training.weights import best_dtype, load_causal_model, load_tokenizer
 
-    return Generate(load_causal_model(base, best_dtype()), load_tokenizer(base), at_fence)
+    if name == "llama.cpp":
+        return LlamaCpp(base, load_tokenizer(base))
+    return Generate(load_causal_model(base, best_dtype()), load_tokenizer(base), name == "batched, fence")
 
 
 def _play(problems: list[Problem], ask: Ask, sandbox: Pool, generator: Generator, schedule: str) -> Rollouts:

@@ -18,6 +18,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from json import dumps
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,10 @@ def main() -> None:
         os.environ["HF_HUB_OFFLINE"] = "1"  # TRL asks for the card of a base model that is a folder
         serve(options.serve, options.base)
         return
+    if not find_spec("trl") and any(name.startswith("trl") for name in options.systems):
+        sys.exit("TRL is not installed: `make install EXTRAS=bench`, or leave it out with --systems")
     base = options.base or base_folder(options.model)
-    where = environment("peft", "trl")
+    where = environment("peft", *(["trl"] if find_spec("trl") else []))
     systems = [System(name, base) for name in dict.fromkeys(options.systems)]
     try:
         for number, part in enumerate(parts(options.size), start=1):

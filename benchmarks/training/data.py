@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from benchmarks.mutants import mutants
 from mucode.problems import load_problems
@@ -32,8 +33,10 @@ def scripted(problems: int, rollouts: int, turns: int) -> tuple[list[Demonstrati
     """Every state of rollouts that never get it right, each with the reference as y*."""
     source, weights, used = random.Random(0), dict[tuple[Problem, History, str], float](), list[Problem]()
     for problem, answer in load_problems("starter"):
+        if len(used) == problems:
+            break
         wrong = mutants(answer.reference)
-        if len(wrong) < turns or len(used) == problems:
+        if len(wrong) < turns:
             continue
         used.append(problem)
         for _ in range(rollouts):
@@ -62,9 +65,9 @@ def candidates(part: Part) -> tuple[list[Candidate], list[Problem]]:
     """D: each reference and some small mistakes in it."""
     found: list[Candidate] = []
     problems: list[Problem] = []
-    known = [(problem, answer, mutants(answer.reference)) for problem, answer in load_problems("starter")]
-    enough = [each for each in known if len(each[2]) >= part.wrong]
-    for problem, answer, wrong in enough[part.first : part.first + part.problems]:
+    known = ((problem, answer, mutants(answer.reference)) for problem, answer in load_problems("starter"))
+    enough = (each for each in known if len(each[2]) >= part.wrong)
+    for problem, answer, wrong in islice(enough, part.first, part.first + part.problems):
         problems.append(problem)
         found.append(Candidate(problem.id, answer.reference, 1.0))
         some = random.Random(problem.id).sample(wrong, part.wrong)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.apart import Apart, answer_questions, peak_gb
+from benchmarks.apart import Apart, answer_questions, answers_alone, peak_gb
 from benchmarks.training.data import SEED, Part, candidates, counted, demonstration_tokens, demonstrations, pair_tokens
 from mucode.training.settings import TrainingSettings
 
@@ -209,8 +209,9 @@ class System:
 
 def serve(name: str, base: Path) -> None:
     """A system's process."""
+    answers = answers_alone()
     _measured(name, base, Part(first=0, problems=1, rollouts=1, turns=2, wrong=2))  # what has to be imported is
-    answer_questions(lambda question: dataclasses.asdict(_measured(name, base, Part(**question))))
+    answer_questions(answers, lambda question: dataclasses.asdict(_measured(name, base, Part(**question))))
 
 
 def _measured(name: str, base: Path, part: Part) -> Told:

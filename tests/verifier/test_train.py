@@ -187,3 +187,24 @@ def test_programs_that_share_their_problem_give_the_gradients_of_rows_of_their_o
     assert together == pytest.approx(alone, rel=1e-5)
     for ours, theirs in zip(gradients, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_scoring_reads_a_problem_once_for_a_batch_and_each_distinct_program_once_the_longest_first(
+    base: Path, tmp_path: Path
+) -> None:
+    verifier = load_verifier(base, trained(base, tmp_path / "v", settings(epochs=1)))
+    read: list[tuple[int, int]] = []
+    verifier.model.transformer.register_forward_pre_hook(
+        lambda _module, _args, inputs: read.append(tuple(inputs["input_ids"].shape)), with_kwargs=True
+    )
+    programs = ["x" * length for length in (10, 70, 30, 50, 20, 40)]
+    verifier.score(PROBLEMS[:1] * 12, programs * 2)
+    beginning = len(verifier.reader.tokens(PROBLEMS[0], "x" * 70)) - read[1][1]
+    assert [rows for rows, _ in read] == [
+        1,
+        4,
+        1,
+        2,
+    ]  # the problem, four programs (settings: 4), the problem, two programs
+    assert read[0][1] == beginning > 5 * read[1][1] / 4
+    assert read[1][1] > read[3][1]
