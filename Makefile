@@ -80,11 +80,17 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(TIED) $(PYTHON) -m mucode.serving install .venv-serve
 	@touch $@
 
-# An extra of pyproject.toml goes into the same .venv and, without its packages' own wishes, changes no version of the lock.
+# The peers go in without what they ask for, which the lock has in other versions; the extra names what they really need.
+.venv/.installed-bench: $(INSTALLED) pyproject.toml
+	@echo "installing the extra bench into .venv ..."
+	@$(PIP) --quiet --no-deps $$($(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["bench"])')
+	@touch $@
+
+# Any other extra of pyproject.toml goes into the same .venv and changes no version that the lock holds.
 .venv/.installed-%: $(INSTALLED) pyproject.toml
 	@grep -q '^$* = \[' pyproject.toml || { echo "there is no extra $*: serve, bench, dask, team and browser are" >&2; exit 1; }
 	@echo "installing the extra $* into .venv ..."
-	@$(PIP) --quiet --no-deps $$($(PYTHON) -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"][sys.argv[1]])' $*)
+	@$(PIP) --quiet --no-build-isolation -c requirements.lock -e '.[$*]'
 	@touch $@
 
 lock: ## write requirements.lock from what .venv holds

@@ -75,7 +75,7 @@ def label(
     Parameters
     ----------
     problems:
-        JSON lines in MBPP's or HumanEval's own format.
+        JSON lines in MBPP's, HumanEval's or CodeContests' own format.
     completions:
         JSON lines with task_id and completion, a program or a chat reply.
     out:

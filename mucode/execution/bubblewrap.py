@@ -9,6 +9,7 @@ from pathlib import Path
 from mucode.execution.runtime import Runtime
 
 SCRATCH = "/scratch"
+_ALSO_SCRATCH = ("/tmp", "/dev/shm")  # names that programs use without asking for TMPDIR; semaphores lie in the second
 
 
 def find_bubblewrap() -> str | None:
@@ -43,4 +44,6 @@ def wrap(bubblewrap: str, runtime: Runtime, inside: Path, command: list[str], en
     for path in runtime.numpy:
         arguments += ["--ro-bind", path, os.path.join("/packages", os.path.basename(path))]
     arguments += ["--dev-bind", os.devnull, os.devnull, "--tmpfs", SCRATCH]
+    for path in _ALSO_SCRATCH:
+        arguments += ["--symlink", SCRATCH, path]
     return [*arguments, "--remount-ro", "/", "--chdir", SCRATCH, "--", *command]

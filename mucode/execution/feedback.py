@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import reprlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from mucode.execution.proxy import Handle
@@ -27,13 +28,13 @@ _ENDINGS = {
 }
 
 
-def failed(error: BaseException, own: str | None, where: tuple[Question, int] | None, calls: list[Call]) -> str:
+def failed(error: BaseException, own: str | None, where: tuple[Question, int] | None, calls: Iterable[Call]) -> str:
     """A test that was false, or an exception: `own` is the program's own traceback when the program raised it."""
     lines = [_assert_text(*where)] if where is not None else []
     if own is not None:
         lines.append(own)
     else:
-        lines += [f"  {_call(call)} returned {_short(call[3])}" for call in calls[-3:]]
+        lines += [f"  {_call(call)} returned {_short(call[3])}" for call in calls]
         lines += [] if isinstance(error, AssertionError) else [f"{type(error).__name__}: {error}"]
     return "\n".join(lines)
 

@@ -168,7 +168,7 @@ def _run(channel: Channel, program: str) -> tuple[Status, str]:
     if type(reply) is list and reply[:1] == ["value"]:
         return Status.PASSED, ""
     try:
-        name, _, _, text = reply[1]
+        name, _, _, text, _ = reply[1]
     except (TypeError, ValueError, LookupError):
         return Status.ERROR, ""
     status = {"MemoryError": Status.MEMORY, "PermissionError": Status.DENIED}.get(str(name), Status.ERROR)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from mucode.execution.session import Session
 
-_FORWARDED = frozenset({"__name__", "__doc__", "__qualname__", "__module__"})
+_FORWARDED = frozenset({"__dict__", "__name__", "__doc__", "__qualname__", "__module__"})
 
 
 class Opaque(BaseException):
@@ -24,15 +24,18 @@ def _refuse(self: Handle, *operands: Any) -> NoReturn:
 
 
 class Handle:
-    """An object that stays with the program."""
+    """An object that stays with the program. `_mucode_is_own`: the test itself treats it as one of the program's class,
+    because it made it by calling a class or read an attribute."""
 
-    __slots__ = ("__weakref__", "_mucode_form", "_mucode_session")
+    __slots__ = ("__weakref__", "_mucode_form", "_mucode_is_own", "_mucode_session")
     _mucode_session: Session
     _mucode_form: dict[str, Any]
+    _mucode_is_own: bool
 
     def __init__(self, session: Session, form: dict[str, Any]) -> None:
         object.__setattr__(self, "_mucode_session", session)
         object.__setattr__(self, "_mucode_form", form)
+        object.__setattr__(self, "_mucode_is_own", False)
 
     def _mucode_do(self, operation: str, *operands: Any) -> Any:
         return self._mucode_session.do(operation, (self, *operands), {})
@@ -40,7 +43,11 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name[:2] == "__" == name[-2:] and name not in _FORWARDED:
             raise AttributeError(name)
+        self._mucode_own()
         return self._mucode_do("getattr", name)
+
+    def _mucode_own(self) -> None:
+        object.__setattr__(self, "_mucode_is_own", True)
 
     def __setattr__(self, name: str, value: Any) -> None:
         self._mucode_do("setattr", name, value)
@@ -58,7 +65,10 @@ class Handle:
         self._mucode_do("delitem", key)
 
     def __contains__(self, item: Any) -> bool:
-        return bool(self._mucode_do("contains", item))
+        """`120 in solve(5)` shows the program what is expected: it may answer with elements, not with yes."""
+        if self._mucode_is_own:
+            return bool(self._mucode_do("contains", item))
+        return any(each is item or each == item for each in self)
 
     def __iter__(self) -> Any:
         return self._mucode_do("iter")
@@ -89,6 +99,9 @@ class Handle:
 
     def __instancecheck__(self, value: Any) -> bool:
         return bool(self._mucode_do("isinstance", value))
+
+    def __subclasscheck__(self, kind: Any) -> bool:
+        return bool(self._mucode_do("issubclass", kind))
 
     def __enter__(self) -> Any:
         return self._mucode_do("enter")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _LIBRARIES = ("/lib", "/lib64", "/usr/lib", "/usr/lib64")
+_DATA = ("/usr/share/zoneinfo", "/usr/lib/locale/C.utf8")  # of zoneinfo and of the environment's LANG
 _SHARED_LIBRARIES = ("x86_64-linux-gnu", "aarch64-linux-gnu")
 INSIDE = Path(__file__).parent / "inside"
 
@@ -32,7 +33,7 @@ def find_runtime() -> Runtime:
     own = os.path.join(sys.base_prefix, "lib")
     if sys.base_prefix not in ("/usr", "/"):
         libraries += [str(path) for path in Path(own).glob("lib*.so*")]
-    readable = sorted({executable, *(path for path in standard if os.path.isdir(path)), *libraries})
+    readable = sorted({executable, *filter(os.path.isdir, (*standard, *_DATA)), *libraries})
     hidden = [os.path.join(path, name) for path in readable for name in ("site-packages", "dist-packages")]
     return Runtime(executable, tuple(readable), tuple(path for path in hidden if os.path.isdir(path)), _numpy())
 

@@ -8,14 +8,14 @@ from pathlib import Path
 from mucode.types import Job, Problem, Status, Test
 
 _BREAKOUT = """
-import os, signal, socket
+import _socket, os, signal
 
 def attempts():
     return {
         "fork": os.fork,
         "exec": lambda: os.execv("/bin/sh", ["sh", "-c", "exit"]),
-        "open a socket": socket.socket,
-        "open a pair of sockets": socket.socketpair,
+        "open a socket": _socket.socket,
+        "open a pair of sockets": _socket.socketpair,
         "kill the parent": lambda: os.kill(os.getppid(), signal.SIGKILL),
         "kill everything": lambda: os.kill(-1, signal.SIGKILL),
         "read the users": lambda: open("/etc/passwd").read(),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
+import threading
+from collections import Counter, OrderedDict, defaultdict, deque
 from dataclasses import dataclass, field
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
@@ -18,6 +19,9 @@ from mucode.types import Status
 _FATAL = frozenset({"SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException", "BaseExceptionGroup"})
 _CALLABLES = (FunctionType, BuiltinFunctionType, MethodType, type)
 _DEPTH = 50  # calls within callbacks within calls
+_TOLD = 3  # calls in the feedback
+_LINKED = frozenset({list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter})
+_UNUSED = 4  # references to a value that the session alone holds
 
 
 Call = tuple[str, tuple[Any, ...], dict[str, Any], Any]  # name, operands, keywords, what came back
@@ -39,11 +43,14 @@ class Session:
     was_opaque: bool = False
     raised: dict[int, str] = field(default_factory=dict)  # id of an exception that came from the program -> its text
     roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it was borrowed under
-    calls: list[Call] = field(default_factory=list)  # calls of those since the test began, for the feedback
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_TOLD))  # the last of those in a test, for feedback
     kept: list[BaseException] = field(default_factory=list)
     depth: int = 0
+    turn: threading.RLock = field(default_factory=threading.RLock)  # a test's threads speak one at a time
     namespace: dict[str, Any] = field(default_factory=dict)  # globals of the tests
     lent: dict[str, Any] = field(default_factory=dict)  # plain values among the program's globals, as last seen
+    linked: dict[tuple[int, str], tuple[Any, bytes]] = field(default_factory=dict)  # containers read from attributes
+    encoder: Encoder | None = None  # of the message that is being made
     shared: dict[str, type] = field(default_factory=dict)
     class_names: dict[type, str] = field(default_factory=dict)
     foreseen: deque[tuple[str, list[Any]]] = field(default_factory=deque)  # asked for, not yet used
@@ -61,7 +68,13 @@ class Session:
 
     def do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """One operation in the program's process."""
-        encoder = Encoder(self._foreign, (), self.class_names)
+        with self.turn:
+            return self._do(operation, operands, keywords)
+
+    def _do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        if self.linked:
+            self._give_back()
+        encoder = self._new_encoder()
         forms = encoder.items(operands)
         named = {name: encoder.encode(value) for name, value in keywords.items()}
         reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
@@ -70,9 +83,36 @@ class Session:
         except frames.WireError as error:
             raise self._end(Ended(Status.ERROR, str(error))) from None
         self._refresh()
+        if operation == "getattr" and type(result) in _LINKED:
+            self.linked[forms[0]["h"], operands[1]] = result, self._packed(result)
         if operation == "call" and forms[0].get("h") in self.roots:
-            self.calls.append((self.roots[forms[0]["h"]], operands[1:], keywords, result))
+            name = self.roots[forms[0]["h"]]
+            self.calls.append((name, operands[1:], keywords, result))
+            if isinstance(result, Handle) and name[:1].isupper():
+                result._mucode_own()
         return result
+
+    def _give_back(self) -> None:
+        """What a test read from an attribute and has changed since, as in `root.children.append(leaf)`, changes there."""
+        links, self.linked = self.linked, {}
+        for (number, name), (value, form) in links.items():
+            now = self._packed(value)
+            if now != form:
+                encoder = self._new_encoder()
+                request = ["do", "refill", [{"h": number}, name, encoder.encode(value)], {}]
+                self._result(self._exchange(request), encoder.containers, "refill")
+            if sys.getrefcount(value) > _UNUSED:
+                self.linked.setdefault((number, name), (value, now))
+
+    def _packed(self, value: Any) -> bytes:
+        try:
+            return frames.pack(self._new_encoder().encode(value))
+        except frames.WireError as error:
+            raise self._end(Ended(Status.MEMORY, str(error))) from None
+
+    def _new_encoder(self) -> Encoder:
+        self.encoder = Encoder(self._foreign, (), self.class_names)
+        return self.encoder
 
     def _foreseen(self, operation: str, forms: list[Any], named: dict[str, Any]) -> list[Any] | None:
         """The answer to a call that was asked for together with loading; answers that the test skipped are dropped."""
@@ -181,7 +221,8 @@ class Session:
         except (frames.WireError, IndexError, TypeError) as error:
             raise Ended(Status.ERROR, f"a bad callback: {error}") from None
         try:
-            answer = ["value", Encoder(self._foreign, (), self.class_names).encode(function(*operands, **named))]
+            result = function(*operands, **named)
+            answer = ["value", self._new_encoder().encode(result)]
         except (Ended, Opaque) as error:  # the program waits for an answer that it will not get
             raise self._end(error if isinstance(error, Ended) else Ended(Status.OPAQUE)) from None
         except Exception as error:  # the test's own function raised: the program's to handle, as in one interpreter
@@ -206,9 +247,10 @@ class Session:
 
     def _exception(self, form: Any, operation: str) -> BaseException:
         try:
-            name, arguments, own, text = form
-            error = exceptions.rebuild([name, [each for each in arguments if type(each) in _ARGUMENTS]])
-        except (ValueError, TypeError) as problem:
+            name, arguments, own, text, attributes = form
+            error = exceptions.rebuild([name, [each for each in arguments if type(each) in exceptions.PLAIN]])
+            attributes = {key: value for key, value in attributes.items() if type(value) in exceptions.PLAIN}
+        except (ValueError, TypeError, AttributeError) as problem:
             return self._end(Ended(Status.ERROR, f"a bad exception: {problem}"))
         text = text if type(text) is str else ""
         if name in _FATAL or not isinstance(error, Exception):
@@ -217,6 +259,7 @@ class Session:
             error = RuntimeError(f"the program raised {name}")  # map() and all() would take it for a normal end
         if type(own) is int and own in self.classes:
             error = self.classes[own](*error.args)
+        vars(error).update({key: value for key, value in attributes.items() if not hasattr(type(error), key)})
         self.raised[id(error)] = text
         self.kept.append(error)
         return error
@@ -249,10 +292,20 @@ class Session:
             return {"h": vars(value)["_mucode_number"]}
         if (member := _library_member(value)) is not None:
             return {"m": member}
+        if self.encoder is not None and exports.is_plain(type(value), "tests"):
+            self._learn(type(value))
+            return self.encoder.encode(value)
         if isinstance(value, _CALLABLES) or callable(value):
             self.callbacks.append(value)
             return {"cb": len(self.callbacks) - 1}
         raise Failure(f"cannot pass a {type(value).__name__} to the program")
+
+    def _learn(self, kind: type) -> None:
+        """A class that a test defined: its instances cross as data, and nothing else of it does."""
+        name = kind.__name__
+        while name in self.shared:
+            name += "_"
+        self.shared[name], self.class_names[kind] = kind, name
 
 
 def _library_member(value: Any) -> list[str] | None:
@@ -261,6 +314,3 @@ def _library_member(value: Any) -> list[str] | None:
     if type(module) is not str or type(name) is not str or module not in sys.stdlib_module_names:
         return None
     return [module, name] if getattr(sys.modules.get(module), name, None) is value else None
-
-
-_ARGUMENTS = (str, int, float, bool, type(None))

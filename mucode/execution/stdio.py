@@ -6,7 +6,7 @@ import math
 import os
 import re
 
-_NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d+)?", re.ASCII)
 _TOLERANCE = 1e-6  # relative and absolute
 _READ_LIMIT = 16 << 20  # bytes
 
@@ -20,7 +20,7 @@ def same_output(printed: str, expected: str) -> bool:
 def _same_token(got: str, wanted: str) -> bool:
     if got == wanted:
         return True
-    if _NUMBER.fullmatch(wanted) is None or re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?", got) is None:
+    if _NUMBER.fullmatch(wanted) is None or re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?", got, re.ASCII) is None:
         return False
     try:
         return math.isclose(float(got), float(wanted), rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)

@@ -40,10 +40,11 @@ def label(
     OUT.meta.json.
 
     Args:
-        problems: JSON lines in MBPP's format (task_id, test_list) or HumanEval's (task_id, prompt, entry_point, test).
+        problems: JSON lines in MBPP's format (task_id, test_list), HumanEval's (task_id, prompt, entry_point, test) or
+            CodeContests' (task_id, public_tests, private_tests: programs that read standard input).
         completions: JSON lines of task_id and completion, a program or a chat reply.
         out: where the labels go.
-        timeout: wall seconds for loading one program and running all its tests.
+        timeout: wall seconds for loading one program and running all its tests (of standard input: each).
         workers: programs that run at a time; by default one a core. Or dask://HOST:PORT, a cluster whose workers judge.
         allow_weak: run even where only system-call filters isolate programs.
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from mucode.label.rows import Task, TaskId
 from mucode.programs import program_in
-from mucode.types import Half, Job, Status, Test, Verdict
+from mucode.types import Half, Job, Status, Test, TestKind, Verdict
 
 _REMEMBERED = 200_000  # outcomes kept for equal (problem, program) pairs, some 200 bytes each
 
@@ -32,7 +32,7 @@ class Outcome:
     passed: bool  # R(x, y) = 1
     public_passed: bool
     status: Status  # passed, else that of the public half if it failed, else that of the private half
-    tests_passed: int  # asserts that held, of both halves
+    tests_passed: int  # asserts that held, or inputs answered rightly, of both halves
     tests_total: int
     seconds: float  # wall, in the sandbox
 
@@ -143,8 +143,10 @@ def _no_code(task: Task) -> Outcome:
 
 @functools.lru_cache(maxsize=4096)
 def _asserts(tests: tuple[Test, ...]) -> int:
-    """How many asserts the judge counts in these tests."""
-    return sum(isinstance(node, ast.Assert) for test in tests for node in ast.walk(ast.parse(test.code)))
+    """How many asserts, or inputs, the judge counts in these tests."""
+    sources = [test.code for test in tests if test.kind is TestKind.ASSERTS]
+    nodes = (node for source in sources for node in ast.walk(ast.parse(source)))
+    return len(tests) - len(sources) + sum(isinstance(node, ast.Assert) for node in nodes)
 
 
 def _key(task: Task, program: str) -> bytes:

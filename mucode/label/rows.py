@@ -1,4 +1,4 @@
-"""What `mucode label` reads: problems in MBPP's or HumanEval's format, and completions that name them."""
+"""What `mucode label` reads: problems in MBPP's, HumanEval's or CodeContests' format, and completions that name them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mucode.problems import problem_from_humaneval_row, problem_from_mbpp_row
+from mucode.problems import problem_from_codecontests_row, problem_from_humaneval_row, problem_from_mbpp_row
 from mucode.problems.humaneval import ExampleCheck, holds_in_process, is_packaged
 from mucode.problems.rows import Row, json_rows, task_id_in
 from mucode.types import Answer, Half, Job, MucodeError, Problem, Test, Verdict
@@ -34,7 +34,7 @@ class Survey:
 
 
 def read_problem_rows(path: Path) -> dict[TaskId, Row]:
-    """The rows of a problem file by task_id, each checked to be one of the two formats.
+    """The rows of a problem file by task_id, each checked to be one of the three formats.
 
     Raises:
         MucodeError: a malformed row or a task_id that is there twice, with its line number; or no row at all.
@@ -112,7 +112,7 @@ def request_from_row(row: Row) -> tuple[Row, str]:
     """
     problem = row.get("problem")
     if not isinstance(problem, dict):
-        raise MucodeError("problem must be there as an object in MBPP's or HumanEval's format")
+        raise MucodeError("problem must be there as an object in MBPP's, HumanEval's or CodeContests' format")
     return problem, _completion(row)
 
 
@@ -133,7 +133,12 @@ def _parse(row: Row, holds: ExampleCheck) -> Task:
         return problem_from_mbpp_row(row, "mbpp", "test")
     if _is_humaneval(row):
         return problem_from_humaneval_row(row, holds)
-    raise MucodeError("neither MBPP's format (task_id, test_list) nor HumanEval's (task_id, prompt, entry_point, test)")
+    if "public_tests" in row or "private_tests" in row:
+        return problem_from_codecontests_row(row, "codecontests", "test")
+    raise MucodeError(
+        "neither MBPP's format (task_id, test_list) nor HumanEval's (task_id, prompt, entry_point, test) "
+        "nor CodeContests' (task_id, public_tests)"
+    )
 
 
 def _is_humaneval(row: Row) -> bool:

@@ -34,7 +34,7 @@ def label_stream(*, timeout: float = 5.0, workers: int | None = None, allow_weak
     """Answer `{"problem": ..., "completion": ...}` lines from standard input on standard output until end of input.
 
     Args:
-        timeout: wall seconds for loading one program and running all its tests.
+        timeout: wall seconds for loading one program and running all its tests (of standard input: each).
         workers: programs that run at a time; by default one a core.
         allow_weak: run even where only system-call filters isolate programs.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mucode.config import LocalFile
 from mucode.problems import collected, humaneval, mbpp, starter
+from mucode.problems.codecontests import problem_from_codecontests_row
 from mucode.problems.humaneval import problem_from_humaneval_row
 from mucode.problems.mbpp import problem_from_mbpp_row
 from mucode.types import Answer, MucodeError, Problem
@@ -19,6 +20,7 @@ __all__ = [
     "load_problems",
     "load_split",
     "local_path",
+    "problem_from_codecontests_row",
     "problem_from_humaneval_row",
     "problem_from_mbpp_row",
 ]

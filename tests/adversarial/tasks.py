@@ -36,6 +36,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "close": ("import math\nassert math.isclose(solve(3), 1.0)", "assert abs(solve(3) - 1) < 1e-6"),
     "isinstance": ("x = solve(5)\nassert isinstance(x, int) and x == 120",),
     "member": ("assert solve(5) in {120, 121}",),
+    "inside": ("assert 120 in solve(5)", "assert 7 not in solve(5)"),
     "total": ("assert sum([solve(5)]) == 120",),
     "arrays": ("import numpy as np\nassert np.array_equal(np.asarray(solve(3)), np.array([1, 2, 6]))",),
     "every": ("assert all(map(lambda n: solve(n) == 120, [5, 5]))", "assert list(map(solve, [5])) != []"),

@@ -93,6 +93,40 @@ HONEST = {
     "a test with a loop over cases": ("def f(x): return x", "cases = [(1, 1), (2, 2)]\nfor given, wanted in cases:\n    assert f(given) == wanted"),
     "a long list": ("def f(n): return list(range(n))", "assert f(100000) == list(range(100000))"),
     "a deep list": ("def f(n):\n    x = []\n    for _ in range(n): x = [x]\n    return x", "x = f(300)\nfor _ in range(300): x = x[0]\nassert x == []"),
+    "a list of an object changed by the test": (
+        "class Tree:\n    def __init__(self, v): self.v, self.children = v, []\ndef f(t): return t.v + sum(map(f, t.children))",
+        "t = Tree(1)\nt.children.append(Tree(2))\nt.children[0].children += [Tree(5)]\nassert f(t) == 8",
+    ),
+    "a dictionary of an object changed by the test": (
+        "class Graph:\n    def __init__(self): self.edges = {}\n    def size(self): return len(self.edges)",
+        "g = Graph()\ne = g.edges\ne['a'] = ['b']\nassert g.size() == 1\ne['c'] = []\nassert g.size() == 2 and g.edges == e",
+    ),
+    "a class of the test": (
+        "def f(n):\n    n.seen = True\n    return n.v + (f(n.next) if n.next else 0)",
+        "class Node:\n    def __init__(self, v, next=None): self.v, self.next = v, next\nn = Node(1, Node(2))\nassert f(n) == 3 and n.next.seen",
+    ),
+    "a class within check(candidate)": (
+        "def f(p): return type(p)(p.y, p.x) if False else [p.y, p.x]",
+        "def check(candidate):\n    class P:\n        def __init__(self, x, y): self.x, self.y = x, y\n    assert candidate(P(1, 2)) == [2, 1]\ncheck(f)",
+    ),
+    "a container class of the program": (
+        "class Evens:\n    def __contains__(self, n): return n % 2 == 0\n    def __getitem__(self, s): return [s.start, s.stop]",
+        "e = Evens()\nassert 2 in e and 3 not in e and e[1:5] == [1, 5]",
+    ),
+    "attributes of an exception": (
+        "class Bad(Exception):\n    def __init__(self, code):\n        super().__init__('bad')\n        self.code = code\ndef f(x): raise Bad(x)",
+        "try:\n    f(5)\nexcept Bad as error:\n    assert error.code == 5 and str(error) == 'bad'\nelse:\n    assert False",
+    ),
+    "vars and subclasses": (
+        "class A:\n    def __init__(self): self.x = 1\nclass B(A): pass",
+        "assert vars(B()) == {'x': 1} and issubclass(B, A) and not issubclass(A, B)",
+    ),
+    "types": ("def f(x): return type(x)", "assert f(1) is int and f(None) is type(None)"),
+    "threads of the test": (
+        "def f(x): return x + 1",
+        "from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as pool:\n    assert list(pool.map(f, range(40))) == list(range(1, 41))",
+    ),
+    "a slice as argument": ("def f(x, s): return x[s]", "assert f([1, 2, 3], slice(1, None)) == [2, 3]"),
     "state kept between tests": ("s = []\ndef f(x):\n    s.append(x)\n    return len(s)", "assert f(1) == 1\nassert f(1) == 2"),
 }  # fmt: skip
 

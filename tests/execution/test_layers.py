@@ -96,7 +96,7 @@ def test_the_weak_layer_is_used_only_when_it_is_asked_for() -> None:
 def test_no_layer_lets_a_program_write_start_or_signal_anything(key: str, tmp_path: Path) -> None:
     (tmp_path / "keep").write_text("kept")
     attempts = f"""
-import ctypes, os, signal, socket
+import ctypes, fcntl, os, signal, socket
 def f():
     done = []
     for name, attempt in {{
@@ -109,6 +109,8 @@ def f():
         "rename": lambda: os.rename({str(tmp_path / "keep")!r}, {str(tmp_path / "gone")!r}),
         "signal": lambda: os.kill({os.getpid()}, 0),
         "signal the zygote": lambda: os.kill(os.getppid(), 0),
+        "have a pipe signal": lambda: fcntl.fcntl(os.pipe()[0], 8, {os.getpid()}),
+        "have a pipe signal otherwise": lambda: fcntl.fcntl(os.pipe()[0], 10, 9),
         "fork": os.fork,
         "socket": socket.socket,
     }}.items():

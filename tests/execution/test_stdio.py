@@ -1,5 +1,7 @@
 """Programs that read standard input and print: the expected output stays with the judge."""
 
+# ruff: noqa: E501  # programs are data: one a line
+
 from __future__ import annotations
 
 import pytest
@@ -25,6 +27,16 @@ _PAIRS = (("1 2\n", "3\n"), ("10 20\n", "30\n"), ("-1 1\n", "0"))
         "import sys\nprint(sum(map(int, input().split())))\nsys.exit(0)",
         "import os, sys\nprint(sum(map(int, input().split())))\nsys.stdout.flush()\nos._exit(0)",
         "import sys\nprint('x' * 10**6, file=sys.stderr)\nprint(sum(map(int, input().split())))",
+        "print(sum(map(int, input().split())))\nexit()",
+        "import sys\nif len(sys.argv) > 1: sys.stdin = open(sys.argv[1])\nprint(sum(map(int, input().split())))",
+        "import fileinput\nfor line in fileinput.input(): print(sum(map(int, line.split())))",
+        "import threading, time\ndef main():\n    time.sleep(0.05)\n    print(sum(map(int, input().split())))\nthreading.Thread(target=main).start()",
+        "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor(2).submit(lambda: print(sum(map(int, input().split()))))",
+        "import atexit, io, sys\nsys.stdout = io.StringIO()\natexit.register(lambda: sys.__stdout__.write(sys.stdout.getvalue()))\nprint(sum(map(int, input().split())))",
+        "import asyncio\nasync def main():\n    print(await asyncio.to_thread(lambda: sum(map(int, input().split()))))\nasyncio.run(main())",
+        "import sys\nprint(sum(map(int, input().split())))\nsys.stdout.close()",
+        "out = open(1, 'w')\nout.write(str(sum(map(int, input().split()))))",
+        "import os\nos.chdir(os.path.dirname(os.path.abspath(__file__)))\nprint(sum(map(int, input().split())))",
     ],
 )
 def test_every_usual_way_of_reading_and_printing_passes(sandbox: Pool, program: str) -> None:
@@ -106,6 +118,7 @@ def test_the_private_half_gives_no_feedback(sandbox: Pool) -> None:
         ("nan", "1.0", False),
         ("inf", "1.0", False),
         ("1_0.0", "10.0", False),
+        ("\u0661.\u0660", "1.0", False),
         ("Yes", "YES", False),
         ("1 2", "1 2 3", False),
         ("", "", True),

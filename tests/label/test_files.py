@@ -22,6 +22,11 @@ DOUBLE = {
     "test_list": ["assert double(1) == 2", "assert double(2) == 4", "assert double(0) == 0"],
     "challenge_test_list": ["assert double('a') == 'aa'"],
 }
+ADD = {
+    "task_id": "add",
+    "public_tests": {"input": ["1 2\n"], "output": ["3\n"]},
+    "private_tests": {"input": ["10 20\n", "1 -1\n"], "output": ["30\n", "0\n"]},
+}
 HUMANEVAL = packaged_rows()[0]
 FIELDS = ["task_id", "passed", "public_passed", "status", "tests_passed", "tests_total"]
 
@@ -56,9 +61,13 @@ def test_every_kind_of_completion_gets_its_label(tmp_path: Path) -> None:
         (7, "def double(x):\n    while True: pass", (False, False, "timeout", 0, 4)),
         ("HumanEval/0", HUMANEVAL["canonical_solution"], (True, True, "passed", 9, 9)),
         ("HumanEval/0", HUMANEVAL["prompt"] + bad_body, (False, True, "failed", 1, 9)),
+        ("add", "print(sum(map(int, input().split())))", (True, True, "passed", 3, 3)),
+        ("add", "```python\nprint(3)\n```", (False, True, "failed", 1, 3)),
+        ("add", "print(input())", (False, False, "failed", 0, 3)),
+        ("add", "I would rather not.", (False, False, "no_code", 0, 3)),
     ]
     completions = [{"task_id": task_id, "completion": text, "model": "m"} for task_id, text, _ in rows]
-    found = labelled(tmp_path, [DOUBLE, HUMANEVAL], completions, timeout=1.0)
+    found = labelled(tmp_path, [DOUBLE, HUMANEVAL, ADD], completions, timeout=1.0)
     assert [list(row) for row in found] == [FIELDS] * len(rows)
     assert [tuple(row.values()) for row in found] == [(task_id, *expected) for task_id, _, expected in rows]
     meta = json.loads((tmp_path / "l.jsonl.meta.json").read_text())

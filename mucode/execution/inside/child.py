@@ -14,6 +14,7 @@ While it works on a request the child may ask for a callback, ["callback", numbe
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import sys
@@ -21,10 +22,10 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from . import exceptions, exports, frames, operations, output
+from . import exceptions, exports, frames, operations, output, surroundings
 from .plain import Decoder, Encoder
+from .surroundings import FILE
 
-FILE = "solution.py"
 _WIRE_RECURSION = 5000
 _OWN_FRAMES = 10  # between the interpreter's start and the program
 
@@ -143,13 +144,11 @@ class Conversation:
         """Run a program that talks over standard input and output; leaving by exit is leaving."""
         self.source, self.report = source, True
         main = types.ModuleType("__main__")
+        main.__file__ = FILE
         sys.modules["__main__"] = main
-        try:
+        with contextlib.suppress(SystemExit):
             self.as_program(exec, compile(source, FILE, "exec", dont_inherit=True), main.__dict__)
-        except SystemExit:
-            pass
-        finally:
-            sys.stdout.flush()
+        self.as_program(surroundings.leave, main)
         return ["value", None, []]
 
 

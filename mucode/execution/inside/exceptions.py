@@ -12,7 +12,9 @@ CLASSES = {
     name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
 }
 NAMES = {kind: kind.__name__ for kind in CLASSES.values()}
+PLAIN = frozenset({str, int, float, bool, type(None)})
 _SHOWN = 8  # frames
+_ATTRIBUTES = 100
 
 
 def nearest(kind: type) -> str:
@@ -21,15 +23,16 @@ def nearest(kind: type) -> str:
 
 
 def flatten(error: BaseException, text: str, exports: Exports) -> list[Any]:
-    """[nearest built-in, plain arguments, number of its own class when that is the program's, errno, text]."""
+    """[nearest built-in, plain arguments, number of its own class when that is the program's, text, plain attributes]."""
     kind = type(error)
     name = nearest(kind)
     own = exports.number_of(kind) if kind not in NAMES else None
     try:
-        arguments = [each if type(each) in (str, int, float, bool, type(None)) else str(each) for each in error.args]
+        arguments = [each if type(each) in PLAIN else str(each) for each in error.args]
+        attributes = {name: value for name, value in vars(error).items() if type(value) in PLAIN}
     except BaseException:
-        arguments = []
-    return [name, arguments[:8], own, text]
+        arguments, attributes = [], {}
+    return [name, arguments[:8], own, text, attributes if len(attributes) <= _ATTRIBUTES else {}]
 
 
 def rebuild(form: Any) -> BaseException:

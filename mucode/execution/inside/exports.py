@@ -22,6 +22,19 @@ class Callback:
         return self._ask(self._number, operands, keywords)
 
 
+class Classes(dict[str, type]):
+    """Classes by name. One that only a test knows is the program's own of that name, or one without its methods."""
+
+    def __init__(self, known: dict[str, type], shared: dict[str, type], namespace: dict[str, Any]) -> None:
+        super().__init__(known)
+        self._shared, self._namespace = shared, namespace
+
+    def __missing__(self, name: str) -> type:
+        mine = self._namespace.get(name)
+        self[name] = self._shared[name] = kind = mine if type(mine) is type else type(name, (), {})
+        return kind
+
+
 class Exports:
     """The child's table of handles."""
 
@@ -43,7 +56,8 @@ class Exports:
 
     def by_name(self, namespace: dict[str, Any]) -> dict[str, type]:
         """The shared classes; where the program defines one of that name, its own."""
-        return {name: mine if type(mine := namespace.get(name)) is type else kind for name, kind in self.shared.items()}
+        own = {name: mine if type(mine := namespace.get(name)) is type else kind for name, kind in self.shared.items()}
+        return Classes(own, self.shared, namespace)
 
     def names(self, namespace: dict[str, Any]) -> dict[type, str]:
         """The other way round, for both."""
@@ -77,14 +91,13 @@ def is_function(form: Any) -> bool:
 def shared_classes(namespace: dict[str, Any]) -> dict[str, type]:
     """Classes that the code of `namespace` defined itself, plain enough to be rebuilt from their attributes."""
     own = namespace.get("__name__")
-    return {
-        name: kind
-        for name, kind in namespace.items()
-        if type(kind) is type and kind.__module__ == own and kind.__dictoffset__ and _made_by_object(kind)
-    }
+    return {name: kind for name, kind in namespace.items() if isinstance(kind, type) and is_plain(kind, own)}
 
 
-def _made_by_object(kind: type) -> bool:
+def is_plain(kind: type, module: Any) -> bool:
+    """Whether the code of `module` defined this class, and the attributes of an instance are all that there is to it."""
+    if type(kind) is not type or kind.__module__ != module or not kind.__dictoffset__:
+        return False
     return not any("__new__" in vars(base) for base in kind.__mro__[:-1])
 
 

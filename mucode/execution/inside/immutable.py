@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 _KEYS: type = type({}.keys())
 _ITEMS: type = type({}.items())
-_TYPES: frozenset[type] = frozenset({int, float, str, bool, list, dict, set, tuple, frozenset, bytes, complex, object})
+_TYPES: frozenset[type] = frozenset(
+    {int, float, str, bool, list, dict, set, tuple, frozenset, bytes, complex, object, type(None)}
+)
 _TYPE_NAMES = {kind.__name__: kind for kind in _TYPES}
 # Types of modules that may never be loaded: (module, name) -> tag and payload.
 _LOADED: dict[tuple[str, str], tuple[str, Callable[[Any], Any]]] = {
@@ -39,6 +41,8 @@ def encode(kind: type, value: Any, encoder: Encoder) -> Any:
         return {"c": [value.real, value.imag]}
     if kind is range:
         return {"r": [hex(value.start), hex(value.stop), hex(value.step)]}
+    if kind is slice:
+        return {"sl": encoder.items((value.start, value.stop, value.step))}
     return _encode_view(kind, value, encoder) or _encode_loaded(kind, value)
 
 
@@ -154,6 +158,7 @@ _DECODE: dict[str, Callable[[Any, Decoder], Any]] = {
     "f": lambda form, decoder: frozenset(decoder.items(form)),
     "c": lambda form, decoder: complex(*form),
     "r": lambda form, decoder: range(*map(_integer, form)),
+    "sl": lambda form, decoder: slice(*decoder.items(form)),
     "dk": lambda form, decoder: dict.fromkeys(decoder.items(form)).keys(),
     "di": lambda form, decoder: _pairs(form, decoder).items(),
     "ty": lambda form, decoder: _TYPE_NAMES[form],

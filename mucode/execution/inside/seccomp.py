@@ -24,6 +24,8 @@ _CLONE_THREAD = 0x00010000
 _CLONE_NAMESPACES = 0x7E020080
 _WRITING_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _IOCTLS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX
+# Of fcntl: copies, flags, locks, the size of a pipe. Not the signals to another process that F_SETOWN arranges.
+_FCNTLS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_GET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 15, 16, 22, 38
 _SECCOMP_MODE_FILTER = 2
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -82,6 +84,7 @@ def zygote_filter(*, scratch: bool, read_only: bool, machine: str | None = None)
     rules.answer(special["clone3"], ABSENT)
     rules.bits(special["clone"], 0, _CLONE_NAMESPACES, found=REFUSE, otherwise=ALLOW)
     rules.values(special["ioctl"], 1, _IOCTLS)
+    rules.values(special["fcntl"], 1, _FCNTLS)
     rules.values(
         special["prctl"], 0, (_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_GET_NAME, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS)
     )

@@ -14,7 +14,7 @@ READING = {
     "pipe": (22, -1), "select": (23, -1), "sched_yield": (24, 124), "mremap": (25, 216), "mincore": (27, 232),
     "madvise": (28, 233), "dup": (32, 23), "dup2": (33, -1), "pause": (34, -1), "nanosleep": (35, 101),
     "getitimer": (36, 102), "alarm": (37, -1), "setitimer": (38, 103), "getpid": (39, 172), "exit": (60, 93),
-    "uname": (63, 160), "fcntl": (72, 25), "fsync": (74, 82), "fdatasync": (75, 83), "getcwd": (79, 17),
+    "uname": (63, 160), "fsync": (74, 82), "fdatasync": (75, 83), "getcwd": (79, 17),
     "chdir": (80, 49), "fchdir": (81, 50), "readlink": (89, -1), "umask": (95, 166), "gettimeofday": (96, 169),
     "getrlimit": (97, 163), "getrusage": (98, 165), "sysinfo": (99, 179), "times": (100, 153), "getuid": (102, 174),
     "getgid": (104, 176), "geteuid": (107, 175), "getegid": (108, 177), "getppid": (110, 173), "getpgrp": (111, -1),
@@ -46,5 +46,5 @@ ZYGOTE = {
 }  # fmt: skip
 SPECIAL = {
     "ioctl": (16, 29), "clone": (56, 220), "prctl": (157, 167), "tgkill": (234, 131), "prlimit64": (302, 261),
-    "clone3": (435, 435),
+    "clone3": (435, 435), "fcntl": (72, 25),
 }  # fmt: skip

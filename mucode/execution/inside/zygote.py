@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 
-from . import child, confine
+from . import child, confine, surroundings
 from .rehearsal import rehearse
 
 _DIRTY = 1 << 31
@@ -26,6 +26,7 @@ def start(control: str, layer: str, timeout: str, readable: str, preload: str) -
     for name in json.loads(preload):
         __import__(name)
     rehearse()
+    surroundings.furnish()
     with socket.socket(fileno=int(control)) as judge:
         lock, conversation = confine.ProgramLock(layer, int(float(timeout)) + 2), child.Conversation()
         confine.lock(layer, json.loads(readable))
