@@ -35,7 +35,7 @@ def failed(error: BaseException, own: str | None, where: tuple[Question, int] | 
         lines.append(own)
     else:
         lines += [f"  {_call(call)} returned {_short(call[3])}" for call in calls]
-        lines += [] if isinstance(error, AssertionError) else [f"{type(error).__name__}: {error}"]
+        lines += [] if isinstance(error, AssertionError) else [_message(error)]
     return "\n".join(lines)
 
 
@@ -85,7 +85,18 @@ def _short(value: Any) -> str:
     short = reprlib.Repr()
     short.maxstring = short.maxother = short.maxlong = 200
     short.maxlist = short.maxtuple = short.maxset = short.maxfrozenset = short.maxdict = 30
-    return short.repr(value)
+    try:
+        return short.repr(value)
+    except (ValueError, RecursionError):  # an integer of more than 4,300 digits has no text
+        return f"<{type(value).__name__} that is too long to show>"
+
+
+def _message(error: BaseException) -> str:
+    """Name and text of an exception that the test itself raised, perhaps about what the program returned."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except (ValueError, RecursionError):
+        return type(error).__name__
 
 
 def wrong_output(given: str, expected: str, printed: str) -> str:

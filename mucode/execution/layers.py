@@ -16,7 +16,7 @@ from mucode.execution.runtime import INSIDE, Runtime, find_runtime
 from mucode.types import MucodeError
 
 CONTROL = 3  # the zygote's descriptor of its control socket
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0  # of a zygote, on a machine that is cold and busy
 HASH_SEED = "PYTHONHASHSEED"
 PRELOAD = ("typing", "collections", "itertools", "functools", "math", "re", "heapq", "operator", "bisect", "string")
 NAMES = {"bubblewrap": "bubblewrap+seccomp", "landlock": "landlock+seccomp", "seccomp": "seccomp"}

@@ -14,7 +14,7 @@ from pathlib import Path
 from mucode.execution.inside import frames
 from mucode.execution.layers import environment
 from mucode.execution.orders import Order, Outcome, Setting, order_for
-from mucode.execution.processes import end_process, own_processor_seconds
+from mucode.execution.processes import end_process, own_processor_seconds, own_waiting_seconds
 from mucode.execution.selftest import Proof
 from mucode.types import MucodeError
 
@@ -23,6 +23,7 @@ _START = "import sys; sys.path.append(sys.argv.pop(1)); from mucode.execution.ju
 _PATIENCE = 12.0  # timeouts until a judge that does not answer is given up
 _DOUBT = 1.5  # seconds after its timeout in which a judge should have answered, and then of watching it compute
 _GRACE = 5.0  # seconds more
+_START_GRACE = 60.0  # seconds more for one that proves itself, and for the first start of a zygote with numpy
 _END_SECONDS = 2.0
 
 
@@ -52,8 +53,10 @@ class Post:
         with theirs:
             self.process = _spawn(theirs.fileno())
         self.ticket: Ticket | None = None
-        self.since = 0.0
-        self.doubt: tuple[float, float] | None = None  # when it was first overdue, and its processor seconds then
+        self.since = self.waited = 0.0  # when the order was given, and the judge's wait for processors until then
+        self.doubt: tuple[float, float] | None = (
+            None  # how long it was silent when first overdue, its processor seconds then
+        )
         self.proofs = list(proofs)  # still to be passed; an order that comes before waits for it
         frames.write_message(self.stream.fileno(), setting.to_json())
         self._send(order_for(self.proofs[0].job, "public"))
@@ -87,15 +90,17 @@ class Post:
             self._send(self.ticket.order)
 
     def overdue(self, timeout: float) -> Lost | None:
-        """Whether the judge has been silent for too long."""
-        silent = time.monotonic() - self.since
+        """Whether the judge has been silent for too long, not counting when it was ready and got no processor."""
+        silent = time.monotonic() - self.since - (own_waiting_seconds(self.process) - self.waited)
         inputs = len(self.ticket.order.tests) if self.ticket is not None and self.ticket.order.kind == "stdio" else 1
         if silent > timeout + _DOUBT:
-            now, used = time.monotonic(), own_processor_seconds(self.process)
-            since, before = self.doubt = self.doubt or (now, used)
-            if now - since > _DOUBT and used - before > 0.5 * (now - since):
+            used = own_processor_seconds(self.process)
+            since, before = self.doubt = self.doubt or (silent, used)
+            if silent - since > _DOUBT and used - before > 0.5 * (silent - since):
                 return Lost.HELD
-        return Lost.SILENT if silent > _PATIENCE * timeout * inputs + _GRACE else None
+        numpy = self.ticket is not None and self.ticket.order.numpy
+        grace = _START_GRACE if self.proofs or numpy else _GRACE
+        return Lost.SILENT if silent > _PATIENCE * timeout * inputs + grace else None
 
     def hang_up(self) -> None:
         """Ask the judge to end."""
@@ -110,6 +115,7 @@ class Post:
 
     def _send(self, order: Order) -> None:
         self.since, self.doubt = time.monotonic(), None
+        self.waited = own_waiting_seconds(self.process)
         frames.write_message(self.stream.fileno(), order.to_json())
 
 

@@ -21,6 +21,12 @@ def own_processor_seconds(process: int) -> float:
     return int(own[0]) / 1e9 if own else 0.0
 
 
+def own_waiting_seconds(process: int) -> float:
+    """Seconds that a process stood ready and was not given a processor; 0.0 where the kernel doesn't say."""
+    own = words(f"/proc/{process}/schedstat")
+    return int(own[1]) / 1e9 if len(own) > 1 else 0.0
+
+
 def processor_seconds(process: int) -> float:
     """Processor seconds that a process and its living descendants have used; 0.0 where the kernel doesn't say."""
     return own_processor_seconds(process) + sum(map(processor_seconds, children(process)))

@@ -15,6 +15,7 @@ _DIRTY = 1 << 31
 _PROGRAMS = 1000  # by one zygote
 _END_SECONDS = 1.0
 _PATIENCE = 20.0  # seconds for a zygote's answer on a busy machine
+_START_PATIENCE = 60.0  # seconds until it is up, on one that is cold besides
 
 
 class ZygoteLost(Exception):
@@ -92,17 +93,17 @@ class Warden:
         self.control = ours
         with theirs:
             self.process = layers.spawn(self.command, theirs.fileno())
-        if self._answer(1) != b"R":
+        if self._answer(1, _START_PATIENCE) != b"R":
             self.close()
             raise ZygoteLost
 
-    def _answer(self, count: int) -> bytes:
+    def _answer(self, count: int, patience: float = _PATIENCE) -> bytes:
         """What the zygote says, b"" when it is silent for too long or gone."""
         control = self._control()
         poll = select.poll()
         poll.register(control, select.POLLIN)
         poll.register(self.lifeline, select.POLLRDHUP)
-        for descriptor, _ in poll.poll(1000 * _PATIENCE):
+        for descriptor, _ in poll.poll(1000 * patience):
             if descriptor == self.lifeline:
                 os._exit(0)
             with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""One sandbox for all tests that do not break it."""
+"""Two sandboxes for all tests that do not break them: one for what ends, one for what never does."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ from mucode.execution.pool import Pool
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Pool]:
-    """Two judges; half a second for a program, since these tests have many that never end."""
+    """Two judges with the patience that users have: a cold or busy machine fails no test."""
+    with open_sandbox(workers=2) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def hasty() -> Iterator[Pool]:
+    """A second for a program: for those that never end, or soon, and pass under no circumstances."""
     with open_sandbox(workers=2, timeout=1.0) as opened:
         yield opened

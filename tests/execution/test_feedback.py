@@ -6,6 +6,7 @@ import pytest
 
 from mucode.execution.feedback import LIMIT
 from mucode.execution.pool import Pool
+from mucode.types import Status
 from tests.execution.builders import job, verdict_on
 
 
@@ -59,8 +60,8 @@ def test_deep_recursion_is_cut(sandbox: Pool) -> None:
     assert text.endswith("RecursionError: maximum recursion depth exceeded")
 
 
-def test_a_timeout_says_so(sandbox: Pool) -> None:
-    text = feedback(sandbox, "def f(x):\n    while True: pass", "assert f(0) == 2")
+def test_a_timeout_says_so(hasty: Pool) -> None:
+    text = feedback(hasty, "def f(x):\n    while True: pass", "assert f(0) == 2")
     assert text == "Timed out: the program did not finish in time."
 
 
@@ -99,3 +100,13 @@ def test_it_can_be_written_as_utf8_whatever_the_program_says(sandbox: Pool) -> N
 def test_the_private_half_has_none(sandbox: Pool) -> None:
     for program in ("def f(x): return 1", "def f(x): 1 / 0", "def f(:", "import os\nos._exit(0)", "def f(x): return f"):
         assert verdict_on(sandbox, job(program, "assert f(0) == 2"), "private").feedback == ""
+
+
+def test_a_number_too_long_for_text_is_a_wrong_answer_like_any_other(sandbox: Pool) -> None:
+    huge = "def f(x): return 10 ** 100_000"
+    assert feedback(sandbox, huge, "assert f(1) == 2") == (
+        "assert f(1) == 2\n  f(1) returned <int that is too long to show>"
+    )
+    verdict = verdict_on(sandbox, job(huge, "assert {1: 2}[f(1)] == 2", "assert f(1) == 10 ** 100_000"), "public")
+    assert (verdict.status, verdict.tests_passed) == (Status.FAILED, 1)
+    assert verdict.feedback.endswith("KeyError")

@@ -161,8 +161,8 @@ def test_an_honest_program_passes(sandbox: Pool, name: str) -> None:
         ("def f(x): import os; os._exit(0)", Status.ERROR),
     ],
 )
-def test_a_wrong_program_fails_with_the_reason(sandbox: Pool, program: str, status: Status) -> None:
-    verdict = verdict_on(sandbox, job(program, "assert f(1) == 2", "assert f(1) == 2"))
+def test_a_wrong_program_fails_with_the_reason(hasty: Pool, program: str, status: Status) -> None:
+    verdict = verdict_on(hasty, job(program, "assert f(1) == 2", "assert f(1) == 2"))
     assert (verdict.status, verdict.tests_passed, verdict.tests_total) == (status, 0, 2)
 
 
@@ -177,9 +177,9 @@ def test_asserts_are_counted_within_a_test_up_to_the_first_that_fails(sandbox: P
     assert (verdict.tests_passed, verdict.tests_total) == (1, 3)
 
 
-def test_tests_before_an_endless_loop_count(sandbox: Pool) -> None:
+def test_tests_before_an_endless_loop_count(hasty: Pool) -> None:
     verdict = verdict_on(
-        sandbox, job("def f(x):\n    while x > 1: pass\n    return x", "assert f(1) == 1", "assert f(2) == 2")
+        hasty, job("def f(x):\n    while x > 1: pass\n    return x", "assert f(1) == 1", "assert f(2) == 2")
     )
     assert (verdict.status, verdict.tests_passed) == (Status.TIMEOUT, 1)
 
@@ -266,9 +266,9 @@ def test_out_of_memory_reads_the_same_whether_the_program_notices_or_is_stopped_
             assert one.status is Status.MEMORY
 
 
-def test_a_test_that_makes_another_exception_of_the_end_changes_neither_status_nor_text(sandbox: Pool) -> None:
+def test_a_test_that_makes_another_exception_of_the_end_changes_neither_status_nor_text(hasty: Pool) -> None:
     test = "try:\n    f(1)\nfinally:\n    raise ValueError('mine')"
-    verdict = verdict_on(sandbox, job(_LOOPS, test), "public")
+    verdict = verdict_on(hasty, job(_LOOPS, test), "public")
     assert (verdict.status, verdict.feedback) == (Status.TIMEOUT, "Timed out: the program did not finish in time.")
 
 

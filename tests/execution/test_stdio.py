@@ -59,8 +59,8 @@ def test_every_usual_way_of_reading_and_printing_passes(sandbox: Pool, program: 
         ("import os\nos.abort()", Status.ERROR, 0),
     ],
 )
-def test_a_wrong_program_fails_with_the_reason(sandbox: Pool, program: str, status: Status, passed: int) -> None:
-    verdict = verdict_on(sandbox, stdio_job(program, *_PAIRS))
+def test_a_wrong_program_fails_with_the_reason(hasty: Pool, program: str, status: Status, passed: int) -> None:
+    verdict = verdict_on(hasty, stdio_job(program, *_PAIRS))
     assert (verdict.status, verdict.tests_passed) == (status, passed)
 
 
@@ -91,8 +91,8 @@ def test_ten_megabytes_of_output_and_input_pass(sandbox: Pool) -> None:
     assert verdict_on(sandbox, stdio_job("print(input())", (text, text))).passed
 
 
-def test_output_beyond_the_limit_fails(sandbox: Pool) -> None:
-    assert not verdict_on(sandbox, stdio_job("while True: print('y' * 1000)", ("", "y"))).passed
+def test_output_beyond_the_limit_fails(hasty: Pool) -> None:
+    assert not verdict_on(hasty, stdio_job("while True: print('y' * 1000)", ("", "y"))).passed
 
 
 def test_the_feedback_shows_input_expected_and_printed(sandbox: Pool) -> None:
