@@ -205,7 +205,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The default size with the engine vllm and 16 problems, as far as the base model."""
     folder = make_workspace("default", ROOT, tmp_path_factory.mktemp("stage") / "workspace")
     params = yaml.safe_load((folder / "params.yaml").read_text())
-    params["generation"]["engine"], params["rollout"]["schedule"] = "vllm", "arrival"
+    params["generation"] = {"engine": "vllm", "log_probabilities": True}
+    params["rollout"]["schedule"] = "arrival"
     params["problems"]["train"] = 16
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     (folder / "data/generators").mkdir(parents=True)
@@ -243,7 +244,8 @@ def roll_out_stage(generator: str, out: str) -> str:
 def wait_until_kept(folder: Path, count: int, process: subprocess.Popen[bytes]) -> list[str]:
     """The kept rollouts' lines, once there are so many."""
     while process.poll() is None:
-        lines = [line for path in (folder / ".mucode/shards").glob("*/.*.partial") for line in path.open()]
+        journals = (folder / ".mucode/shards").glob("*/.*.partial")
+        lines = [line for path in journals for line in path.read_text().splitlines()]
         if len(lines) > count:
             return lines
         time.sleep(0.05)
