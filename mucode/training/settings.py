@@ -13,7 +13,9 @@ class TrainingSettings:
     learning_rate: float  # peak; of the language model's weights (adapters or all)
     epochs: int
     batch_size: int  # examples per optimizer step (Bradley-Terry: pairs)
-    accumulation: int  # forward passes that one step is split into, to save memory; divides batch_size
+    accumulation: (
+        int  # forward passes of one step, to save memory; divides batch_size. What begins alike meets in a pass
+    )
     max_tokens: int  # longest sequence
     lora_rank: int  # 0: full fine-tuning
     lora_alpha: int  # the adapters' product is scaled by alpha / rank

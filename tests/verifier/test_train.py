@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mucode.records import write_json
-from mucode.training.run import trainable
+from mucode.training.run import Example, trainable
 from mucode.training.weights import CARD, load_causal_model, prepare, read_card
 from mucode.types import Candidate, MucodeError
 from mucode.verifier.losses import LOSSES
@@ -37,6 +37,23 @@ def settings(loss: str = "bradley_terry", **changes: float | int | str) -> Verif
         score_dtype="float32",
         show_public_tests=True,
     )
+
+
+# Token rows: two pairs of one problem, one program in both; and twice a pair of another
+_ROWS = [[1, 2, 3, 4, 5], [1, 2, 3, 6], [1, 2, 3, 4, 5], [1, 2, 3, 4, 7, 8], *[[9, 8, 7], [9, 8, 6, 5]] * 2]
+EXAMPLES: list[Example] = [{"rows": _ROWS[at : at + 2], "rewards": [1.0, 0.0]} for at in range(0, len(_ROWS), 2)]
+
+
+def loss_and_gradients(
+    base: Path, loss: str, batches: list[list[Example]], shared: bool
+) -> tuple[float, list[torch.Tensor]]:
+    """Of the mean over batches of one size."""
+    transformer = prepare(load_causal_model(base, "float32").get_decoder(), tiny_settings(lora_rank=0))
+    objective = Objective(RewardModel(transformer, new_head(32, seed=1)), LOSSES[loss], settings(loss))
+    losses = [objective(**Collate(shared)(batch))["loss"] for batch in batches]
+    mean = sum(losses) / len(losses)
+    mean.backward()
+    return mean.item(), [weight.grad for weight in trainable(objective) if weight.grad is not None]
 
 
 def separable() -> list[Candidate]:
@@ -150,12 +167,14 @@ def test_training_in_bfloat16_learns_too(base: Path, tmp_path: Path) -> None:
     assert metrics.accuracy > 0.9
 
 
-def test_a_batch_in_two_halves_gives_the_same_loss(base: Path, tmp_path: Path) -> None:
-    losses = [
-        train_verifier(separable(), PROBLEMS, base, settings(accumulation=parts), 0, tmp_path / str(parts)).losses
-        for parts in (1, 2)
-    ]
-    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+@pytest.mark.parametrize("loss", ["bradley_terry", "bce"])
+def test_a_batch_in_two_halves_gives_the_same_gradients(base: Path, loss: str) -> None:
+    """The first half: two pairs of one problem, with a program in common. The second: another problem's twice."""
+    whole, expected = loss_and_gradients(base, loss, [EXAMPLES], shared=True)
+    halves, found = loss_and_gradients(base, loss, [EXAMPLES[:2], EXAMPLES[2:]], shared=True)
+    assert halves == pytest.approx(whole, rel=1e-5)
+    for ours, theirs in zip(found, expected, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
 def test_a_batch_that_cannot_be_halved_is_refused(base: Path, tmp_path: Path) -> None:
@@ -171,22 +190,19 @@ def test_the_new_heads_spread_is_one_over_the_root_of_hidden_plus_one() -> None:
 
 @pytest.mark.parametrize("loss", ["bradley_terry", "bce"])
 def test_programs_that_share_their_problem_give_the_gradients_of_rows_of_their_own(base: Path, loss: str) -> None:
-    """Two pairs of one problem, one with a program of the other, and a pair of another problem."""
-    rows = [[1, 2, 3, 4, 5], [1, 2, 3, 6], [1, 2, 3, 4, 5], [1, 2, 3, 4, 7, 8], [9, 8, 7], [9, 8, 6, 5]]
-    examples = [{"rows": rows[at : at + 2], "rewards": [1.0, 0.0]} for at in range(0, len(rows), 2)]
-    found = []
-    for shared in (True, False):
-        transformer = prepare(load_causal_model(base, "float32").get_decoder(), tiny_settings(lora_rank=0))
-        objective = Objective(RewardModel(transformer, new_head(32, seed=1)), LOSSES[loss], settings(loss))
-        batch = Collate(shared)(examples)
-        value = objective(**batch)["loss"]
-        value.backward()
-        found.append((value.item(), batch["input_ids"].numel(), [weight.grad for weight in trainable(objective)]))
-    (together, few, gradients), (alone, many, expected) = found
-    assert few < 0.7 * many
+    together, found = loss_and_gradients(base, loss, [EXAMPLES], shared=True)
+    alone, expected = loss_and_gradients(base, loss, [EXAMPLES], shared=False)
     assert together == pytest.approx(alone, rel=1e-5)
-    for ours, theirs in zip(gradients, expected, strict=True):
+    for ours, theirs in zip(found, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_a_problem_is_read_once_for_all_pairs_of_a_pass() -> None:
+    shared, alone = (Collate(each)(EXAMPLES)["input_ids"].numel() for each in (True, False))
+    assert shared == len(
+        {tuple(row[:end]) for each in EXAMPLES for row in each["rows"] for end in range(1, len(row) + 1)}
+    )
+    assert shared < 0.5 * alone
 
 
 def test_scoring_reads_a_problem_once_for_a_batch_and_each_distinct_program_once_the_longest_first(
