@@ -74,7 +74,7 @@ def find(run: str, git: Git, workspace: Path) -> Recorded:
 
 def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int:
     """Check out, pull or make anew, compare; 0 if nothing differs."""
-    source = git.root / recorded.place
+    stages, source = recorded.stages(git), git.root / recorded.place
     remotes = DvcRemotes.of(source if (source / ".dvc").is_dir() else git.root)
     pulls = remotes.default is not None and not rebuild
     folder = git.root / FOLDER / f"{recorded.commit[:12]}{'' if pulls else '-anew'}"
@@ -86,7 +86,6 @@ def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int
     made = _dvc("repro", [], workspace)
     if made.returncode != 0:
         raise MucodeError(f"dvc repro in {workspace}: {culprit(made)}; run again to continue")
-    stages = recorded.stages(git)
     found = differing_files(stages, workspace)
     found += differing_entries(stages, stages_of((workspace / "dvc.lock").read_bytes(), str(workspace / "dvc.lock")))
     way = f"pulled from the DVC remote {remotes.default}, the rest made anew" if pulls else "made anew"

@@ -120,7 +120,7 @@ def test_problems_that_nobody_has_any_more_are_named(finished: Path) -> None:
 @pytest.mark.slow
 def test_a_worktree_that_a_kill_left_half_made_is_in_nobodys_way(finished: Path) -> None:
     commit = run(finished, "git", "rev-parse", RUN).strip()
-    left = finished / FOLDER / commit[:12]
+    left = finished / FOLDER / f"{commit[:12]}-anew"
     run(finished, "git", "worktree", "add", "--detach", "--lock", str(left), commit)
     shutil.rmtree(left)
     left.mkdir()
