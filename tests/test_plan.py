@@ -99,7 +99,7 @@ def test_what_a_stage_reads_and_writes_is_on_its_command_line() -> None:
 def test_no_rollout_reads_a_private_test() -> None:
     pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     readers = {name for name, stage in pipeline.items() if "answers" in stage.get("do", stage)["cmd"]}
-    assert readers == {"prepare", "base_model", "label", "evaluate", "benchmark"}
+    assert readers == {"prepare", "base_model", "label", "validate", "evaluate", "benchmark"}
     names = {field.lower() for field in re.findall(r"private\w*", (ROOT / "mucode/rollout.py").read_text())}
     assert names <= {"private"}
 
