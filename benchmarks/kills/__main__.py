@@ -54,11 +54,12 @@ def main() -> int:
     """Print a line for each kill and one JSON line; 0 if every run recovered and the files are the same."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-        undisturbed = clone(REPOSITORY, Path(folder) / "undisturbed", options.size)
+        undisturbed, disturbed = (
+            clone(REPOSITORY, Path(folder) / name, options.size) for name in ("undisturbed", "disturbed")
+        )  # both now: the code may be worked on meanwhile
         seconds = finish(undisturbed)
         sys.stdout.write(f"undisturbed: {seconds:.0f} s\n")
         sys.stdout.flush()
-        disturbed = clone(REPOSITORY, Path(folder) / "disturbed", options.size)
         deaths: list[Death] = []
         locks: list[bytes] = []
         for death in kill_all(disturbed, plan(options.times, options.seed), seconds, locks):
