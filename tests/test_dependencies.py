@@ -106,3 +106,16 @@ def test_a_stage_that_searches_on_the_test_sets_depends_on_their_conditions() ->
     readers = {name for name in STAGES if "test_sets" in attributes(functions()[name], "config")}
     assert readers == {"benchmark"}
     assert {"problems.benchmarks", "search"} <= params_of("benchmark")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_parameter_that_a_stage_depends_on_is_in_params_yaml(stage: str) -> None:
+    definition = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for name in definition.get("do", definition).get("params", []):
+        place = params
+        for part in name.split("."):
+            if part == "${item":  # methods.${item.method}
+                break
+            assert part in place, name
+            place = place[part]
