@@ -57,8 +57,15 @@ def test_vllm_is_looked_for_beside_the_environment_of_this_python(monkeypatch: p
 
 
 def test_a_server_listens_on_loopback_only_and_takes_no_defaults_from_the_model(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"max_position_embeddings": 8192}')
     settings = replace(ServeSettings(folder=tmp_path), context=512, arguments=("--tensor-parallel-size", "2"))
     command = " ".join(vllm_launch(tmp_path, "mine", "bfloat16", settings).command)
     assert "--max-num-batched-tokens 2048" in command
     for part in ("--host 127.0.0.1", "--generation-config vllm", "--max-model-len 512", "--tensor-parallel-size 2"):
         assert part in command
+
+
+def test_a_server_gets_no_longer_context_than_its_model_has(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"max_position_embeddings": 1024}')
+    command = " ".join(vllm_launch(tmp_path, "mine", "bfloat16", ServeSettings(folder=tmp_path, context=4096)).command)
+    assert "--max-model-len 1024" in command
