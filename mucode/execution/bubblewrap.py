@@ -9,6 +9,7 @@ from pathlib import Path
 from mucode.execution.runtime import Runtime
 
 SCRATCH = "/scratch"
+CODE = "/mucode"  # where the zygote finds its own: wherever the project lies, /tmp included, programs see the same
 _ALSO_SCRATCH = ("/tmp", "/dev/shm")  # names that programs use without asking for TMPDIR; semaphores lie in the second
 
 
@@ -32,18 +33,19 @@ def wrap(bubblewrap: str, runtime: Runtime, inside: Path, command: list[str], en
 
     The one capability, over the new namespaces only, is for the zygote to limit that directory; it drops it at once.
     """
-    shown = [*runtime.readable, str(inside)]
     arguments = [bubblewrap, "--unshare-user", "--unshare-all", "--uid", "1000", "--gid", "1000", "--as-pid-1"]
     arguments += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--die-with-parent", "--new-session", "--clearenv"]
     for name, value in environment.items():
         arguments += ["--setenv", name, value]
-    for path in shown:
+    for path in runtime.readable:
         arguments += ["--ro-bind", path, path]
+    arguments += ["--ro-bind", str(inside), f"{CODE}/{inside.name}"]
     for path in runtime.hidden:
         arguments += ["--tmpfs", path]
     for path in runtime.numpy:
         arguments += ["--ro-bind", path, os.path.join("/packages", os.path.basename(path))]
     arguments += ["--dev-bind", os.devnull, os.devnull, "--tmpfs", SCRATCH]
     for path in _ALSO_SCRATCH:
-        arguments += ["--symlink", SCRATCH, path]
+        if not any(each.startswith(f"{path}/") for each in runtime.readable):  # a Python that lies there stays in sight
+            arguments += ["--symlink", SCRATCH, path]
     return [*arguments, "--remount-ro", "/", "--chdir", SCRATCH, "--", *command]

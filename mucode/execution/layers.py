@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mucode.execution.bubblewrap import SCRATCH, find_bubblewrap, wrap
+from mucode.execution.bubblewrap import CODE, SCRATCH, find_bubblewrap, wrap
 from mucode.execution.inside import landlock, seccomp
 from mucode.execution.runtime import INSIDE, Runtime, find_runtime
 from mucode.types import MucodeError
@@ -151,7 +151,8 @@ def _zygote_command(key: str, timeout: float, runtime: Runtime, with_numpy: bool
     )
     readable = [] if key == "bubblewrap" else [*_visible(runtime), *numpy]
     preload = [*PRELOAD, *(["numpy"] if with_numpy else [])]
-    arguments = [str(INSIDE.parent), packages if with_numpy else "", str(CONTROL), key, str(timeout)]
+    code = CODE if key == "bubblewrap" else str(INSIDE.parent)
+    arguments = [code, packages if with_numpy else "", str(CONTROL), key, str(timeout)]
     return [
         runtime.executable, "-S", "-s", "-P", "-W", "ignore", "-c", start, *arguments,
         json.dumps(readable), json.dumps(preload),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from mucode.execution.runtime import find_runtime
 from mucode.types import MucodeError, Status
 from tests.execution.builders import job, verdict_on
 
+ROOT = Path(__file__).parent.parent.parent
 _LAYERS = ("bubblewrap", "landlock", "seccomp")
 _ASK = """
 import json, sys
@@ -49,6 +52,26 @@ if sys.argv[1] == "and Landlock":
 seccomp.Installer(rules.finish(seccomp.ALLOW)).install()
 os.execv(sys.executable, [sys.executable, "-c", sys.argv[2]])
 """
+
+
+@pytest.mark.skipif(find_bubblewrap() is None, reason="no bubblewrap here")
+def test_the_best_layer_works_wherever_the_project_lies_also_where_programs_write() -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        shutil.copytree(ROOT / "mucode", f"{folder}/mucode", ignore=shutil.ignore_patterns("__pycache__"))
+        environment = {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+        asked = [
+            sys.executable,
+            "-c",
+            f"import mucode; assert mucode.__file__.startswith('{folder}')\n{_ASK % 'False'}",
+        ]
+        said = subprocess.run(asked, env=environment, cwd=folder, capture_output=True, text=True, check=True).stdout
+    assert json.loads(said)[0] == open_isolation()
+
+
+def open_isolation() -> str:
+    """What is used where the project lies now."""
+    with open_sandbox(1) as sandbox:
+        return sandbox.isolation
 
 
 def pool_in(key: str, workers: int = 1, timeout: float = 5.0) -> Pool:
