@@ -137,7 +137,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = make_workspace("tiny", ROOT, tmp_path_factory.mktemp("killed") / "workspace")
     change(folder, "problems", train=70)
     answers = "--answers data/answers.parquet"
-    prepared = f"prepare --problems data/problems.parquet {answers} --empty-dataset data/empty.parquet"
+    problems = "--collected data/collected --problems data/problems.parquet"
+    prepared = f"prepare {problems} {answers} --empty-dataset data/empty.parquet"
     for command in (prepared, f"base_model {answers} --out data/generators/base"):
         assert stage(folder, command).wait() == 0
     return folder

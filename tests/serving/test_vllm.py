@@ -212,7 +212,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data/generators").mkdir(parents=True)
     (folder / "data/generators/base").symlink_to(BASE.resolve())
     answers = "data/answers.parquet --empty-dataset data/empty.parquet"
-    with stage(folder, f"prepare --problems data/problems.parquet --answers {answers}") as prepare:
+    with stage(
+        folder, f"prepare --collected data/collected --problems data/problems.parquet --answers {answers}"
+    ) as prepare:
         assert prepare.wait() == 0
     return folder
 
