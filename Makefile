@@ -38,7 +38,7 @@ test: $(INSTALLED) ## the fast tests and one tiny end-to-end run
 test-all: $(INSTALLED) ## every test, the slow ones too
 	@$(TIED) $(PYTHON) -m pytest -q
 
-check: $(INSTALLED) ## ruff, mypy, import-linter: what CI checks besides the tests
+check: $(INSTALLED) ## ruff, mypy, import-linter: what a commit must pass besides the tests
 	@$(TIED) $(PYTHON) -m ruff check .
 	@$(TIED) $(PYTHON) -m ruff format --check .
 	@$(TIED) $(PYTHON) -m mypy
