@@ -14,6 +14,7 @@ import yaml
 
 from flows.server import Server
 from mucode import processes
+from mucode.config import load_yaml
 from mucode.processes import has_ended, spawn, stop
 from mucode.types import MucodeError
 
@@ -28,7 +29,7 @@ def deploy(workspace: Path, root: Path, environment: dict[str, str]) -> None:
     """
     _make_pool()
     made = workspace / ".mucode/prefect.yaml"
-    made.write_text(yaml.safe_dump(_for_workspace(yaml.safe_load((root / "prefect.yaml").read_text()), workspace)))
+    made.write_text(yaml.safe_dump(_for_workspace(load_yaml((root / "prefect.yaml").read_text()), workspace)))
     command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(made)]
     done = subprocess.run(
         processes.tied([sys.executable, "-m", "prefect", *command]),

@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from mucode.config import load_yaml
+
 LOCK_FILE_COPY = ".mucode/dvc.lock"
 
 
@@ -61,7 +63,7 @@ def _is_cut_short(text: str) -> bool:
     if "<<<<<<<" in text:
         return False
     try:
-        content = yaml.safe_load(text)
+        content = load_yaml(text)
     except yaml.YAMLError:
         return True
     return not isinstance(content, dict) or not all(

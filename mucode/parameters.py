@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from mucode.config import Method, Study, read_yaml
+from mucode.config import Method, Study, load_yaml, read_yaml
 from mucode.plan import expand
 from mucode.records import written_whole
 from mucode.types import MucodeError
@@ -27,7 +27,7 @@ def overlaid(base: dict[str, Any], profile: dict[str, Any]) -> dict[str, Any]:
 def with_plan(text: str) -> str:
     """A parameter file's text with its plan made anew; everything above it, comments included, stays."""
     head = text.split(PLAN_TITLE, maxsplit=1)[0].rstrip("\n")
-    values = yaml.safe_load(head)
+    values = load_yaml(head)
     missing = {"study", "methods"} - set(values)
     if missing:
         raise ValueError(f"{min(missing)} is missing: add it")

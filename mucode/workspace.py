@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from mucode.config import parse_config, read_yaml
+from mucode.config import load_yaml, parse_config, read_yaml
 from mucode.parameters import overlaid, with_plan
 from mucode.records import written_whole
 from mucode.types import MucodeError
@@ -127,7 +127,7 @@ def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culp
         text = with_plan(title + yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
     except ValueError as error:
         raise MucodeError(f"{culprit}: {' '.join(str(error).split())}: compare with `study` in params.yaml") from error
-    parse_config(yaml.safe_load(text), culprit)
+    parse_config(load_yaml(text), culprit)
     return text
 
 
@@ -185,7 +185,7 @@ def _link_model(folder: Path, text: str) -> None:
     Raises:
         MucodeError: the workspace was begun with another model.
     """
-    setting, old = yaml.safe_load(text)["model"]["setting"], folder / "params.yaml"
+    setting, old = load_yaml(text)["model"]["setting"], folder / "params.yaml"
     before = read_yaml(old)["model"]["setting"] if old.exists() else setting
     if before != setting and f":{MODELS}/" in before + setting:
         raise MucodeError(

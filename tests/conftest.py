@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -21,8 +23,28 @@ from mucode.types import (
     Verdict,
 )
 
-settings.register_profile("mucode", deadline=None, derandomize=True)  # a busy machine fails nobody
-settings.load_profile("mucode")
+FAST = "not slow"
+SLOW_THROUGHOUT = "\npytestmark = pytest.mark.slow"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The fast suite tries 30 examples of each property, the whole one 200; a busy machine fails nobody."""
+    examples = 30 if config.option.markexpr == FAST else 200
+    settings.register_profile("mucode", deadline=None, derandomize=True, max_examples=examples)
+    settings.load_profile("mucode")
+    gc.set_threshold(50_000, 20, 50)  # a tenth of the fast suite's time is the collector's
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what is imported stays: the collector need not look through it again and again
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where no slow test is wanted, files of nothing else are not imported: they would take torch along, ten seconds."""
+    if config.option.markexpr != FAST or collection_path.suffix != ".py":
+        return None
+    return True if SLOW_THROUGHOUT in collection_path.read_text() else None
+
 
 SAMPLING = Sampling(temperature=0.7, top_p=1.0, max_new_tokens=32)
 

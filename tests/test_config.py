@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from mucode.config import load_config, parse_config
+from mucode.config import load_config, load_yaml, parse_config
 from mucode.types import MucodeError
 
 ROOT = Path(__file__).parent.parent
@@ -14,7 +13,7 @@ PARAMS = ROOT / "params.yaml"
 
 
 def values() -> dict[str, Any]:
-    loaded = yaml.safe_load(PARAMS.read_text())
+    loaded = load_yaml(PARAMS.read_text())
     assert isinstance(loaded, dict)
     return loaded
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import grimp
 import pytest
-import yaml
 
 from mucode import stages
 from mucode.cli import STAGES
+from mucode.config import load_yaml
 
 ROOT = Path(__file__).parent.parent
 # What a stage runs through without its result depending on it, and the nouns, whose change shows in what uses them.
@@ -72,7 +72,7 @@ def covered(module: str, dependencies: list[str]) -> bool:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_depends_on_the_code_that_makes_its_result(stage: str) -> None:
-    definition = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
+    definition = load_yaml((ROOT / "dvc.yaml").read_text())["stages"][stage]
     dependencies = definition.get("do", definition)["deps"]
     free = NEUTRAL | HEAVY.get(stage, set())
     if stage in {"evaluate", "benchmark"}:
@@ -82,7 +82,7 @@ def test_a_stage_depends_on_the_code_that_makes_its_result(stage: str) -> None:
 
 
 def params_of(stage: str) -> set[str]:
-    definition = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
+    definition = load_yaml((ROOT / "dvc.yaml").read_text())["stages"][stage]
     return set(definition.get("do", definition)["params"])
 
 
@@ -110,8 +110,8 @@ def test_a_stage_that_searches_on_the_test_sets_depends_on_their_conditions() ->
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_parameter_that_a_stage_depends_on_is_in_params_yaml(stage: str) -> None:
-    definition = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"][stage]
-    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    definition = load_yaml((ROOT / "dvc.yaml").read_text())["stages"][stage]
+    params = load_yaml((ROOT / "params.yaml").read_text())
     for name in definition.get("do", definition).get("params", []):
         place = params
         for part in name.split("."):

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-
+from mucode.config import load_yaml
 from mucode.layout import Layout
 
 PIPELINE = Path(__file__).parent.parent / "dvc.yaml"
 
 
 def test_what_is_looked_for_after_the_graph_is_what_its_stages_write() -> None:
-    stages = yaml.safe_load(PIPELINE.read_text())["stages"]
+    stages = load_yaml(PIPELINE.read_text())["stages"]
     written = {out for stage in stages.values() for out in stage.get("do", stage)["outs"]}
     here = Layout()
     looked_for = {

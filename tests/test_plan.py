@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mucode import stages
 from mucode.cli import STAGES
-from mucode.config import Study, load_config, parse_config
+from mucode.config import Study, load_config, load_yaml, parse_config
 from mucode.parameters import with_plan
 from mucode.plan import Plan
 from mucode.plan import expand as expand_with
@@ -71,7 +70,7 @@ def test_whatever_an_instance_reads_another_makes(iterations: int, final_verifie
 
 @pytest.mark.parametrize("size", sizes(ROOT))
 def test_every_profile_gives_valid_parameters(size: str) -> None:
-    parse_config(yaml.safe_load(parameters(size, ROOT)), Path(size))
+    parse_config(load_yaml(parameters(size, ROOT)), Path(size))
 
 
 def test_making_the_plan_anew_keeps_the_comments_above_it() -> None:
@@ -81,13 +80,13 @@ def test_making_the_plan_anew_keeps_the_comments_above_it() -> None:
 
 
 def test_the_command_line_knows_exactly_the_stages_of_dvc_yaml() -> None:
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    pipeline = load_yaml((ROOT / "dvc.yaml").read_text())["stages"]
     assert tuple(pipeline) == STAGES
     assert all(callable(getattr(stages, name)) for name in STAGES)
 
 
 def test_what_a_stage_reads_and_writes_is_on_its_command_line() -> None:
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    pipeline = load_yaml((ROOT / "dvc.yaml").read_text())["stages"]
     for name, stage in pipeline.items():
         body = stage.get("do", stage)
         paths = [path for path in (*body["deps"], *body["outs"]) if path.startswith("data/")]
@@ -96,7 +95,7 @@ def test_what_a_stage_reads_and_writes_is_on_its_command_line() -> None:
 
 
 def test_no_rollout_reads_a_private_test() -> None:
-    pipeline = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    pipeline = load_yaml((ROOT / "dvc.yaml").read_text())["stages"]
     readers = {name for name, stage in pipeline.items() if "answers" in stage.get("do", stage)["cmd"]}
     assert readers == {"prepare", "base_model", "label", "validate", "evaluate", "benchmark"}
     names = {field.lower() for field in re.findall(r"private\w*", (ROOT / "mucode/rollout.py").read_text())}

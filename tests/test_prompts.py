@@ -70,6 +70,7 @@ def test_a_training_target_is_read_back_as_its_program_and_stops_generation() ->
     assert closes_fence(target)
 
 
+@pytest.mark.slow
 def test_the_worked_example_is_no_problem_of_any_source_at_hand() -> None:
     example = (EXAMPLE, Answer(EXAMPLE.id, (), EXAMPLE_PROGRAM))
     for source in ("starter", "humaneval"):
@@ -77,5 +78,6 @@ def test_the_worked_example_is_no_problem_of_any_source_at_hand() -> None:
 
 
 @pytest.mark.skipif("MUCODE_MBPP" not in os.environ, reason="MUCODE_MBPP does not name MBPP's file")
+@pytest.mark.slow
 def test_the_worked_example_is_no_problem_of_mbpp() -> None:
     assert near_duplicates([(EXAMPLE, Answer(EXAMPLE.id, (), EXAMPLE_PROGRAM))], load_problems("mbpp")) == []

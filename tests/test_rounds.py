@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mucode.config import load_yaml
 from mucode.generator import ENGINES, Playing
 from mucode.generator.incremental import EngineRecord
 from mucode.generator.server_engine import ServerGenerator
@@ -107,7 +108,7 @@ def test_every_engine_that_promises_nothing_for_a_seed_is_refused_the_fixed_sche
     from mucode.config import parse_config
 
     assert set(ENGINES) == {"transformers", "vllm"}
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    values = load_yaml((ROOT / "params.yaml").read_text())
     values["generation"]["engine"] = "vllm"
     with pytest.raises(MucodeError, match=r"params\.yaml: rollout\.schedule fixed .* generation\.engine vllm cannot"):
         parse_config(values, Path("params.yaml"))
@@ -145,7 +146,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def change(folder: Path, section: str, **values: Any) -> None:
-    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params = load_yaml((folder / "params.yaml").read_text())
     params[section] |= values
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 

@@ -63,6 +63,7 @@ def test_what_mucode_gains_it_gains_after_the_first_turn(free: Outcome) -> None:
     assert advantage(free, "star", "single").difference.value > 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rival", ["star", "multi_star"])
 def test_where_the_first_approach_locks_the_rest_the_advantage_goes(free: Outcome, locked: Outcome, rival: str) -> None:
     assert free.recoverable == 1.0
@@ -114,6 +115,7 @@ def test_what_the_oracle_chooses_passes_the_private_tests_too(ground: Ground, na
     assert all(verdict.passed for verdict in ground.sandbox.judge(jobs, "private"))
 
 
+@pytest.mark.slow
 def test_a_verifier_that_knows_nothing_buys_nothing() -> None:
     random, learned = useless_verifier(FREE, dataclasses.replace(SIZE, test=300), SEEDS, n=5)
     gain = difference(random, learned).difference

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
-from mucode.config import load_config
+from mucode.config import load_config, load_yaml
 from mucode.plan import expand
 from mucode.types import MucodeError
 from mucode.workspace import DEFAULT, STUDY_MODEL, layers, make_workspace, sizes
@@ -120,7 +119,7 @@ def test_a_size_shares_the_repository_s_cache_and_a_folder_elsewhere_has_its_own
 
 def test_the_stages_of_a_workspace_are_the_repository_s(root: Path) -> None:
     workspace = make_workspace("small", root)
-    assert yaml.safe_load((workspace / "dvc.yaml").read_text()) == yaml.safe_load((root / "dvc.yaml").read_text())
+    assert load_yaml((workspace / "dvc.yaml").read_text()) == load_yaml((root / "dvc.yaml").read_text())
 
 
 @pytest.fixture

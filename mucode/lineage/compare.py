@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from mucode.config import load_yaml
 from mucode.lineage.locked import md5_of, outs_of
 from mucode.types import MucodeError
 
@@ -31,7 +32,7 @@ def stages_of(lock: bytes, name: str) -> dict[str, Any]:
         MucodeError: it is none.
     """
     try:
-        stages = yaml.safe_load(lock)["stages"]
+        stages = load_yaml(lock)["stages"]
     except (yaml.YAMLError, KeyError, TypeError) as error:
         raise MucodeError(f"{name} is no dvc.lock: name another run") from error
     return dict(stages)

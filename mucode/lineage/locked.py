@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from mucode.config import load_yaml
 from mucode.types import MucodeError
 
 
@@ -21,7 +20,7 @@ def locked_hashes(lock: Path) -> dict[str, str]:
     """
     if not lock.exists():
         raise MucodeError(f"{lock} is missing: run the graph first, with `make quickstart` or `dvc repro`")
-    return outs_of(yaml.safe_load(lock.read_text())["stages"])
+    return outs_of(load_yaml(lock.read_text())["stages"])
 
 
 def outs_of(stages: Mapping[str, Any]) -> dict[str, str]:

@@ -13,9 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mucode.config import Config, parse_config
+from mucode.config import Config, load_yaml, parse_config
 from mucode.plan import Plan
 from mucode.report.markdown import aligned
 from mucode.study.pieces import PIECES, Piece
@@ -94,7 +92,7 @@ def rows_table(root: Path, piece: Piece, over: str, rates: Rates) -> str:
 
 def piece_config(piece: Piece, over: str, root: Path) -> Config:
     size = piece.size(over)
-    return parse_config(yaml.safe_load(parameters(size, root)), Path(size))
+    return parse_config(load_yaml(parameters(size, root)), Path(size))
 
 
 def works(config: Config) -> Iterator[Work]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prefect.exceptions import ParameterTypeError
+
+from mucode.config import load_yaml
 
 REPOSITORY = Path(__file__).parent.parent.parent
 CONCERNS = ("data_versioning", "execution_labeling", "verifier_training", "expert_iteration", "bon_evaluation")
@@ -19,13 +20,13 @@ def flow_of(module: str) -> Any:
 
 
 def test_every_stage_of_dvc_yaml_belongs_to_exactly_one_concern() -> None:
-    declared = sorted(yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"])
+    declared = sorted(load_yaml((REPOSITORY / "dvc.yaml").read_text())["stages"])
     covered = sorted(stage for concern in CONCERNS for stage in import_module(f"flows.{concern}").STAGES)
     assert covered == declared
 
 
 def test_every_flow_is_deployed_once_with_a_schedule_and_known_parameters() -> None:
-    deployments = yaml.safe_load((REPOSITORY / "prefect.yaml").read_text())["deployments"]
+    deployments = load_yaml((REPOSITORY / "prefect.yaml").read_text())["deployments"]
     flows = [deployment["entrypoint"].partition(":")[2] for deployment in deployments]
     assert sorted(flows) == sorted([*CONCERNS, "retrain"])
     for deployment in deployments:

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prefect.exceptions import ParameterTypeError
 
 from flows.parameters import AS_COMMITTED, Variation, workspace_of
 from flows.retrain import retrain
-from mucode.config import load_config
+from mucode.config import load_config, load_yaml
 from mucode.types import MucodeError
 from mucode.workspace import make_workspace
 
@@ -78,4 +77,4 @@ def test_a_value_that_could_not_run_is_refused_before_the_run(workspace: Path, w
 
 def test_the_form_offers_the_methods_of_params_yaml() -> None:
     offered = retrain.parameters.definitions["Variation"]["properties"]["method"]["anyOf"][0]["enum"]
-    assert offered == sorted(yaml.safe_load((REPOSITORY / "params.yaml").read_text())["methods"])
+    assert offered == sorted(load_yaml((REPOSITORY / "params.yaml").read_text())["methods"])

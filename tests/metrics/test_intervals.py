@@ -6,7 +6,7 @@ import random
 from statistics import fmean
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mucode.metrics import Bootstrap, compare, estimate, mcnemar
@@ -16,7 +16,6 @@ values = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=3
 outcomes = st.dictionaries(st.text(max_size=3), values, min_size=1, max_size=8)
 
 
-@settings(max_examples=40)
 @given(outcomes)
 def test_an_interval_holds_its_value_and_stays_within_bounds(table: dict[str, list[float]]) -> None:
     result = estimate(table, FEW)
@@ -26,13 +25,11 @@ def test_an_interval_holds_its_value_and_stays_within_bounds(table: dict[str, li
     assert result.n == len(table)
 
 
-@settings(max_examples=40)
 @given(outcomes)
 def test_the_order_of_the_problems_does_not_matter(table: dict[str, list[float]]) -> None:
     assert estimate(table, FEW) == estimate(dict(reversed(table.items())), FEW)
 
 
-@settings(max_examples=40)
 @given(outcomes, outcomes)
 def test_swapping_the_methods_mirrors_the_difference(one: dict[str, list[float]], two: dict[str, list[float]]) -> None:
     two = {problem: two.get(problem, [0.0]) for problem in one}

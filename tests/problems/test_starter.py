@@ -122,11 +122,13 @@ def test_no_two_problems_have_the_same_program() -> None:
     assert [program for program, count in programs.items() if count > 1] == []
 
 
+@pytest.mark.slow
 def test_no_problem_is_a_near_duplicate_of_one_of_humaneval() -> None:
     assert near_duplicates(starter(), load_problems("humaneval")) == []
 
 
 @pytest.mark.skipif(PATH_VARIABLE not in os.environ, reason=f"{PATH_VARIABLE} names no local mbpp.jsonl")
+@pytest.mark.slow
 def test_no_problem_is_a_near_duplicate_of_one_that_mbpp_tests() -> None:
     tested = [pair for pair in load_problems("mbpp") if pair[0].split == "test"]
     assert near_duplicates(starter(), tested) == []
