@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable
 
-from mucode.execution.processes import children, words
+from mucode.execution.processes import RunQueue, children, words
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _START_TIME = 21  # its place in /proc/<pid>/stat; our processes' names hold no blank
@@ -36,23 +36,17 @@ class Clock:
         return time.monotonic() - self.started
 
 
-class RunQueue:
+class Waiting:
     """How long this process, and what it started since `begin`, stood in the run queue. Cheap until it is asked."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        try:
-            self.own: int | None = os.open("/proc/self/schedstat", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            self.own = None
+        self.own = RunQueue(self.process)
 
     def begin(self) -> Callable[[], float]:
         """A function that tells the seconds from now on."""
-        before, ticks = self._own_seconds(), time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS - 1
-        return lambda: self._own_seconds() - before + _waited_since(self.process, ticks)
-
-    def _own_seconds(self) -> float:
-        return int(os.pread(self.own, 100, 0).split()[1]) / 1e9 if self.own is not None else 0.0
+        before, ticks = self.own.seconds(), time.clock_gettime(time.CLOCK_BOOTTIME) * _TICKS - 1
+        return lambda: self.own.seconds() - before + _waited_since(self.process, ticks)
 
 
 def _waited_since(process: int, ticks: float) -> float:

@@ -19,7 +19,7 @@ from typing import Any
 from mucode.execution import channel as channels
 from mucode.execution import feedback, stdio, verdicts
 from mucode.execution.channel import Channel, Ended
-from mucode.execution.clock import Clock, RunQueue
+from mucode.execution.clock import Clock, Waiting
 from mucode.execution.inside import frames
 from mucode.execution.orders import Order, Outcome, Setting
 from mucode.execution.processes import largest_resident, processor_seconds
@@ -45,7 +45,8 @@ class Judge:
         self.setting, self.lifeline = setting, lifeline
         self.plain = Warden(setting.plain, lifeline)
         self.numpy = Warden(setting.numpy, lifeline) if setting.numpy else self.plain
-        self.run_queue = RunQueue()
+        self.waiting = Waiting()
+        self.alarm = Alarm()
         self.prepared: dict[tuple[Any, ...], Questions] = {}
         self.remembered = 0  # characters in there
 
@@ -70,7 +71,7 @@ class Judge:
         questions = self._questions(order)
         with self._program(order, []) as (channel, warden):
             session = Session(channel)
-            with _alarm(channel.clock, session):
+            with contextlib.closing(session), self.alarm.set(channel.clock, session):
                 tally = verdicts.ask(session, questions, order.program, order.report)
             status, text, doubtful = tally.status, tally.text, False
             if session.ended is not None:
@@ -135,7 +136,7 @@ class Judge:
         with ours:
             with theirs:
                 warden.start_program([theirs.fileno(), *files])
-            clock = Clock(self.setting.timeout, self.run_queue.begin())
+            clock = Clock(self.setting.timeout, self.waiting.begin())
             try:
                 yield Channel(ours, clock, self.lifeline), warden
             finally:
@@ -177,27 +178,40 @@ def _run(channel: Channel, program: str) -> tuple[Status, str]:
     return status, text if type(text) is str else ""
 
 
-@contextlib.contextmanager
-def _alarm(clock: Clock, session: Session) -> Iterator[None]:
+class Alarm:
     """Ends a test that computes too long in the judge itself, again and again if the test swallows it."""
 
-    def ring(number: int, frame: object) -> None:
+    def __init__(self) -> None:
+        self.watched: tuple[Clock, Session] | None = None
+
+    @contextlib.contextmanager
+    def set(self, clock: Clock, session: Session) -> Iterator[None]:
+        """Watch one program's tests."""
+        self.watched = clock, session
+        signal.signal(signal.SIGALRM, self._ring)  # a test may have put its own there
+        signal.setitimer(signal.ITIMER_REAL, clock.seconds + 0.5, 0.5)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            self.watched = None
+
+    def _ring(self, number: int, frame: object) -> None:
+        if self.watched is None:
+            return
+        clock, session = self.watched
         if clock.left() <= 0:
             session.ended = session.ended or Ended(Status.TIMEOUT)
             raise session.ended
 
-    previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, clock.seconds + 0.5, 0.5)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-
 
 def main() -> None:
-    """Serve orders on the descriptor named on the command line until the main process hangs up."""
+    """Serve orders on the descriptor named on the command line until the main process hangs up; on the processor named
+    there, if any."""
     descriptor = int(sys.argv[1])
+    for processor in sys.argv[2:]:
+        with contextlib.suppress(OSError):  # switched off since
+            os.sched_setaffinity(0, {int(processor)})
     resource.setrlimit(resource.RLIMIT_AS, (_ADDRESS_SPACE, _ADDRESS_SPACE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.setrecursionlimit(_RECURSION)
@@ -205,9 +219,10 @@ def main() -> None:
     sys.path += [path for path in setting.packages if path not in sys.path]
     judge = Judge(setting, descriptor)
     gc.freeze()  # what is loaded by now stays; no collection needs to look at it
+    gc.set_threshold(10_000, 20, 20)
     try:
         while True:
-            order = Order.from_json(frames.read_message(descriptor))
+            order = Order.from_json(frames.read_turn(descriptor))
             frames.write_message(descriptor, judge.judge(order).to_json())
     except (frames.Closed, ConnectionResetError, BrokenPipeError):  # hung up, perhaps with orders unread or unanswered
         judge.close()

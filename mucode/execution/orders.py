@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +34,7 @@ class Setting:
         return Setting(tuple(form[0]), tuple(form[1]), form[2], tuple(form[3]))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Order:
     """One program and the tests of one half. A test is (code, "") or (input, expected output)."""
 
@@ -46,14 +47,15 @@ class Order:
     report: bool
     numpy: bool
 
-    def to_json(self) -> list[Any]:
+    @functools.cached_property
+    def message(self) -> bytes:
         """As sent."""
-        tests = [list(test) for test in self.tests]
-        return [self.program, self.kind, self.setup, self.preamble, self.entry_point, tests, self.report, self.numpy]
+        head = [self.program, self.kind, self.setup, self.preamble, self.entry_point]
+        return frames.pack([*head, self.tests, self.report, self.numpy])
 
     def digest(self) -> bytes:
         """The same for equal orders only."""
-        return hashlib.blake2b(frames.pack(self.to_json()), digest_size=16).digest()
+        return hashlib.blake2b(self.message, digest_size=16).digest()
 
     def total(self) -> int:
         """How many asserts, or inputs, the tests have."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import time
 from collections import deque
@@ -29,7 +30,8 @@ class Pool:
         self.suspects: deque[Ticket] = deque()  # timed out doubtful: once more, with nothing beside
         self.done: list[tuple[int, Verdict]] = []
         self.numbers = 0
-        self.posts = [Post(setting, self.proofs) for _ in range(workers)]
+        self.processors = _processors(workers)
+        self.posts = [Post(setting, self.proofs, processor) for processor in self.processors]
 
     @property
     def isolation(self) -> str:
@@ -175,7 +177,8 @@ class Pool:
         """Replace a judge; its order is a timeout when a loop in C held the judge, else it is given again."""
         ticket = post.ticket
         post.close()
-        self.posts[self.posts.index(post)] = Post(self.setting, self.proofs)
+        index = self.posts.index(post)
+        self.posts[index] = Post(self.setting, self.proofs, self.processors[index])
         if ticket is None:
             return
         ticket.retries += 1
@@ -189,6 +192,13 @@ class Pool:
     def _give_up(self, ticket: Ticket, status: Status) -> None:
         text = feedback.ended(status, "") if ticket.order.report else ""
         self.done.append((ticket.number, Verdict(status, 0, ticket.order.total(), text)))
+
+
+def _processors(workers: int) -> list[int] | list[None]:
+    """Where each judge runs, and with it the programs that it has started: a judge to each processor where there are as
+    many, since a pair that takes turns is a tenth faster when no other processor has to be woken; else wherever."""
+    at_hand = sorted(os.sched_getaffinity(0))
+    return at_hand if workers == len(at_hand) else [None] * workers
 
 
 def _remember(known: dict[bytes, Verdict], key: bytes, verdict: Verdict) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from mucode.execution.inside import frames
 from mucode.execution.layers import environment
 from mucode.execution.orders import Order, Outcome, Setting, order_for
-from mucode.execution.processes import end_process, own_processor_seconds, own_waiting_seconds
+from mucode.execution.processes import RunQueue, end_process, own_processor_seconds
 from mucode.execution.selftest import Proof
 from mucode.types import MucodeError
 
@@ -48,10 +48,11 @@ class Ticket:
 class Post:
     """Starts its judge at once; the self-test comes before any order."""
 
-    def __init__(self, setting: Setting, proofs: list[Proof]) -> None:
+    def __init__(self, setting: Setting, proofs: list[Proof], processor: int | None = None) -> None:
         self.stream, theirs = socket.socketpair()
         with theirs:
-            self.process = _spawn(theirs.fileno())
+            self.process = _spawn(theirs.fileno(), processor)
+        self.run_queue = RunQueue(self.process)
         self.ticket: Ticket | None = None
         self.since = self.waited = 0.0  # when the order was given, and the judge's wait for processors until then
         self.doubt: tuple[float, float] | None = (
@@ -70,7 +71,7 @@ class Post:
     def hear(self) -> Outcome | Lost | None:
         """The judge's answer to its order; None while it is still proving itself. `MucodeError` when it fails that."""
         try:
-            outcome = Outcome.from_json(frames.read_message(self.stream.fileno()))
+            outcome = Outcome.from_json(frames.read_turn(self.stream.fileno()))
             if not self.proofs:
                 self.ticket = None
                 return outcome
@@ -91,7 +92,10 @@ class Post:
 
     def overdue(self, timeout: float) -> Lost | None:
         """Whether the judge has been silent for too long, not counting when it was ready and got no processor."""
-        silent = time.monotonic() - self.since - (own_waiting_seconds(self.process) - self.waited)
+        silent = time.monotonic() - self.since
+        if silent <= timeout + _DOUBT:
+            return None
+        silent -= self.run_queue.seconds() - self.waited
         inputs = len(self.ticket.order.tests) if self.ticket is not None and self.ticket.order.kind == "stdio" else 1
         if silent > timeout + _DOUBT:
             used = own_processor_seconds(self.process)
@@ -111,16 +115,18 @@ class Post:
         """See the judge end; its zygotes end with it."""
         self.hang_up()
         self.stream.close()
+        self.run_queue.close()
         end_process(self.process, _END_SECONDS if self.ticket is None else 0.0)
 
     def _send(self, order: Order) -> None:
         self.since, self.doubt = time.monotonic(), None
-        self.waited = own_waiting_seconds(self.process)
-        frames.write_message(self.stream.fileno(), order.to_json())
+        self.waited = self.run_queue.seconds()
+        frames.write_all(self.stream.fileno(), order.message)
 
 
-def _spawn(stream: int) -> int:
+def _spawn(stream: int, processor: int | None) -> int:
     command = [sys.executable, "-S", "-s", "-P", "-W", "ignore", "-c", _START, _ROOT, "3"]
+    command += [] if processor is None else [str(processor)]
     null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0)
     actions = [null, (os.POSIX_SPAWN_DUP2, 0, 1), (os.POSIX_SPAWN_DUP2, stream, 3)]
     return os.posix_spawn(command[0], command, environment("/"), file_actions=actions, setsid=True)

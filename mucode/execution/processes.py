@@ -21,10 +21,27 @@ def own_processor_seconds(process: int) -> float:
     return int(own[0]) / 1e9 if own else 0.0
 
 
-def own_waiting_seconds(process: int) -> float:
-    """Seconds that a process stood ready and was not given a processor; 0.0 where the kernel doesn't say."""
-    own = words(f"/proc/{process}/schedstat")
-    return int(own[1]) / 1e9 if len(own) > 1 else 0.0
+class RunQueue:
+    """How long a process stood ready and was not given a processor."""
+
+    def __init__(self, process: int) -> None:
+        try:
+            self.descriptor: int | None = os.open(f"/proc/{process}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            self.descriptor = None
+
+    def seconds(self) -> float:
+        """So far; 0.0 where the kernel doesn't say, and when the process is gone."""
+        try:
+            return int(os.pread(self.descriptor, 100, 0).split()[1]) / 1e9 if self.descriptor is not None else 0.0
+        except OSError:
+            return 0.0
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self.descriptor is not None:
+            os.close(self.descriptor)
+            self.descriptor = None
 
 
 def processor_seconds(process: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 
 from mucode.execution.channel import Channel, Ended
 from mucode.execution.inside import exceptions, exports, frames
-from mucode.execution.inside.plain import Decoder, Encoder
+from mucode.execution.inside.plain import Decoder, Encoder, Foreign
 from mucode.execution.proxy import Function, Handle, Opaque
 from mucode.execution.questions import Questions
 from mucode.types import Status
@@ -54,6 +54,10 @@ class Session:
     shared: dict[str, type] = field(default_factory=dict)
     class_names: dict[type, str] = field(default_factory=dict)
     foreseen: deque[tuple[str, list[Any]]] = field(default_factory=deque)  # asked for, not yet used
+    known: Foreign = field(init=False)  # how forms that are not plain data are decoded
+
+    def __post_init__(self) -> None:
+        self.known = {"h": self._handle, "cb": lambda form, decoder: self.callbacks[form]}
 
     def load(self, source: str, questions: Questions, report: bool) -> dict[str, Any]:
         """Load the program; what it defines of the tests' names, as proxies and plain values."""
@@ -66,6 +70,10 @@ class Session:
         self.lent = {name: value for name, value in borrowed.items() if not self._stays(value)}
         return borrowed
 
+    def close(self) -> None:
+        """Let go of what refers to this in turn, so that no collector is needed to free it."""
+        self.known, self.handles, self.callbacks, self.namespace = {}, {}, [], {}
+
     def do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """One operation in the program's process."""
         with self.turn:
@@ -76,13 +84,14 @@ class Session:
             self._give_back()
         encoder = self._new_encoder()
         forms = encoder.items(operands)
-        named = {name: encoder.encode(value) for name, value in keywords.items()}
+        named = {name: encoder.encode(value) for name, value in keywords.items()} if keywords else {}
         reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
         try:
             result = self._result(reply, encoder.containers, operation)
         except frames.WireError as error:
             raise self._end(Ended(Status.ERROR, str(error))) from None
-        self._refresh()
+        if self.lent:
+            self._refresh()
         if operation == "getattr" and type(result) in _LINKED:
             self.linked[forms[0]["h"], operands[1]] = result, self._packed(result)
         if operation == "call" and forms[0].get("h") in self.roots:
@@ -174,7 +183,7 @@ class Session:
             raise self._end(Ended(Status.ERROR, "a bad answer"))
         try:
             # Only what was asked for: a program that answers more must not define names of the tests.
-            return {name: Decoder(self._known, (), self.shared).decode(forms[name]) for name in asked if name in forms}
+            return {name: Decoder(self.known, (), self.shared).decode(forms[name]) for name in asked if name in forms}
         except frames.WireError as error:
             raise self._end(Ended(Status.ERROR, str(error))) from None
 
@@ -215,7 +224,7 @@ class Session:
         self.depth += 1
         try:
             function = self.callbacks[request[1]]
-            decoder = Decoder(self._known, (), self.shared)
+            decoder = Decoder(self.known, (), self.shared)
             operands = decoder.items(request[2])
             named = {name: decoder.decode(form) for name, form in request[3].items()}
         except (frames.WireError, IndexError, TypeError) as error:
@@ -234,16 +243,12 @@ class Session:
     def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
         if len(reply) != 3 or type(reply[2]) is not list:
             raise frames.WireError("a bad answer")
-        decoder = Decoder(self._known, ours, self.shared)
+        decoder = Decoder(self.known, ours, self.shared)
         for container, form in zip(ours, reply[2], strict=bool(reply[2])):
             decoder.fill(container, form)
         if reply[0] in ("value", "last"):
             return decoder.decode(reply[1])
         raise self._exception(reply[1], operation)
-
-    @property
-    def _known(self) -> dict[str, Any]:
-        return {"h": self._handle, "cb": lambda form, decoder: self.callbacks[form]}
 
     def _exception(self, form: Any, operation: str) -> BaseException:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mutants import mutants
+from mucode.execution import open_sandbox
 from mucode.execution.pool import Pool
 from mucode.problems import load_problems
 from mucode.types import Job, Status
@@ -175,6 +176,13 @@ def test_asserts_are_counted_within_a_test_up_to_the_first_that_fails(sandbox: P
     check = "def check(candidate):\n    assert candidate(1) == 1\n    assert candidate(2) == 1\n    assert candidate(3) == 3\ncheck(f)"
     verdict = verdict_on(sandbox, job("def f(x): return x", check))
     assert (verdict.tests_passed, verdict.tests_total) == (1, 3)
+
+
+def test_a_test_that_takes_the_alarm_for_itself_takes_it_from_no_other() -> None:
+    taken = job("def f(x): return x", "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\nassert f(1) == 1")
+    endless = job("def f(x): return x", "assert f(1) == 1\nwhile True:\n    pass")
+    with open_sandbox(workers=1, timeout=0.5) as alone:
+        assert [each.status for each in alone.judge([taken, endless], "private")] == [Status.PASSED, Status.TIMEOUT]
 
 
 def test_tests_before_an_endless_loop_count(hasty: Pool) -> None:

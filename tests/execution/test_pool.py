@@ -221,3 +221,24 @@ def test_a_machine_so_busy_that_programs_hardly_run_fails_no_honest_one() -> Non
     assert [verdict.status for verdict in verdicts] == [Status.PASSED] * 4
     assert max(verdict.seconds for verdict in verdicts) > 1.0  # the machine was busy indeed
     assert endless[0].status is Status.TIMEOUT
+
+
+@pytest.mark.parametrize("workers", [len(os.sched_getaffinity(0)), len(os.sched_getaffinity(0)) + 1])
+def test_as_many_judges_as_processors_have_one_each_and_others_the_run_of_all(workers: int) -> None:
+    at_hand = os.sched_getaffinity(0)
+    with open_sandbox(workers) as sandbox:
+        sandbox.judge(slow_jobs(1), "private")
+        found = [os.sched_getaffinity(post.process) for post in sandbox.posts]
+        assert {frozenset(os.sched_getaffinity(zygote)) for zygote in zygotes()} <= set(map(frozenset, found))
+    assert sorted(found, key=sorted) == (
+        [{each} for each in sorted(at_hand)] if workers == len(at_hand) else [at_hand] * workers
+    )
+
+
+def test_a_judge_that_replaces_a_lost_one_runs_where_that_one_did() -> None:
+    with open_sandbox() as sandbox:
+        sandbox.judge(slow_jobs(1), "private")
+        before = [os.sched_getaffinity(post.process) for post in sandbox.posts]
+        os.kill(sandbox.posts[0].process, signal.SIGKILL)
+        assert all(verdict.passed for verdict in sandbox.judge(slow_jobs(4), "private"))
+        assert [os.sched_getaffinity(post.process) for post in sandbox.posts] == before
