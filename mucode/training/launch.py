@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable
-from multiprocessing import get_context
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from mucode.processes import die_with_parent
 from mucode.training.settings import TrainingSettings
 from mucode.types import MucodeError
 
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 PROCESSES = "MUCODE_TRAINING_PROCESSES"
 _GRACE = 5.0  # seconds in which the others may end by themselves when one has failed
@@ -58,21 +59,17 @@ def in_processes(processes: int, train: Callable[..., T], *arguments: Any) -> T:
     gpus = _gpus()
     if gpus and len(gpus) < processes:
         raise MucodeError(f"{processes} training processes need a GPU each, and {len(gpus)} are here: ask for fewer")
-    outcomes = get_context("spawn").SimpleQueue()
-    with tempfile.TemporaryDirectory() as meeting:
-        started = spawn(  # type: ignore[no-untyped-call]
-            _take_part,
-            (processes, os.getpid(), Path(meeting), gpus, outcomes, bytes(ForkingPickler.dumps((train, arguments)))),
-            processes,
-            join=False,
-            daemon=True,
-        )
+    with tempfile.TemporaryDirectory() as folder:
+        meeting = Path(folder)
+        work = bytes(ForkingPickler.dumps((train, arguments)))
+        shared = (processes, os.getpid(), meeting, gpus, work)
+        started = spawn(_take_part, shared, processes, join=False, daemon=True)  # type: ignore[no-untyped-call]
         try:
             while not started.join(grace_period=_GRACE):
                 pass
         except ProcessException as error:
-            raise _told(error, processes, outcomes) from error
-    result: T = outcomes.get()
+            raise _told(error, processes, meeting) from error
+        result: T = ForkingPickler.loads(_outcome(meeting, 0).read_bytes())
     return result
 
 
@@ -83,9 +80,7 @@ def _gpus() -> list[str]:
     return [visible.split(",")[number] if visible else str(number) for number in numbers]
 
 
-def _take_part(
-    rank: int, processes: int, parent: int, meeting: Path, gpus: list[str], outcomes: Any, work: bytes
-) -> None:
+def _take_part(rank: int, processes: int, parent: int, meeting: Path, gpus: list[str], work: bytes) -> None:
     """What each process does."""
     die_with_parent(parent=parent)
     if gpus:  # it sees but its own, so that all code for one device does; said before any library looks
@@ -97,21 +92,27 @@ def _take_part(
     try:
         result = train(*arguments)
     except MucodeError as error:
-        outcomes.put(error)
+        _outcome(meeting, rank).write_bytes(ForkingPickler.dumps(error))
         raise
     if rank == 0:
-        outcomes.put(result)
+        _outcome(meeting, rank).write_bytes(ForkingPickler.dumps(result))
     dist.destroy_process_group()
 
 
-def _told(error: ProcessException, processes: int, outcomes: Any) -> MucodeError:
-    """What there is to say about the process that failed first."""
-    if not outcomes.empty() and isinstance(outcome := outcomes.get(), MucodeError):
-        return outcome
+def _outcome(meeting: Path, rank: int) -> Path:
+    return meeting / f"outcome-{rank}"
+
+
+def _told(error: ProcessException, processes: int, meeting: Path) -> MucodeError:
+    """What there is to say about processes of which one failed."""
+    for file in map(_outcome, [meeting] * processes, range(processes)):
+        if file.exists() and isinstance(outcome := ForkingPickler.loads(file.read_bytes()), MucodeError):
+            return outcome
     if isinstance(error, ProcessExitedException):
         reason = error.signal_name or f"exit code {error.exit_code}"
     else:
-        reason = error.msg.strip().splitlines()[-1]  # of its traceback
+        _log.error("%s", error.msg.strip())  # its traceback
+        reason = error.msg.strip().splitlines()[-1]
     return MucodeError(
         f"training process {error.error_index + 1} of {processes} failed ({reason}) and the others were ended: "
         "run again, with smaller passes (accumulation) or more processes if memory was short"

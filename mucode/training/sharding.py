@@ -17,6 +17,7 @@ Batch = dict[str, Any]
 
 
 def is_alone() -> bool:
+    """Whether this process trains by itself."""
     return not dist.is_initialized()
 
 
