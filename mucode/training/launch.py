@@ -69,6 +69,9 @@ def in_processes(processes: int, train: Callable[..., T], *arguments: Any) -> T:
                 pass
         except ProcessException as error:
             raise _told(error, processes, meeting) from error
+        finally:
+            for file in started.error_files:  # of tracebacks; torch leaves them
+                Path(file).unlink(missing_ok=True)
         result: T = ForkingPickler.loads(_outcome(meeting, 0).read_bytes())
     return result
 
