@@ -154,6 +154,7 @@ def train_verifier(*, problems: Path, dataset: Path, base: Path, seed: int, out:
     """Train R_phi on all of D, from the base weights."""
     from mucode.expert import candidates_by_problem
     from mucode.tracking import track
+    from mucode.training.launch import in_processes, processes_for
     from mucode.verifier.train import VerifierSettings
     from mucode.verifier.train import train_verifier as train
 
@@ -170,7 +171,8 @@ def train_verifier(*, problems: Path, dataset: Path, base: Path, seed: int, out:
         show_public_tests=config.rollout.show_public_tests,
     )
     candidates = [c for group in candidates_by_problem(read_rows(dataset, Experience)).values() for c in group]
-    metrics = train(candidates, read_rows(problems, Problem), base, settings, seed, out)
+    arguments = (candidates, read_rows(problems, Problem), base, settings, seed, out)
+    metrics = in_processes(processes_for(settings.training), train, *arguments)
     track("train_verifier", dataset.stem, section, metrics, [dataset], started)
 
 
@@ -194,18 +196,22 @@ def fine_tune(*, problems: Path, demonstrations: Path, base: Path, seed: int, ou
     from mucode.expert import limited
     from mucode.generator.fine_tune import fine_tune as train
     from mucode.tracking import track
+    from mucode.training.launch import in_processes, processes_for
     from mucode.types import Demonstration
 
     config = load_config()
     section, started = config.fine_tune, time.monotonic()
-    metrics = train(
+    settings = _training(section)
+    metrics = in_processes(
+        processes_for(settings),
+        train,
         limited(read_rows(demonstrations, Demonstration), section.states_per_problem, seed),
         read_rows(problems, Problem),
         base,
-        _training(section),
+        settings,
         seed,
         out,
-        show_public_tests=config.rollout.show_public_tests,
+        config.rollout.show_public_tests,
     )
     track("fine_tune", demonstrations.stem, section, metrics, [demonstrations], started)
 

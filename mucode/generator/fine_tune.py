@@ -19,6 +19,7 @@ from mucode.training.answers import AnswerLoss, Collate, answer_example, can_sha
 from mucode.training.order import GroupedOrder
 from mucode.training.run import Rates, run_training, trainable
 from mucode.training.settings import TrainingSettings
+from mucode.training.sharding import gather, is_first, shard
 from mucode.training.weights import (
     CARD,
     base_digest,
@@ -137,9 +138,11 @@ def fine_tune(
     model = prepare(causal, settings)  # adapters go into the layers that the objective holds
     if settings.dtype == "bfloat16":
         hold_frozen_in_bfloat16(model)
+    shard(objective, settings.dtype == "bfloat16")
     rates = (Rates(trainable(model), settings.learning_rate),)
     order = GroupedOrder(conversations(demonstrations), settings.batch_size // settings.accumulation, seed)
     losses = run_training(objective, examples, collate, rates, settings, seed, "fine-tune generator", order)
+    gather(objective)
     metrics = FineTuneMetrics(
         losses=losses,
         final_loss=losses[-1],
@@ -149,6 +152,8 @@ def fine_tune(
         target_tokens=sum(len(e.answer) for e in encoded),
         shares_prefixes=collate.shared,
     )
+    if not is_first():
+        return metrics
     with folder_written_whole(out) as folder:
         _save(model, folder, base, settings)
         write_json(folder / "training.json", dataclasses.asdict(metrics))

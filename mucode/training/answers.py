@@ -57,8 +57,9 @@ class AnswerLoss(nn.Module):
         weights: Tensor,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
+        share: float = 1.0,
     ) -> dict[str, Tensor]:
-        """Loss = sum of weights * -log p(target).
+        """Loss = share * sum of weights * -log p(target).
 
         Args:
             input_ids: [rows, longest], padded on the right.
@@ -67,13 +68,14 @@ class AnswerLoss(nn.Module):
             weights: [m].
             attention_mask: [rows, 1, longest, longest], bool; None: causal.
             position_ids: [rows, longest]; None: 0, 1, ...
+            share: see `run_training`.
         """
         with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=self.low_precision):
             states = self.decoder(
                 input_ids=input_ids, attention_mask=attention_mask, position_ids=position_ids, use_cache=False
             ).last_hidden_state
             logits = self.output(states.flatten(0, 1)[places])
-        return {"loss": (cross_entropy(logits.float(), targets, reduction="none") * weights).sum()}
+        return {"loss": (cross_entropy(logits.float(), targets, reduction="none") * weights).sum() * share}
 
 
 @torch.inference_mode()

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from mucode.training.settings import TrainingSettings
+from mucode.training.sharding import averaged, is_first, own_share
 from mucode.types import MucodeError
 
 Example = dict[str, Any]  # what the Trainer hands from data set to collate
@@ -43,6 +44,8 @@ def run_training(
 
     Args:
         module: its forward takes what `collate` returns and gives {"loss": scalar}, a mean over the batch's examples.
+            Where several processes train together, each has a part of the batch, and the mean is to be multiplied by
+            the keyword argument `share`; 0: the examples are none of its own.
         examples: what `collate` takes.
         collate: examples -> keyword arguments of `module`.
         rates: every trainable parameter, with its learning rate.
@@ -61,14 +64,14 @@ def run_training(
             order,
             model=module,
             args=_arguments(settings, seed, scratch),
-            data_collator=collate,
+            data_collator=own_share(collate),
             train_dataset=list(examples),
             optimizers=(_optimizer(rates, settings), None),
-            callbacks=[Progress(title)],
+            callbacks=[Progress(title)] if is_first() else [],
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
-    losses = tuple(record["loss"] for record in trainer.state.log_history if "loss" in record)
+    losses = averaged([record["loss"] for record in trainer.state.log_history if "loss" in record])
     if not all(math.isfinite(loss) for loss in losses):
         raise MucodeError(f"{title}: the loss is no longer a number: lower learning_rate ({settings.learning_rate})")
     return losses

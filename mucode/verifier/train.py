@@ -17,6 +17,7 @@ from mucode.training.answers import can_share
 from mucode.training.order import GroupedOrder
 from mucode.training.run import Example, Rates, run_training, trainable
 from mucode.training.settings import TrainingSettings
+from mucode.training.sharding import gather, is_first, joined, shard
 from mucode.training.tree import lay_out
 from mucode.training.weights import (
     base_digest,
@@ -72,11 +73,12 @@ class Objective(nn.Module):
         self.low_precision = settings.training.dtype == "bfloat16"
         self.right: list[Tensor] = []  # one tensor of booleans per forward pass
 
-    def forward(self, rewards: Tensor, **rows: Tensor) -> dict[str, Tensor]:
+    def forward(self, rewards: Tensor, share: float = 1.0, **rows: Tensor) -> dict[str, Tensor]:
         with torch.autocast(rewards.device.type, torch.bfloat16, enabled=self.low_precision):
             scores = self.model(**rows)
-        self.right.append(self.loss.right(scores.detach(), rewards).cpu())
-        return {"loss": self.loss.value(scores, rewards, self.penalty)}
+        right = self.loss.right(scores.detach(), rewards).cpu()
+        self.right.append(right if share else right[:0])
+        return {"loss": self.loss.value(scores, rewards, self.penalty) * share}
 
 
 def train_verifier(
@@ -116,13 +118,17 @@ def train_verifier(
     head = new_head(transformer.config.hidden_size, seed_for(seed, "verifier", "head"))
     model = RewardModel(transformer, head)
     objective = Objective(model, loss, settings)
+    shard(objective, objective.low_precision)
     rates = (
         Rates(trainable(transformer), training.learning_rate),
         Rates(trainable(head), settings.head_learning_rate),
     )
     order = GroupedOrder(_by_problem(groups), training.batch_size // training.accumulation, seed)
     losses = run_training(objective, examples, collate, rates, training, seed, "train verifier", order)
+    gather(objective)
     metrics = _metrics(losses, objective.right, groups, examples, candidates, collate.shared)
+    if not is_first():
+        return metrics
     with folder_written_whole(out) as folder:
         save_verifier(model, folder, _card(settings, base))
         write_json(folder / "training.json", dataclasses.asdict(metrics))
@@ -181,7 +187,7 @@ def _metrics(
     candidates: Sequence[Candidate],
     shares_prefixes: bool,
 ) -> VerifierMetrics:
-    last_epoch = torch.cat(list(right[-(len(right) // len(losses)) :]))
+    last_epoch = joined(torch.cat(list(right[-(len(right) // len(losses)) :])))
     distinct = {(candidate.problem_id, candidate.program, candidate.reward) for candidate in candidates}
     positives = sum(reward == 1.0 for _, _, reward in distinct)
     return VerifierMetrics(
