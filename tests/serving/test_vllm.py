@@ -108,13 +108,9 @@ def test_other_weights_are_another_server_which_says_what_they_say(
     base_generator: ServerGenerator, problems: list[Problem], settings: ServeSettings, tmp_path: Path
 ) -> None:
     from mucode.generator import load_generator
-    from mucode.generator.fine_tune import fine_tune
-    from tests.training.tiny_model import tiny_settings
 
     trained = tmp_path / "trained"
-    learnt = [Demonstration(problem.id, (), "def answer():\n    return 42") for problem in problems]
-    rates = tiny_settings(learning_rate=1e-3, epochs=6, batch_size=6, accumulation=1, lora_rank=8, max_tokens=768)
-    fine_tune(learnt, problems, BASE, rates, 0, trained, True)
+    teach(problems, trained)
     states, greedy = [State(problem) for problem in problems], Sampling(0.0, 1.0, 48)
     with served_generator(BASE, trained, settings=replace(settings, folder=tmp_path / "serving")) as served:
         assert served.record.model != base_generator.record.model
@@ -124,6 +120,16 @@ def test_other_weights_are_another_server_which_says_what_they_say(
     assert sum(a == b for a, b in zip(ours, theirs, strict=True)) >= len(states) // 2
     assert sum(a == b for a, b in zip(before, theirs, strict=True)) < len(states) // 2
     assert not list((tmp_path / "serving/weights").iterdir())
+
+
+def teach(problems: list[Problem], out: Path) -> None:
+    """Weights that answer all of these problems with one program."""
+    from mucode.generator.fine_tune import fine_tune
+    from tests.training.tiny_model import tiny_settings
+
+    learnt = [Demonstration(problem.id, (), "def answer():\n    return 42") for problem in problems]
+    rates = tiny_settings(learning_rate=1e-3, epochs=24, batch_size=6, accumulation=1, lora_rank=8, max_tokens=768)
+    fine_tune(learnt, problems, BASE, rates, 0, out, True)
 
 
 @contextmanager
@@ -281,12 +287,7 @@ def test_the_stage_starts_its_server_again_when_that_is_killed_and_no_rollout_is
 
 
 def test_a_killed_stage_goes_on_with_other_weights_where_it_was(workspace: Path, problems: list[Problem]) -> None:
-    from mucode.generator.fine_tune import fine_tune
-    from tests.training.tiny_model import tiny_settings
-
-    learnt = [Demonstration(problem.id, (), "def answer():\n    return 42") for problem in problems]
-    rates = tiny_settings(learning_rate=1e-3, epochs=6, batch_size=6, accumulation=1, lora_rank=8, max_tokens=768)
-    fine_tune(learnt, problems, BASE, rates, 0, workspace / "data/generators/trained", True)
+    teach(problems, workspace / "data/generators/trained")
     with stage(workspace, roll_out_stage("trained", "trained")) as process:
         wait_until_kept(workspace, 5, process)
         (server,) = [pid for pid, parent, session in processes() if parent == process.pid and is_guard(pid)]
