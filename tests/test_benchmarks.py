@@ -32,6 +32,7 @@ def test_each_wrong_program_gives_a_pair() -> None:
     assert [pair.problem_id for pair in pairs] == [problem.id for problem in problems for _ in range(part.wrong)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", training.SIZES)
 def test_the_parts_of_a_size_have_no_problem_in_common(size: str) -> None:
     of_parts = [{problem.id for problem in candidates(part)[1]} for part in training.parts(size)]

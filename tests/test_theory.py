@@ -123,6 +123,7 @@ def test_a_verifier_that_knows_nothing_buys_nothing() -> None:
     assert abs(gain.value) < 0.03
 
 
+@pytest.mark.slow
 def test_the_better_the_verifier_the_more_best_of_n_gains(curves: Curves) -> None:
     gains = [mean(curves.final["lv", auc, 8]) - mean(curves.final["lv", auc, 1]) for auc in (0.5, 0.8, 1.0)]
     assert gains == sorted(gains)
@@ -130,14 +131,17 @@ def test_the_better_the_verifier_the_more_best_of_n_gains(curves: Curves) -> Non
     assert gains[1] > 0.2
 
 
+@pytest.mark.slow
 def test_public_tests_and_verifier_together_do_better_than_the_verifier_alone(curves: Curves) -> None:
     assert mean(curves.final["pt+lv", 0.8, 8]) > mean(curves.final["lv", 0.8, 8]) + 0.05
 
 
+@pytest.mark.slow
 def test_best_of_n_at_the_first_turn_is_what_probability_theory_says(curves: Curves) -> None:
     assert prediction_error(curves) < 0.04
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("auc", [0.5, 0.8])
 def test_the_scripted_verifier_has_the_auc_it_claims(curves: Curves, auc: float) -> None:
     assert curves.measured_auc(auc) == pytest.approx(auc, abs=0.03)

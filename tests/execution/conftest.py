@@ -12,13 +12,13 @@ from mucode.execution.pool import Pool
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Pool]:
-    """Two judges with the patience that users have: a cold or busy machine fails no test."""
-    with open_sandbox(workers=2) as opened:
+    """A judge with the patience that users have: a cold or busy machine fails no test."""
+    with open_sandbox(workers=1) as opened:
         yield opened
 
 
 @pytest.fixture(scope="session")
 def hasty() -> Iterator[Pool]:
     """A second for a program: for those that never end, or soon, and pass under no circumstances."""
-    with open_sandbox(workers=2, timeout=1.0) as opened:
+    with open_sandbox(workers=1, timeout=1.0) as opened:
         yield opened

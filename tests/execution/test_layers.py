@@ -188,6 +188,7 @@ def f(n):
     assert (verdict.status, verdict.feedback) == (Status.PASSED, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", _LAYERS)
 def test_every_layer_ends_what_never_ends(key: str) -> None:
     with pool_in(key, timeout=0.5) as sandbox:

@@ -125,7 +125,10 @@ def test_closing_leaves_no_process() -> None:
     assert eventually(lambda: not any(map(alive, started)))
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+_POLITE = [pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGINT)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, *_POLITE])
 def test_everything_ends_soon_after_the_main_process(number: int) -> None:
     main = subprocess.Popen([sys.executable, "-c", _MAIN], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert main.stdout is not None
@@ -235,6 +238,7 @@ def test_as_many_judges_as_processors_have_one_each_and_others_the_run_of_all(wo
     )
 
 
+@pytest.mark.slow
 def test_a_judge_that_replaces_a_lost_one_runs_where_that_one_did() -> None:
     with open_sandbox() as sandbox:
         sandbox.judge(slow_jobs(1), "private")

@@ -108,6 +108,7 @@ def test_a_server_that_dies_is_started_again_with_a_word_about_it(
     assert "the toy server is started again" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_too_often_is_gone_for_good_and_its_log_is_shown(launch: Launch) -> None:
     with LocalServer(replace(launch, restarts=0)) as server:
         os.kill(pids()[0], signal.SIGKILL)
