@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from flows.server import Server
 from mucode import processes
-from mucode.config import load_yaml
+from mucode.config import dump_yaml, load_yaml
 from mucode.processes import has_ended, spawn, stop
 from mucode.types import MucodeError
 
@@ -29,7 +27,7 @@ def deploy(workspace: Path, root: Path, environment: dict[str, str]) -> None:
     """
     _make_pool()
     made = workspace / ".mucode/prefect.yaml"
-    made.write_text(yaml.safe_dump(_for_workspace(load_yaml((root / "prefect.yaml").read_text()), workspace)))
+    made.write_text(dump_yaml(_for_workspace(load_yaml((root / "prefect.yaml").read_text()), workspace)))
     command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(made)]
     done = subprocess.run(
         processes.tied([sys.executable, "-m", "prefect", *command]),

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mucode.config import Method, Study, load_yaml, read_yaml
+from mucode.config import Method, Study, dump_yaml, load_yaml, read_yaml
 from mucode.plan import expand
 from mucode.records import written_whole
 from mucode.types import MucodeError
@@ -36,7 +34,7 @@ def with_plan(text: str) -> str:
     unknown = sorted(set(study.methods) - set(methods))
     if unknown:
         raise ValueError(f"study.methods names {unknown[0]!r}; methods defines {sorted(methods)}")
-    return f"{head}\n\n{PLAN_TITLE}{yaml.safe_dump({'plan': expand(study, methods)}, sort_keys=False, width=120)}"
+    return f"{head}\n\n{PLAN_TITLE}{dump_yaml({'plan': expand(study, methods)}, width=120)}"
 
 
 def plan(params: Path = Path("params.yaml")) -> None:

@@ -14,7 +14,7 @@ import os
 import shutil
 import types as python_types
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -234,16 +234,22 @@ def _arrow(hint: Any) -> Any:
 
 
 def _typed(value: Any, hint: Any) -> Any:
-    if value is None:
-        return None
+    return _reader(hint)(value)
+
+
+@functools.cache
+def _reader(hint: Any) -> Callable[[Any], Any]:
+    """What makes a value of this type of parquet's or JSON's plain one; put together once, for it runs for every field."""
     hint = _without_none(hint)
     if typing.get_origin(hint) is tuple:
-        return tuple(_typed(item, typing.get_args(hint)[0]) for item in value)
+        item = _reader(typing.get_args(hint)[0])
+        return lambda value: None if value is None else tuple(map(item, value))
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return hint(**{name: _typed(value[name], inner) for name, inner in _named(hint)})
+        readers = [(name, _reader(inner)) for name, inner in _named(hint)]
+        return lambda value: None if value is None else hint(**{name: read(value[name]) for name, read in readers})
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(value)
-    return value
+        return lambda value: None if value is None else hint(value)
+    return lambda value: value
 
 
 @functools.cache

@@ -18,9 +18,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from mucode.config import load_yaml, parse_config, read_yaml
+from mucode.config import dump_yaml, load_yaml, parse_config, read_yaml
 from mucode.parameters import overlaid, with_plan
 from mucode.records import written_whole
 from mucode.types import MucodeError
@@ -124,7 +122,7 @@ def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culp
     values = overlaid(committed, changes)
     values.pop("plan", None)
     try:
-        text = with_plan(title + yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        text = with_plan(title + dump_yaml(values, allow_unicode=True))
     except ValueError as error:
         raise MucodeError(f"{culprit}: {' '.join(str(error).split())}: compare with `study` in params.yaml") from error
     parse_config(load_yaml(text), culprit)

@@ -250,6 +250,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         check_labels_file(tmp_path / "base-0.parquet", STEPS, PREVIOUS, PROBLEMS, GATES)
 
 
+@pytest.mark.slow
 def test_equal_labels_give_equal_gate_files_and_corrupt_ones_give_a_failure_report_instead(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -99,6 +99,7 @@ def test_a_label_that_its_own_hash_seed_contradicts_again_and_again_is_refused_w
     assert report.refused[0].rows[0].values["program"] == "dubious"
 
 
+@pytest.mark.slow
 def test_a_program_that_comes_out_now_so_now_so_is_flaky_and_counted_not_refused() -> None:
     report = check(["sure 1", "dubious", "sure 2", "sure 3"], iter([False, True, False, True]))
     assert report.passed

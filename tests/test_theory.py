@@ -49,6 +49,7 @@ def _compared(given: Assumptions, *names: str) -> Outcome:
     return compare_methods({name: methods[name] for name in names}, given, SIZE, SEEDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rival", ["star", "multi_star"])
 def test_where_every_state_is_recoverable_mucode_solves_more_than_imitation_of_own_answers(
     free: Outcome, rival: str
@@ -58,6 +59,7 @@ def test_where_every_state_is_recoverable_mucode_solves_more_than_imitation_of_o
     assert best.low > 0.0
 
 
+@pytest.mark.slow
 def test_what_mucode_gains_it_gains_after_the_first_turn(free: Outcome) -> None:
     assert advantage(free, "star", "first").difference.value < 0.02
     assert advantage(free, "star", "single").difference.value > 0.03
@@ -72,6 +74,7 @@ def test_where_the_first_approach_locks_the_rest_the_advantage_goes(free: Outcom
     assert after < 0.5 * before
 
 
+@pytest.mark.slow
 def test_training_helps_every_method_that_the_oracle_filters(free: Outcome) -> None:
     base = mean(free.scores["instruct"].single)
     assert all(mean(free.scores[name].single) > base + 0.02 for name in ("star", "multi_star", "mucode"))
@@ -92,6 +95,7 @@ def test_only_the_papers_own_rule_imitates_wrong_programs_where_no_correct_one_i
     assert [each for each in literal if each.problem_id in solved] == strict
 
 
+@pytest.mark.slow
 def test_an_expert_that_trusts_a_fallible_verifier_alone_teaches_less(free: Outcome) -> None:
     without, with_oracle = (mean(free.scores[name].single) for name in ("mucode_lv", "mucode"))
     assert without < with_oracle

@@ -219,7 +219,7 @@ def main() -> None:
     sys.path += [path for path in setting.packages if path not in sys.path]
     judge = Judge(setting, descriptor)
     gc.freeze()  # what is loaded by now stays; no collection needs to look at it
-    gc.set_threshold(10_000, 20, 20)
+    gc.set_threshold(10_000, 20, 20)  # a label makes some hundred objects: collect once in many, not in every one
     try:
         while True:
             order = Order.from_json(frames.read_turn(descriptor))

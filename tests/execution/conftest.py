@@ -19,6 +19,6 @@ def sandbox() -> Iterator[Pool]:
 
 @pytest.fixture(scope="session")
 def hasty() -> Iterator[Pool]:
-    """A second for a program: for those that never end, or soon, and pass under no circumstances."""
-    with open_sandbox(workers=1, timeout=1.0) as opened:
+    """Little time for a program: for those that never end, or soon, and pass under no circumstances."""
+    with open_sandbox(workers=1, timeout=0.4) as opened:
         yield opened

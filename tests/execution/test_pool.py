@@ -226,6 +226,7 @@ def test_a_machine_so_busy_that_programs_hardly_run_fails_no_honest_one() -> Non
     assert endless[0].status is Status.TIMEOUT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [len(os.sched_getaffinity(0)), len(os.sched_getaffinity(0)) + 1])
 def test_as_many_judges_as_processors_have_one_each_and_others_the_run_of_all(workers: int) -> None:
     at_hand = os.sched_getaffinity(0)

@@ -86,6 +86,7 @@ def test_a_server_that_ends_while_it_starts_is_an_error_with_the_end_of_its_log(
         LocalServer(broken).__enter__()
 
 
+@pytest.mark.slow
 def test_a_server_that_takes_too_long_is_ended(launch: Launch) -> None:
     script = "import time; time.sleep(60)"
     slow = replace(launch, command=[sys.executable, "-c", script], seconds_to_start=0.3)
