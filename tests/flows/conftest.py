@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -47,6 +48,13 @@ def make_toy(workspace: Path, slow: str = "true", gate: str = "echo ok > data/ga
     for name in ("flows", "mucode", "mlflow", "prefect.yaml") if deployed else ():
         (workspace / name).symlink_to(REPOSITORY / name)
     return workspace
+
+
+def clone_repository(folder: Path) -> Path:
+    """A clone of the last commit: a run that ends commits its dvc.lock to a branch of the repository it belongs to."""
+    command = ["git", "clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(folder)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return folder
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.deploy import deploy
 from flows.recovery import skip_missed
 from flows.server import free_port, prefect_server, settings, wait_until_up
+from mucode.processes import tied
 from tests.flows.conftest import REPOSITORY, make_toy
 from tests.flows.test_quickstart import tree
 from tests.test_processes import is_gone
@@ -78,9 +79,8 @@ def served(root: Path) -> Iterator[tuple[subprocess.Popen[str], str, str]]:
     """`make ui` over a repository, and the addresses of Prefect's API and of MLflow."""
     port, mlflow = free_port(), free_port()
     ports = ["--prefect-port", str(port), "--mlflow-port", str(mlflow)]
-    with subprocess.Popen(
-        [sys.executable, "-m", "flows.ui", *ports], cwd=root, stdout=subprocess.PIPE, text=True, start_new_session=True
-    ) as process:
+    command = tied([sys.executable, "-m", "flows.ui", *ports], signal.SIGTERM)
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == f"Prefect: http://127.0.0.1:{port}\n"

@@ -15,7 +15,7 @@ import pytest
 
 from mucode.workspace import make_workspace
 from tests.flows.browser import Browser, chromium
-from tests.flows.conftest import REPOSITORY
+from tests.flows.conftest import clone_repository
 from tests.flows.test_deployments import ask, eventually, runs_in, served, start
 
 pytestmark = pytest.mark.slow
@@ -35,9 +35,10 @@ class Served:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    workspace = make_workspace("tiny", REPOSITORY, tmp_path_factory.mktemp("pages") / "tiny")
+    clone = clone_repository(tmp_path_factory.mktemp("pages") / "repository")
+    workspace = make_workspace("tiny", clone)
     for name in ("flows", "mlflow", "prefect.yaml"):
-        (workspace / name).symlink_to(REPOSITORY / name)
+        (workspace / name).symlink_to(clone / name)
     with served(workspace) as (_, api, mlflow):
         run = start(api, "retrain/weekly")
         (ended,) = eventually(lambda: runs_in(api, "COMPLETED", "FAILED", "CRASHED"), SECONDS)

@@ -18,6 +18,7 @@ import yaml
 
 from flows.server import free_port
 from flows.ui import read_settings
+from mucode.processes import tied
 from mucode.types import MucodeError
 from tests.flows.conftest import REPOSITORY
 from tests.flows.services import postgresql, s3
@@ -101,7 +102,7 @@ def test_a_team_s_runs_are_kept_in_postgresql_and_s3_and_open_to_nobody_else(
     prefect, mlflow = free_port(), free_port()
     ports = ["--prefect-port", str(prefect), "--mlflow-port", str(mlflow)]
     command = [sys.executable, "-m", "flows.ui", "--team", str(tmp_path / "team.env"), *ports]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as ui:
+    with subprocess.Popen(tied(command, signal.SIGTERM), cwd=root, stdout=subprocess.PIPE, text=True) as ui:
         assert ui.stdout is not None
         try:
             assert ui.stdout.readline().startswith("Prefect: ")

@@ -14,9 +14,9 @@ from flows.server import prefect_server, settings, wait_until_up
 from mucode.problems.mbpp import PATH_VARIABLE
 from mucode.workspace import make_workspace
 from tests.collect.rows import NEW, drop, row
+from tests.flows.conftest import clone_repository
 
 pytestmark = pytest.mark.slow
-REPOSITORY = Path(__file__).parent.parent.parent
 FLOW = """
 from pathlib import Path
 from flows.data_versioning import data_versioning
@@ -40,8 +40,7 @@ def succeed(folder: Path, *command: str, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of the last commit, whose tiny size has run."""
-    clone = tmp_path_factory.mktemp("clone") / "repository"
-    succeed(REPOSITORY, "git", "clone", "--quiet", "--no-hardlinks", str(REPOSITORY), str(clone))
+    clone = clone_repository(tmp_path_factory.mktemp("clone") / "repository")
     workspace = make_workspace("tiny", clone)
     succeed(workspace, sys.executable, "-m", "dvc", "repro", "--quiet")
     succeed(workspace, sys.executable, "-m", "mucode", "branch", "--name", "tiny")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from flows.server import answers, free_port
-from mucode.processes import held
+from mucode.processes import held, tied
 from tests.flows.test_quickstart import tree
 from tests.test_processes import is_gone
 
@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parent.parent.parent
 def ui(workspace: Path, prefect_port: int, mlflow_port: int) -> subprocess.Popen[str]:
     ports = ["--prefect-port", str(prefect_port), "--mlflow-port", str(mlflow_port)]
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.ui", *ports],
+        tied([sys.executable, "-m", "flows.ui", *ports], signal.SIGTERM),
         cwd=workspace,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         stdout=subprocess.PIPE,
