@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from flows.graph import Workspace
+from flows.remotes import inherit
 from mucode.config import read_yaml
 from mucode.workspace import varied_workspace
 
@@ -60,4 +61,8 @@ def workspace_of(workspace: Workspace, variation: Variation) -> Path:
         MucodeError: the variation does not fit the workspace's params.yaml.
     """
     changes = variation.as_parameters()
-    return varied_workspace(workspace.resolve(), changes) if changes else workspace.resolve()
+    if not changes:
+        return workspace.resolve()
+    varied = varied_workspace(workspace.resolve(), changes)
+    inherit(varied, workspace)
+    return varied

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from flows.commands import Finished, run_visibly
 from flows.recovery import mend
+from flows.remotes import CACHE, DvcRemotes
 from flows.stage import culprit, log_of
-from flows.worktree import CACHE, FOLDER, DvcRemotes, check_out, remove
+from flows.worktree import FOLDER, check_out, remove
 from mucode.lineage import Git, repository_of
 from mucode.lineage.compare import Difference, differing_entries, differing_files, stages_of
 from mucode.lineage.find import Recorded, recorded_at, recorded_with
@@ -79,7 +80,7 @@ def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int
     pulls = remotes.default is not None and not rebuild
     folder = git.root / FOLDER / f"{recorded.commit[:12]}{'' if pulls else '-anew'}"
     workspace = check_out(recorded, git, folder, locked=pulls)
-    remotes.hand_over(workspace)
+    remotes.hand_over(workspace, cache=True)
     if pulls:
         _dvc("pull", ["--force"], workspace)  # what it does not have is made below
     _fetch_inputs(workspace)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flows.commands import QUIET
 from flows.deploy import deploy, worker
+from flows.remotes import inherit
 from flows.reports import REPORTS_URL, reports_server
 from flows.server import Server, free_port, is_taken, prefect_server, settings, wait_until_up
 from mucode.processes import has_ended, held, spawn, stop
@@ -28,6 +29,7 @@ def main() -> int:
         if options.team:
             os.environ.update(read_settings(options.team))
         workspace = make_workspace(options.size, Path.cwd(), options.folder)
+        inherit(workspace, Path.cwd())
         refusal = f"the UIs of {workspace} are open already: use those, or stop them first"
         with held(workspace / ".mucode/ui.lock", refusal):
             serve(workspace, Path.cwd(), options.prefect_port, options.mlflow_port)

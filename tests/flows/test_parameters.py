@@ -9,6 +9,7 @@ import pytest
 from prefect.exceptions import ParameterTypeError
 
 from flows.parameters import AS_COMMITTED, Variation, workspace_of
+from flows.remotes import DvcRemotes
 from flows.retrain import retrain
 from mucode.config import load_config, load_yaml
 from mucode.types import MucodeError
@@ -51,6 +52,19 @@ def test_what_a_workspace_and_its_variations_have_in_common_lies_in_one_cache(tm
     (workspace / ".dvc/config.local").write_text(f"[cache]\n    dir = {tmp_path}/shared\n")
     cache = (workspace_of(workspace, Variation(seeds=[1])) / ".dvc/config").read_text().partition("dir = ")[2].strip()
     assert (folder / ".dvc" / cache).resolve() == tmp_path / "shared"
+
+
+def test_a_workspace_s_remotes_are_those_of_its_variations_as_long_as_it_has_them(workspace: Path) -> None:
+    settings = workspace / ".dvc/config.local"
+    settings.write_text("[core]\n    remote = team\n['remote \"team\"']\n    url = ../shelf\n")
+    folder = workspace_of(workspace, Variation(seeds=[1]))
+    found = DvcRemotes.of(folder)
+    assert found.default == "team"
+    assert Path(found.settings["team"]["url"]).resolve() == workspace / "shelf"
+    assert (folder / ".dvc/config.local").stat().st_mode & 0o077 == 0
+    settings.unlink()
+    workspace_of(workspace, Variation(seeds=[1]))
+    assert DvcRemotes.of(folder).default is None
 
 
 def test_a_method_that_the_workspace_does_not_define_is_refused_by_name(workspace: Path) -> None:
