@@ -15,7 +15,8 @@ PARTS = {  # what tells each process of a run from the others: a piece of its co
     "flow": "flows.quickstart",
     "server": "uvicorn",
     "dvc": "\0dvc\0",
-    "stage": "\0mucode\0",
+    "stage": "\0mucode\0stage\0",
+    "register": "\0mucode\0register\0",
     "judge": "mucode.execution.judge",
     "zygote": "from inside import zygote",
 }

@@ -1,9 +1,9 @@
 """Kills a retrain again and again: `python -m benchmarks.kills --times 20`.
 
 First `make quickstart` runs undisturbed in one clone. Then it is started in another, and at a random moment a random process
-of it gets SIGKILL: make, the flow, the Prefect server, dvc, the stage, a judge or its zygote. Whoever it was, all others
-have to end (a judge and a zygote are replaced, and the run goes on), the next start has to go on, and when all is done both
-dvc.lock have to be byte-identical. `--size default --times 3` does it to the real model, in about an hour.
+of it gets SIGKILL: make, the flow, the Prefect server, dvc, the stage, `mucode register`, a judge or its zygote. Whoever it
+was, all others have to end (a judge and a zygote are replaced, and the run goes on), the next start has to go on, and when
+all is done both dvc.lock have to be byte-identical. `--size default --times 3` does it to the real model.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.processes import PARTS, Watch
 
 REPOSITORY = Path(__file__).parents[2]
 REPLACED = {"judge", "zygote"}  # whose loss a run survives
-REPORTED = {"dvc", "stage"}  # whose loss the flow reports before it ends
+REPORTED = {"dvc", "stage", "register"}  # whose loss the flow reports before it ends
 PATIENCE = 20.0  # seconds that everything else has for its end
 TO_REPORT = 180.0  # seconds for that: MLflow gets its records, on a busy machine
 

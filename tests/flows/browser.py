@@ -48,19 +48,26 @@ class Browser:
             assert time.monotonic() < deadline, f"the page does not show {missing}:\n{text}"
             time.sleep(0.3)
 
-    def click(self, words: str, seconds: float = 60, first: bool = False) -> None:
-        """Click the last element, or the first, that says just these words."""
-        deadline = time.monotonic() + seconds
-        while not (found := self.driver.find_elements("xpath", f"//*[normalize-space()='{words}']")):
-            assert time.monotonic() < deadline, f"nothing says {words!r}"
-            time.sleep(0.3)
-        self.driver.execute_script("arguments[0].click()", found[0 if first else -1])
+    def click(self, words: str, seconds: float = 60, which: int = -1) -> None:
+        """Click the last element that says just these words, or another of them."""
+        found = self._elements("*", words, seconds)
+        self.driver.execute_script("arguments[0].click()", found[which])
 
-    def choose(self, words: str) -> None:
+    def choose(self, words: str, seconds: float = 60) -> None:
         """Choose what says these words from the list that has it."""
-        option = self.driver.find_element("xpath", f"//option[normalize-space()='{words}']")
+        option = self._elements("option", words, seconds)[0]
         change = "const list = arguments[0].closest('select'); list.value = arguments[0].value; "
         self.driver.execute_script(f"{change} list.dispatchEvent(new Event('change', {{bubbles: true}}))", option)
+
+    def _elements(self, kind: str, words: str, seconds: float) -> list[Any]:
+        """All elements of a kind that say just these words, as soon as there is one."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found: list[Any] = self.driver.find_elements("xpath", f"//{kind}[normalize-space()='{words}']")
+            if found:
+                return found
+            assert time.monotonic() < deadline, f"nothing says {words!r}"
+            time.sleep(0.3)
 
     def scroll_to(self, words: str) -> None:
         element = self.driver.find_elements("xpath", f"//*[normalize-space()='{words}']")[-1]

@@ -29,6 +29,7 @@ from tests.test_processes import is_gone
 
 pytestmark = pytest.mark.slow
 SECONDS = 300  # a busy machine
+LONG = "import time, tqdm; [time.sleep(0.5) for _ in tqdm.trange(16, desc='train', delay=2)]"  # as a stage does
 
 
 def ask(api: str, path: str, body: dict[str, Any]) -> Any:
@@ -110,18 +111,22 @@ def due_every_minute(root: Path, flow: str) -> None:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """A served repository whose labelling takes ten minutes, and whose verifier training is due every minute."""
     root = make_toy(tmp_path_factory.mktemp("site") / "toy", slow="sleep 601", deployed=True)
+    (root / "long.py").write_text(LONG)
     with (root / "dvc.yaml").open("a") as stages:
-        stages.write("  train_verifier: {cmd: cat data/a > data/v, deps: [data/a], outs: [data/v]}\n")
+        stages.write("  train_verifier: {cmd: python long.py && cat data/a > data/v, deps: [data/a], outs: [data/v]}\n")
     due_every_minute(root, "verifier_training")
     with served(root) as (_, api, _):
         yield root, api
 
 
-def test_a_worker_runs_what_cron_has_scheduled_to_the_end(site: tuple[Path, str]) -> None:
+def test_a_worker_runs_what_cron_has_scheduled_to_the_end_and_shows_how_far_it_is(site: tuple[Path, str]) -> None:
     root, api = site
     ended = eventually(lambda: runs_in(api, "COMPLETED", "FAILED", "CRASHED"))
     assert [(run["auto_scheduled"], run["state"]["type"]) for run in ended] == [(True, "COMPLETED")]
     assert (root / "data/v").read_text() == "hello\n"
+    (progress,) = ask(api, "artifacts/filter", {"artifacts": {"type": {"any_": ["progress"]}}})
+    assert (progress["key"], float(progress["data"])) == ("progress-train-verifier", 100.0)
+    assert progress["task_run_id"] is not None
 
 
 def test_a_value_that_the_form_does_not_offer_is_refused_by_the_server(site: tuple[Path, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -37,6 +38,7 @@ def toy_repository(toy: Callable[..., Path]) -> Path:
     root = toy(slow=f"test -e data/fast || exec python -c {shlex.quote(STAGE)}")
     for name in (".venv", "Makefile", "mucode", "flows", "pyproject.toml", "requirements.lock"):
         (root / name).symlink_to(REPOSITORY / name)
+    shutil.copy(REPOSITORY / "params.yaml", root / "params.yaml")
     return root
 
 
