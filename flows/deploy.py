@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -42,6 +43,38 @@ def deploy(workspace: Path, root: Path, environment: dict[str, str]) -> None:
         raise MucodeError(f"prefect.yaml cannot be deployed ({reason}): correct it, or the flow that it names")
 
 
+def require_alone(workspace: Path) -> None:
+    """Refuse to serve from a Prefect database that another workspace's worker is at work for, such as a team's.
+
+    Its deployments and running flows would be taken for this workspace's.
+
+    Raises:
+        MucodeError: there is such a worker.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.objects import WorkerStatus
+    from prefect.exceptions import ObjectNotFound
+
+    with get_client(sync_client=True) as client:
+        try:
+            workers = client.read_workers_for_work_pool(POOL)
+        except ObjectNotFound:  # the first start
+            return
+    others = [
+        each.name for each in workers if each.status is WorkerStatus.ONLINE and each.name != worker_name(workspace)
+    ]
+    if others:
+        raise MucodeError(
+            f"the worker {others[0]} serves this Prefect database already: stop `make ui` there, wait two minutes if it "
+            "was killed, or give this workspace a database of its own"
+        )
+
+
+def worker_name(workspace: Path) -> str:
+    """The same for every start in a workspace, so that a killed worker is in nobody's way there."""
+    return f"{socket.gethostname()}{str(workspace.resolve()).replace('/', '-')}"
+
+
 def _make_pool() -> None:
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
@@ -69,6 +102,7 @@ def worker(workspace: Path, environment: dict[str, str]) -> Iterator[Server]:
     """A Prefect worker for the pool; interrupted with the block, it ends its runs, which then count as crashed."""
     log = workspace / ".mucode/logs/prefect-worker.log"
     command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+    command += ["--name", worker_name(workspace)]
     process = spawn(command, cwd=workspace, env=environment, log=log)
     try:
         yield Server("the worker", lambda: not has_ended(process), log)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
 from datetime import UTC, datetime
@@ -19,22 +20,45 @@ def mend(workspace: Path) -> None:
     """Remove the locks of dead DVC processes, and put back a dvc.lock that one of them had half written.
 
     DVC frees its own lock with its process, and drops a dead process from `rwlock` too, but not one whose id another
-    process has by now, nor a file that was cut short.
+    process has by now, nor a file that was cut short. While a living one is at work, nothing is touched.
     """
+    if _dvc_is_at_work(workspace / ".dvc/tmp/lock"):
+        return
     _drop_dead_locks(workspace / ".dvc/tmp/rwlock")
-    lock_file = workspace / "dvc.lock"
-    if lock_file.is_file() and _is_cut_short(lock_file.read_text()):
-        lock_file.replace(workspace / ".mucode/dvc.lock.damaged")
-        if (workspace / LOCK_FILE_COPY).is_file():
-            shutil.copyfile(workspace / LOCK_FILE_COPY, lock_file)
+    lock_file, copy = workspace / "dvc.lock", workspace / LOCK_FILE_COPY
+    if not lock_file.is_file() or not _is_cut_short(lock_file.read_text()):
+        return
+    _copy_whole(lock_file, workspace / ".mucode/dvc.lock.damaged")
+    if copy.is_file():
+        _copy_whole(copy, lock_file)
+    else:
+        lock_file.unlink()
 
 
 def keep_lock_file(workspace: Path) -> None:
     """Remember a dvc.lock that DVC has just written whole."""
     if (workspace / "dvc.lock").is_file():
-        partial = workspace / f"{LOCK_FILE_COPY}.partial"
-        shutil.copyfile(workspace / "dvc.lock", partial)
-        partial.replace(workspace / LOCK_FILE_COPY)
+        _copy_whole(workspace / "dvc.lock", workspace / LOCK_FILE_COPY)
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copy a file so that the target is there whole or as it was before."""
+    target.parent.mkdir(exist_ok=True)
+    partial = target.with_name(f"{target.name}.partial")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
+
+
+def _dvc_is_at_work(lock: Path) -> bool:
+    """Whether a living process holds DVC's own lock."""
+    try:
+        with lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _drop_dead_locks(rwlock: Path) -> None:
@@ -59,16 +83,17 @@ def _is_dvc(pid: int) -> bool:
 
 
 def _is_cut_short(text: str) -> bool:
-    """Not YAML, or not a lock file's; a merge conflict is a person's, who would miss it."""
+    """Not what DVC writes or reads; a merge conflict is a person's, who would miss it."""
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
     if "<<<<<<<" in text:
         return False
     try:
-        content = load_yaml(text)
-    except yaml.YAMLError:
+        COMPILED_LOCKFILE_SCHEMA(load_yaml(text))
+    except (yaml.YAMLError, Invalid):
         return True
-    return not isinstance(content, dict) or not all(
-        isinstance(stage, dict) and "cmd" in stage for stage in (content.get("stages") or {}).values()
-    )
+    return not text.endswith("\n")
 
 
 def mark_crashed(tag: str) -> int:

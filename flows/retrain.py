@@ -43,10 +43,14 @@ def retrain(
     A schedule names the branch that its runs are committed to; a person commits what they like themselves.
     """
     folder = workspace_of(workspace, variation)
-    stages = bring_up_to_date(folder, hours=hours)
-    if not stages.is_completed():
-        return stages
-    publish_results(folder, workspace.resolve())
+    return bring_up_to_date(
+        folder, hours=hours, then=lambda stages: hand_on(stages, folder, workspace.resolve(), branch)
+    )
+
+
+def hand_on(stages: State[Any], folder: Path, served: Path, branch: RunName | None) -> State[Any]:
+    """Show the results, commit dvc.lock, register the pair and push; `stages` if all of that succeeds."""
+    publish_results(folder, served)
     after = [("branch", ["branch", "--name", branch])] if branch else []
     ended: list[State[Any]] = [
         run_command.with_options(name=name, task_run_name=name, tags=tags)(name, command, folder, return_state=True)

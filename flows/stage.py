@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,9 @@ def may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 def run_stage(stage: str, workspace: Path) -> State[Any]:
     """Bring one stage instance up to date; Completed("Cached") where DVC had nothing to run."""
     mend(workspace)
-    unsaved.take_over(workspace, stage, log_of(workspace, stage))
+    saved = unsaved.take_over(workspace, stage, log_of(workspace, stage))
+    if saved is not None and saved.returncode != 0:
+        return Failed(message=f"{stage}: {still_unsaved(saved.lines)} (all of it: {saved.log})")
     unsaved.reserve(workspace, stage)
     command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
     progress = ShownProgress(stage)
@@ -80,21 +82,27 @@ def run_command(name: str, arguments: list[str], workspace: Path) -> State[Any]:
     return Completed() if finished.returncode == 0 else failure(name, finished)
 
 
-def bring_up_to_date(workspace: Path, names: frozenset[str] | None = None, hours: float = 24.0) -> State[Any]:
+def bring_up_to_date(
+    workspace: Path,
+    names: frozenset[str] | None = None,
+    hours: float = 24.0,
+    then: Callable[[State[Any]], State[Any]] | None = None,
+) -> State[Any]:
     """Run the named stages (None: all) and whatever they stand on, one after the other, as tasks of the current flow.
 
     What is up to date is skipped by DVC, so a concern's flow may run at any time and in any order; over several
     iterations the concerns wait for each other, so none could run without the stages below it. A stage gets what is
-    left of the run's `hours`.
+    left of the run's `hours`. `then` is what else is to be done with the finished stages before another run may begin.
     """
     refusal = f"{workspace} is at work in another run: wait for it, or give this run a workspace of its own"
     ends = time.monotonic() + hours * 3600
     try:
         with held(workspace / ".mucode/run.lock", refusal):
+            mend(workspace)  # reading the graph reads dvc.lock
             state = _run_all(closure(workspace, names), workspace, lambda: ends - time.monotonic())
             track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})
             track("track", ["track"], workspace, return_state=True)  # its failure is a warning: the records are kept
-            return state
+            return then(state) if then is not None and state.is_completed() else state
     except MucodeError as error:
         return Failed(message=str(error))
 
@@ -149,10 +157,15 @@ def culprit(finished: Finished) -> str:
     code = exit_code(finished)
     if code < 0 or not said:
         return f"it ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}; run again to continue"
-    sentence = said[-1].removeprefix("ERROR: ").removeprefix("mucode: ")
     if unsaved.only_unsaved(finished):
-        return f"its work is done, but DVC could not save it ({sentence}): mend that, then run again"
-    return sentence
+        return still_unsaved(said)
+    return said[-1].removeprefix("ERROR: ").removeprefix("mucode: ")
+
+
+def still_unsaved(said: Sequence[str]) -> str:
+    """The sentence about a stage that has done its work and whose outs DVC could not save."""
+    reason = said[-1].removeprefix("ERROR: ") if said else "it does not say why"
+    return f"its work is done, but DVC could not save it ({reason}): mend that, then run again"
 
 
 def publish_failed_labels(workspace: Path, stage: str) -> None:

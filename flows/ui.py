@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flows.commands import QUIET
-from flows.deploy import deploy, worker
+from flows.deploy import deploy, require_alone, worker
 from flows.remotes import inherit
 from flows.reports import REPORTS_URL, reports_server
 from flows.server import Server, free_port, is_taken, prefect_server, settings, wait_until_up
@@ -47,7 +47,10 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
     Raises:
         MucodeError: a port is taken, a deployment is refused, or one of the processes ended.
     """
-    for name, port in (("PREFECT_PORT", prefect_port), ("MLFLOW_PORT", mlflow_port)):
+    ours = {"PREFECT_PORT": prefect_port, "MLFLOW_PORT": mlflow_port}
+    if tracking_uri(workspace).startswith("http"):
+        del ours["MLFLOW_PORT"]  # a server that runs already
+    for name, port in ours.items():
         if is_taken(port):
             raise MucodeError(f"port {port} is taken: end what listens there, or `make ui {name}=...` names another")
     with (
@@ -57,6 +60,7 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
     ):
         os.environ.update(settings(workspace, prefect.url))
         wait_until_up(prefect, "Prefect", f"{prefect.api}/health")
+        require_alone(workspace)
         _put_right()
         deploy(workspace, root, dict(os.environ))
         wait_until_up(mlflow, "MLflow", f"{mlflow.url}/health")

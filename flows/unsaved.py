@@ -45,12 +45,16 @@ def note(workspace: Path, stage: str) -> None:
             file.write(content)
 
 
-def take_over(workspace: Path, stage: str, log: Path) -> None:
-    """Have DVC save what an earlier run left, if that is still what it was; else DVC runs the stage again."""
+def take_over(workspace: Path, stage: str, log: Path) -> Finished | None:
+    """Have DVC save what an earlier run left; None if that is not what it was, so that DVC runs the stage again.
+
+    Where DVC cannot save it this time either, the note stays for the next run.
+    """
     path = _note(workspace, stage)
     noted = path.read_text().strip() if path.exists() else ""
-    if noted and json.loads(noted) == _contents(workspace, stage):
-        run_visibly([sys.executable, "-m", "dvc", "commit", "--force", stage], workspace, log)
+    if not noted or json.loads(noted) != _contents(workspace, stage):
+        return None
+    return run_visibly([sys.executable, "-m", "dvc", "commit", "--force", stage], workspace, log)
 
 
 def _contents(workspace: Path, name: str) -> dict[str, str]:

@@ -20,6 +20,7 @@ from mucode.training.batch import pad
 from mucode.training.weights import (
     CARD,
     check_base,
+    hold_frozen_in_bfloat16,
     load_causal_model,
     load_tokenizer,
     read_card,
@@ -91,6 +92,7 @@ class TransformerVerifier:
     reader: Reader
     batch_size: int  # rows per forward pass
     loss: str  # the key of LOSSES it was trained with
+    low_precision: bool = False  # linear layers multiply in bfloat16; what they are added up to stays float32
 
     def score(self, problems: Sequence[Problem], programs: Sequence[str]) -> list[float]:
         """R_phi(x, y) of each pair, in order; a pair that occurs twice is computed once.
@@ -114,10 +116,11 @@ class TransformerVerifier:
     def _scores(self, rows: Sequence[Sequence[int]]) -> list[float]:
         device = self.model.head.weight.device
         shared = _shared(rows) if len(rows) > 1 else 0
-        past = self.model.read(torch.tensor([rows[0][:shared]], device=device), len(rows)) if shared else None
         ids, lengths = pad([row[shared:] for row in rows], padding=0)
         places = torch.arange(len(rows)) * ids.shape[1] + lengths - 1
-        values: list[float] = self.model(ids.to(device), places.to(device), past).tolist()
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.low_precision):
+            past = self.model.read(torch.tensor([rows[0][:shared]], device=device), len(rows)) if shared else None
+            values: list[float] = self.model(ids.to(device), places.to(device), past).tolist()
         return values
 
 
@@ -145,10 +148,12 @@ def load_verifier(base: Path, trained: Path) -> TransformerVerifier:
     if not (trained / HEAD).exists():
         raise MucodeError(f"{trained} is no verifier (it has no {HEAD}): name a verifier's folder")
     check_base(base, card, trained)
-    transformer = with_trained(load_causal_model(base, "float32").get_decoder(), trained)
-    transformer = transformer.to(getattr(torch, card["dtype"]))
+    transformer = with_trained(load_causal_model(base, "float32").get_decoder(), trained).requires_grad_(False)
+    low_precision = card["dtype"] == "bfloat16"
+    if low_precision:
+        hold_frozen_in_bfloat16(transformer)
     head = new_head(transformer.config.hidden_size, seed=0)
     head.load_state_dict(load_file(trained / HEAD))
     model = RewardModel(transformer, head).to("cuda" if torch.cuda.is_available() else "cpu").eval()
     reader = Reader(load_tokenizer(base), card["max_tokens"], card["show_public_tests"])
-    return TransformerVerifier(model, reader, card["score_batch_size"], card["loss"])
+    return TransformerVerifier(model, reader, card["score_batch_size"], card["loss"], low_precision)

@@ -43,7 +43,7 @@ class VerifierSettings:
     score_penalty: float  # coefficient of mean(R²)
     pairs_per_problem: int  # Bradley-Terry only
     score_batch_size: int  # programs per forward pass when scoring
-    score_dtype: Literal["float32", "bfloat16"]  # bfloat16: faster where the processor has it, noisier
+    score_dtype: Literal["float32", "bfloat16"]  # bfloat16: up to twice as fast where the processor has it, noisier
     show_public_tests: bool  # whether the problem's prompt shows them
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flows.recovery import keep_lock_file, mend
+from mucode.processes import held
 
 WHOLE = "schema: '2.0'\nstages:\n  prepare:\n    cmd: echo\n    outs:\n    - path: a\n"
 
@@ -17,7 +18,18 @@ def workspace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("cut", ["schema: '2.0'\nstages:\n  prepare:\n    cm", "schema: '2.0'\nstages:\n  prep: [", ""])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        "",
+        "schema: '2.0'\nstages:\n  prep: [",
+        "schema: '2.0'\nstages:\n  prepare:\n    cm",
+        "schema: '2.0'\nstages:\n",
+        "schema: '2.0'\nstages:\n  prepare:\n    cmd: echo\n    outs:\n",
+        "schema: '2.0'\nstages:\n  prepare:\n    cmd: echo\n    outs:\n    - pat",
+        WHOLE[:-1],
+    ],
+)
 def test_a_half_written_lock_file_gives_way_to_the_last_whole_one(workspace: Path, cut: str) -> None:
     lock = workspace / "dvc.lock"
     lock.write_text(WHOLE)
@@ -46,3 +58,12 @@ def test_locks_of_the_dead_go(workspace: Path) -> None:
     rwlock.write_text(json.dumps({"read": {"/a": [{"pid": 2**22 + 1, "cmd": "dvc repro"}]}, "write": {}}))
     mend(workspace)
     assert not rwlock.exists()
+
+
+def test_while_a_living_dvc_is_at_work_nothing_is_touched(workspace: Path) -> None:
+    (workspace / "dvc.lock").write_text("schema")
+    with held(workspace / ".dvc/tmp/lock", "taken"):
+        mend(workspace)
+        assert (workspace / "dvc.lock").exists()
+    mend(workspace)
+    assert not (workspace / "dvc.lock").exists()

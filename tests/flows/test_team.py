@@ -20,7 +20,7 @@ from flows.server import free_port
 from flows.ui import read_settings
 from mucode.processes import tied
 from mucode.types import MucodeError
-from tests.flows.conftest import REPOSITORY
+from tests.flows.conftest import REPOSITORY, make_toy
 from tests.flows.services import postgresql, s3
 
 PASSWORD = "a-long-enough-password"
@@ -91,6 +91,10 @@ def team(tmp_path: Path, credentials: None) -> Iterator[dict[str, str]]:
         }
 
 
+def free_ports() -> list[str]:
+    return ["--prefect-port", str(free_port()), "--mlflow-port", str(free_port())]
+
+
 @pytest.mark.slow
 def test_a_team_s_runs_are_kept_in_postgresql_and_s3_and_open_to_nobody_else(
     toy: Callable[..., Path], team: dict[str, str], tmp_path: Path
@@ -99,9 +103,8 @@ def test_a_team_s_runs_are_kept_in_postgresql_and_s3_and_open_to_nobody_else(
 
     (tmp_path / "team.env").write_text("".join(f"{name}={value}\n" for name, value in team.items()))
     root = toy(deployed=True)
-    prefect, mlflow = free_port(), free_port()
-    ports = ["--prefect-port", str(prefect), "--mlflow-port", str(mlflow)]
-    command = [sys.executable, "-m", "flows.ui", "--team", str(tmp_path / "team.env"), *ports]
+    command = [sys.executable, "-m", "flows.ui", "--team", str(tmp_path / "team.env"), *free_ports()]
+    mlflow = command[-1]
     with subprocess.Popen(tied(command, signal.SIGTERM), cwd=root, stdout=subprocess.PIPE, text=True) as ui:
         assert ui.stdout is not None
         try:
@@ -110,6 +113,12 @@ def test_a_team_s_runs_are_kept_in_postgresql_and_s3_and_open_to_nobody_else(
                 urllib.request.urlopen(f"http://127.0.0.1:{mlflow}/api/2.0/mlflow/experiments/search?max_results=1")
             environment = {**os.environ, **team, "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{mlflow}"}
             subprocess.run([sys.executable, "-c", LOG_A_RUN], cwd=root, env=environment, check=True, timeout=120)
+            other = make_toy(tmp_path / "other", deployed=True)
+            refused = subprocess.run(
+                [*command[:5], *free_ports()], cwd=other, capture_output=True, text=True, check=False
+            )
+            assert refused.returncode == 1
+            assert "toy serves this Prefect database already: stop `make ui` there" in refused.stderr
         finally:
             ui.send_signal(signal.SIGINT)
             assert ui.wait(timeout=60) == 0
