@@ -1,9 +1,9 @@
 """Where the wall time of a retrain goes: `python -m benchmarks.overhead --size tiny` (or `default`).
 
-Runs `python -m flows.quickstart` in a workspace of its own and watches its processes from outside. A stage's time is that of
-its `mucode stage` process, imports included; DVC's is what its processes take before and after it; Great Expectations' is
-the stage `validate` (the audit's few programs with it); MLflow's are `mucode track` and `mucode register`; the rest is
-Prefect's: the server's start and the flow.
+Runs `python -m flows.quickstart` in a workspace of its own (`--in-place`: where it runs otherwise) and watches its processes
+from outside. A stage's time is that of its `mucode stage` process, imports included; DVC's is what its processes take
+before and after it; Great Expectations' is the stage `validate` (the audit's few programs with it); MLflow's are `mucode
+track` and `mucode register`; the rest is Prefect's: the server's start and the flow.
 """
 
 from __future__ import annotations
@@ -39,22 +39,26 @@ def main() -> None:
     """Print seconds by stage and by owner, and one JSON line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     parser.add_argument("--size", default="tiny")
-    size = parser.parse_args().size
+    parser.add_argument(
+        "--in-place", action="store_true", help="where `make quickstart` runs it; what is done already takes no time"
+    )
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
-        total, commands = watched_run(size, Path(folder) / "workspace")
+        elsewhere = [] if options.in_place else ["--folder", f"{folder}/workspace"]
+        total, commands = watched_run(["--size", options.size, *elsewhere])
     owned = by_owner(total, commands)
     for name, (outer, inner) in sorted(by_stage(commands).items(), key=lambda item: -item[1][1]):
         sys.stdout.write(f"{name:24} {inner:8.1f} s in the stage, {outer - inner:5.1f} s of DVC's around it\n")
     for owner in OWNERS:
         sys.stdout.write(f"{owner:24} {owned[owner]:8.1f} s, {100 * owned[owner] / total:5.1f} %\n")
     share = 1 - owned["stages"] / total
-    result = {"benchmark": "overhead", "size": size, "seconds": round(total, 1), "tools_share": round(share, 4)}
+    result = {"benchmark": "overhead", "size": options.size, "seconds": round(total, 1), "tools_share": round(share, 4)}
     sys.stdout.write(json.dumps(result | {owner: round(owned[owner], 1) for owner in OWNERS}) + "\n")
 
 
-def watched_run(size: str, folder: Path) -> tuple[float, list[Command]]:
+def watched_run(options: list[str]) -> tuple[float, list[Command]]:
     """The run's seconds, and the commands in it in the order of their ends."""
-    command = [sys.executable, "-m", "flows.quickstart", "--size", size, "--folder", str(folder)]
+    command = [sys.executable, "-m", "flows.quickstart", *options]
     started = time.monotonic()
     run = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     alive: dict[Process, str] = {}
