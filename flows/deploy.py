@@ -53,13 +53,11 @@ def require_alone(workspace: Path) -> None:
     """
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.objects import WorkerStatus
-    from prefect.exceptions import ObjectNotFound
 
     with get_client(sync_client=True) as client:
-        try:
-            workers = client.read_workers_for_work_pool(POOL)
-        except ObjectNotFound:  # the first start
+        if POOL not in {pool.name for pool in client.read_work_pools()}:  # the first start
             return
+        workers = client.read_workers_for_work_pool(POOL)
     others = [
         each.name for each in workers if each.status is WorkerStatus.ONLINE and each.name != worker_name(workspace)
     ]

@@ -74,7 +74,7 @@ def test_work_is_done_again_when_anything_that_it_read_or_wrote_has_changed(left
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_bubblewrap() is None, reason="bubblewrap, which lends the small disk, is not installed")
-def test_on_a_full_disk_the_next_run_saves_what_the_stage_did_before(toy: Callable[..., Path]) -> None:
+def test_as_long_as_the_disk_is_full_the_work_waits_and_then_the_next_run_saves_it(toy: Callable[..., Path]) -> None:
     big = "head -c 1500000 /dev/zero > data/big"
     workspace = toy(slow=f"{SLOW} && {big}")
     text = (workspace / "dvc.yaml").read_text().replace('outs: ["data/label-${key}"]', 'outs: ["data/big"]')
@@ -84,6 +84,7 @@ def test_on_a_full_disk_the_next_run_saves_what_the_stage_did_before(toy: Callab
     go = f"PYTHONPATH={Path(__file__).parents[2]} {sys.executable} go.py"
     script = f"""
         cp -r /in/. /disk && cd /disk && head -c 4000000 /dev/zero > filler
+        {go}; head -c 3500000 /dev/zero > filler
         {go}; echo "runs: $(wc -l < runs.txt)"; rm filler
         {go}; echo "runs: $(wc -l < runs.txt)"
     """
@@ -104,7 +105,9 @@ def test_on_a_full_disk_the_next_run_saves_what_the_stage_did_before(toy: Callab
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert said[0] == "prepare Completed None"
     assert said[1].startswith(f"{STAGE} Failed {STAGE}: its work is done, but DVC could not save it")
-    assert said[2:] == [
+    assert said[2] == "prepare Cached DVC had nothing to run"
+    assert said[3].startswith(f"{STAGE} Failed {STAGE}: its work is done, but DVC could not save it")
+    assert said[4:] == [
         "runs: 1",
         "prepare Cached DVC had nothing to run",
         f"{STAGE} Cached DVC had nothing to run",
