@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from mucode.config import load_config
-from mucode.lineage.locked import folder_md5
+from mucode.lineage.locked import folder_md5, md5_of
 from mucode.records import SearchChoice, write_json, write_rows
 from mucode.registry import RegistrationReport, register
 from mucode.registry.promote import ALREADY, promote, rollback
@@ -185,6 +185,9 @@ def test_an_entry_survives_its_text() -> None:
 # --- a workspace whose graph has run ---
 
 
+PAIR = {"generator": "data/generators/mucode-0/1", "verifier": "data/verifiers/base-0"}
+
+
 def choices(benchmark: str, rewards: Sequence[float]) -> list[SearchChoice]:
     return [
         SearchChoice(benchmark, f"starter/{number}", 0, selector, 4, 1, "s", 0, True, reward, True)
@@ -216,8 +219,7 @@ def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[f
         shutil.copy(ROOT / "mlflow" / name, folder / "mlflow" / name)
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
     selected = folder / "data/selected/mucode-0"
-    pair = {"generator": "data/generators/mucode-0/1", "verifier": "data/verifiers/base-0"}
-    write_json(selected / "selection.json", {**pair, "accuracies": {"1": 0.5}})
+    write_json(selected / "selection.json", {**PAIR, "accuracies": {"1": 0.5}})
     write_rows(
         folder / "data/evaluations/mucode-0/1/choices.parquet", choices("starter/validation", validation), SearchChoice
     )
@@ -233,13 +235,33 @@ def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[f
         "headline": True,
     }
     write_json(folder / "data/reports/results.json", [row | found, row | found | {"method": "instruct"}])
-    hashes = {path: folder_md5(selected / kind) for kind, path in pair.items()}
     write_json(folder / "data/gates/base-0.json", {"passed": True})
-    gate = "data/gates/base-0.json"
-    hashes |= {"data/datasets/base-0.parquet": "d" * 32, "data/problems.parquet": "e" * 32}
-    hashes[gate] = hashlib.md5((folder / gate).read_bytes(), usedforsecurity=False).hexdigest()
-    outs = [{"path": path, "hash": "md5", "md5": md5} for path, md5 in hashes.items()]
-    (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": {"all": {"outs": outs}}}))
+    write_lock(folder)
+
+
+def write_lock(folder: Path) -> None:
+    """dvc.lock as `dvc repro` leaves it: every stage has read and written what lies there now."""
+    selected = {f"data/selected/mucode-0/{kind}": path for kind, path in PAIR.items()}
+    elsewhere = {path: folder_md5(folder / copy) for copy, path in selected.items()}
+    elsewhere |= {"data/datasets/base-0.parquet": "d" * 32, "data/problems.parquet": "e" * 32}
+    read_and_written: dict[str, tuple[list[str], list[str]]] = {
+        "train": ([], list(elsewhere)),
+        "validate@base-0": ([], ["data/gates/base-0.json"]),
+        "evaluate@mucode-0-1": (list(PAIR.values()), ["data/evaluations/mucode-0/1"]),
+        "select@mucode-0": (["data/evaluations/mucode-0"], ["data/selected/mucode-0"]),
+        "benchmark@mucode-0": (list(selected), ["data/benchmarks/mucode-0"]),
+        "report": (["data/benchmarks"], ["data/reports"]),
+    }
+
+    def entries_of(paths: Sequence[str]) -> list[dict[str, str | None]]:
+        return [{"path": path, "hash": "md5", "md5": elsewhere.get(path) or md5_of(folder / path)} for path in paths]
+
+    execution = load_config(folder / "params.yaml").execution.model_dump()
+    stages = {
+        name: {"deps": entries_of(deps), "params": {"params.yaml": {"execution": execution}}, "outs": entries_of(outs)}
+        for name, (deps, outs) in read_and_written.items()
+    }
+    (folder / "dvc.lock").write_text(yaml.safe_dump({"stages": stages}))
 
 
 def champions(folder: Path) -> dict[str, int | None]:
@@ -588,12 +610,26 @@ def spoil_weights(folder: Path) -> None:
 
 def spoil_base(folder: Path) -> None:
     weights(folder / "data/selected/mucode-0/verifier", "v1", base="decaf")
-    lock = folder / "dvc.lock"
-    values = yaml.safe_load(lock.read_text())
-    for out in values["stages"]["all"]["outs"]:
-        if out["path"] == "data/verifiers/base-0":
-            out["md5"] = folder_md5(folder / "data/selected/mucode-0/verifier")
-    lock.write_text(yaml.safe_dump(values))
+    write_lock(folder)
+
+
+def spoil_timeout(folder: Path) -> None:
+    params = folder / "params.yaml"
+    params.write_text(params.read_text().replace("timeout: 5.0", "timeout: 6.0"))
+
+
+def stopped_before(out: str, read: str) -> Callable[[Path], None]:
+    """What a run leaves that made a new `read` and stopped before the stage that writes `out`."""
+
+    def spoil(folder: Path) -> None:
+        lock = folder / "dvc.lock"
+        values = yaml.safe_load(lock.read_text())
+        (stage,) = (each for each in values["stages"].values() if out in [entry["path"] for entry in each["outs"]])
+        (dep,) = (entry for entry in stage["deps"] if entry["path"] == read)
+        dep["md5"] = "f" * 32
+        lock.write_text(yaml.safe_dump(values))
+
+    return spoil
 
 
 @pytest.mark.parametrize(
@@ -603,6 +639,24 @@ def spoil_base(folder: Path) -> None:
         (lambda folder: (folder / "data/reports/results.json").unlink(), "results.json is missing"),
         (spoil_weights, "is not the data/generators/mucode-0/1 that dvc.lock records"),
         (spoil_base, "different bases"),
+        (
+            lambda folder: write_rows(folder / "data/benchmarks/mucode-0/choices.parquet", [], SearchChoice),
+            "data/benchmarks/mucode-0 is not the one that dvc.lock records",
+        ),
+        (
+            stopped_before("data/evaluations/mucode-0/1", PAIR["verifier"]),
+            "evaluations/mucode-0/1 was made with another data/verifiers/base-0 than there is now",
+        ),
+        (
+            stopped_before("data/selected/mucode-0", "data/evaluations/mucode-0"),
+            "selected/mucode-0 was made with another data/evaluations/mucode-0 than",
+        ),
+        (
+            stopped_before("data/benchmarks/mucode-0", "data/selected/mucode-0/generator"),
+            "benchmarks/mucode-0 was made with another data/selected/mucode-0/generator",
+        ),
+        (stopped_before("data/reports", "data/benchmarks"), "reports was made with another data/benchmarks"),
+        (spoil_timeout, "was made with another params.yaml's execution than there is now"),
     ],
 )
 def test_an_unfinished_or_changed_graph_is_refused_before_anything_is_registered(
