@@ -23,7 +23,7 @@ from mucode.records import SearchChoice, write_json, write_rows
 from mucode.registry import RegistrationReport, register
 from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.registry.promotion import Measured, Policy, decide, load_policy
-from mucode.registry.trail import Entry, What, entries, new_entry, reigns, rollback_of
+from mucode.registry.trail import Entry, What, entries, new_entry, reigns, removal_of
 from mucode.tracking import load_registered_generator, load_registered_verifier, open_registry
 from mucode.tracking.models import NAMES, Kind
 from mucode.tracking.server import mlflow_at
@@ -171,9 +171,18 @@ def test_the_trail_says_who_was_champion_before(steps: list[tuple[What, int]], c
 
 def test_a_pair_that_was_rolled_back_counts_as_such_until_it_is_champion_again() -> None:
     undone = decided(("promoted", 1), ("promoted", 2), ("rolled back", 1))
-    assert rollback_of(undone, (2, 2)) == undone[-1]
-    assert rollback_of(undone, (1, 1)) is None
-    assert rollback_of([*undone, *decided(("found", 2))], (2, 2)) is None
+    assert removal_of(undone, (2, 2)) == undone[-1]
+    assert removal_of(undone, (1, 1)) is None
+    assert removal_of([*undone, *decided(("found", 2))], (2, 2)) is None
+
+
+def test_a_pair_that_was_replaced_by_hand_counts_as_such_until_it_is_champion_again() -> None:
+    replaced = decided(("promoted", 1), ("promoted", 2), ("found", 1))
+    assert removal_of(replaced, (2, 2)) == replaced[-1]
+    assert removal_of(replaced, (1, 1)) is None
+    again = decided(("promoted", 1), ("promoted", 2), ("found", 1), ("rolled back", 2))
+    assert removal_of(again, (2, 2)) is None
+    assert removal_of(decided(("promoted", 1), ("promoted", 2)), (1, 1)) is None  # the policy's word, no person's
 
 
 def test_an_entry_survives_its_text() -> None:
@@ -434,6 +443,20 @@ def test_a_pair_promoted_by_hand_is_the_champion_that_challengers_are_held_again
     assert rollback() == (1, 1)
     with pytest.raises(MucodeError, match="no champion before"):
         rollback()
+
+
+@pytest.mark.slow
+def test_the_next_registration_does_not_take_back_what_a_person_put_in_the_champion_s_place(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[0.0] * 12)
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[1.0] * 12)
+    assert register(workspace).champion == (2, 2)
+    set_champion(workspace, 1, 1)
+    report = register(workspace)  # of the same graph
+    assert (report.promoted, report.champion) == (False, (1, 1))
+    assert "somebody replaced it by hand" in report.reason
+    write_workspace(workspace, generator="g3", verifier="v3", validation=[1.0] * 12)
+    assert register(workspace).champion == (3, 3)  # another pair may take the place
 
 
 # --- the commands ---

@@ -18,7 +18,7 @@ from mucode.registry.pairs import (
     pair_of,
 )
 from mucode.registry.promotion import Decision, Policy, decide, load_policy
-from mucode.registry.trail import BY_HAND, Entry, What, entries, new_entry, record, record_held, reigns, rollback_of
+from mucode.registry.trail import BY_HAND, Entry, What, entries, new_entry, record, record_held, reigns, removal_of
 from mucode.tracking import Registry, open_registry
 from mucode.types import MucodeError
 
@@ -126,9 +126,8 @@ def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
         )
     if present is not None and present.numbers == pair.numbers:
         return ALREADY
-    if (undone := rollback_of(entries(registry), pair.numbers)) is not None:
-        why = f"{undone.who} rolled it back at {undone.at} ({undone.reason})"
-        return Decision(False, f"{why}: set both champion aliases to it by hand if that is over")
+    if (removed := removal_of(entries(registry), pair.numbers)) is not None:
+        return Decision(False, f"{_told(removed)}: set both champion aliases to it by hand if that is over")
     return decide(policy, pair.measured(registry), present.measured(registry) if present else None)
 
 
@@ -144,6 +143,12 @@ def carry_out(registry: Registry, policy: PolicyFile, pair: VersionPair, decisio
         move_champion(registry, entry)
     else:
         record_held(registry, entry)
+
+
+def _told(removed: Entry) -> str:
+    if removed.what == "found":
+        return f"somebody replaced it by hand, as was noticed at {removed.at}"
+    return f"{removed.who} rolled it back at {removed.at} ({removed.reason})"
 
 
 def _named(numbers: tuple[int, int]) -> str:
