@@ -23,7 +23,7 @@ from mucode.records import SearchChoice, write_json, write_rows
 from mucode.registry import RegistrationReport, register
 from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.registry.promotion import Measured, Policy, decide, load_policy
-from mucode.registry.trail import Entry, What, entries, new_entry, reigns, removal_of
+from mucode.registry.trail import Entry, What, entries, new_entry, record, reigns, removal_of
 from mucode.tracking import load_registered_generator, load_registered_verifier, open_registry
 from mucode.tracking.models import NAMES, Kind
 from mucode.tracking.server import mlflow_at
@@ -391,6 +391,43 @@ def test_a_promotion_that_a_kill_interrupted_is_completed(workspace: Path) -> No
     assert report.champion == (2, 2)
     assert champions(workspace) == {"generator": 2, "verifier": 2}
     assert [entry.what for entry in trail(workspace)] == ["promoted", "held", "promoted"]
+    with open_registry(workspace) as registry:
+        assert registry.noted("promoting") is None
+
+
+def overtaken_by_hand(folder: Path, entry: Entry) -> None:
+    set_champion(folder, 3, 3)
+
+
+def overtaken_by_a_deletion(folder: Path, entry: Entry) -> None:
+    with mlflow_at(folder) as client:
+        for name in NAMES.values():
+            client.delete_model_version(name, "2")
+
+
+def overtaken_at_its_end(folder: Path, entry: Entry) -> None:
+    """The kill came after the entry; then somebody set the aliases back."""
+    with open_registry(folder) as registry:
+        record(registry, entry)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("overtake", "champion"), [(overtaken_by_hand, 3), (overtaken_by_a_deletion, 1), (overtaken_at_its_end, 1)]
+)
+def test_a_promotion_that_people_have_overtaken_is_not_completed(
+    workspace: Path, overtake: Callable[[Path, Entry], None], champion: int
+) -> None:
+    for name, validation in (("1", [1.0, 1.0]), ("2", [0.0, 0.0]), ("3", [0.0, 0.0])):
+        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=validation)
+        register(workspace)
+    with open_registry(workspace) as registry:  # as a kill leaves it
+        run = registry.version("generator", 2).tags["outcomes.2"]
+        entry = new_entry("promoted", (2, 2), (1, 1), "it did better", run)
+        registry.note("promoting", json.dumps(dataclasses.asdict(entry)))
+    overtake(workspace, entry)
+    report = register(workspace)
+    assert report.champion == (champion, champion)
     with open_registry(workspace) as registry:
         assert registry.noted("promoting") is None
 

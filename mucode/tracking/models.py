@@ -60,6 +60,11 @@ class Registry:
         found = self._client.get_model_version(NAMES[kind], str(number))
         return Version(kind, number, dict(found.tags))
 
+    def has(self, kind: Kind, number: int) -> bool:
+        """Whether there is such a version; people delete some."""
+        wanted = f"name = '{NAMES[kind]}' and version_number = {number}"
+        return bool(self._client.search_model_versions(wanted, max_results=1))
+
     def aliased(self, kind: Kind, alias: str) -> Version | None:
         aliases = self._client.get_registered_model(NAMES[kind]).aliases
         return self.version(kind, int(aliases[alias])) if alias in aliases else None
