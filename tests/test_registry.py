@@ -19,6 +19,7 @@ import yaml
 
 from mucode.config import load_config
 from mucode.lineage.locked import folder_md5, md5_of
+from mucode.processes import held
 from mucode.records import SearchChoice, write_json, write_rows
 from mucode.registry import RegistrationReport, register
 from mucode.registry.promote import ALREADY, promote, rollback
@@ -727,6 +728,17 @@ def test_an_unfinished_or_changed_graph_is_refused_before_anything_is_registered
     with pytest.raises(MucodeError, match=sentence):
         register(tmp_path)
     assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("command", [register, promote, rollback])
+def test_one_process_at_a_time_changes_the_registry(
+    command: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0])
+    with held(Path(".mucode/registry.lock"), ""), pytest.raises(MucodeError, match="at work here: wait for it"):
+        command()
+    assert not Path("mlflow.db").exists()
 
 
 def test_a_registration_report_is_what_its_file_says(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mucode.processes import held
 from mucode.registry.card import settings_folder
 from mucode.registry.pairs import (
     VersionPair,
@@ -51,13 +54,12 @@ def promote(*, dry_run: bool = False, history: bool = False) -> Decision | None:
     history:
         Only show who decided what, when and why; RUN is what `make reproduce` takes.
     """
-    with open_registry(Path()) as registry:
-        if history:
+    if history:
+        with open_registry(Path()) as registry:
             _show(entries(registry))
-            return None
-        policy = read_policy(Path())
-        if not dry_run:
-            put_in_order(registry)
+        return None
+    policy = read_policy(Path())
+    with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
         pair = challenger(registry)
         if pair is None:
             raise MucodeError("there is no challenger pair: run `mucode register` after the graph")
@@ -83,9 +85,7 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
     dry_run:
         Say which pair it would be; change nothing.
     """
-    with open_registry(Path()) as registry:
-        if not dry_run:
-            put_in_order(registry)
+    with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
         present, past = champion(registry), reigns(entries(registry))
         if present is None:
             raise MucodeError("there is no champion pair to roll back: see `mucode promote --history`")
@@ -106,7 +106,22 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
     return before.numbers
 
 
-def put_in_order(registry: Registry) -> None:
+@contextlib.contextmanager
+def registry_in_order(workspace: Path) -> Iterator[Registry]:
+    """The registry with nothing half-done in it, for one process of the workspace at a time: two that find a version
+    missing would both add it.
+
+    Raises:
+        MucodeError: another process has it.
+        TrackingUnavailable: MLflow does not answer.
+    """
+    busy = "another `mucode register`, `promote` or `rollback` is at work here: wait for it"
+    with held(workspace / ".mucode/registry.lock", busy), open_registry(workspace) as registry:
+        _put_in_order(registry)
+        yield registry
+
+
+def _put_in_order(registry: Registry) -> None:
     """Before anything is decided: finish what was interrupted, and take note of a promotion by hand."""
     finish_move(registry)
     present, past = champion(registry), reigns(entries(registry))
@@ -118,9 +133,9 @@ def put_in_order(registry: Registry) -> None:
 
 def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
     """What the policy says about a pair as it stands now; nothing is changed."""
-    held, present = champions_held(registry), champion(registry)
-    if held and present is None:
-        aliases = ", ".join(f"{version.kind} {version.number}" for version in held)
+    pointed_at, present = champions_held(registry), champion(registry)
+    if pointed_at and present is None:
+        aliases = ", ".join(f"{version.kind} {version.number}" for version in pointed_at)
         return Decision(
             False, f"the champion aliases were set by hand and form no pair ({aliases}): set both to one pair"
         )
