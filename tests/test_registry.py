@@ -24,11 +24,12 @@ from mucode.records import SearchChoice, write_json, write_rows
 from mucode.registry import RegistrationReport, register
 from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.registry.promotion import Measured, Policy, decide, load_policy
+from mucode.registry.selected import selected_pairs
 from mucode.registry.trail import Entry, What, entries, new_entry, record, reigns, removal_of
 from mucode.tracking import load_registered_generator, load_registered_verifier, open_registry
 from mucode.tracking.models import NAMES, Kind
 from mucode.tracking.server import mlflow_at
-from mucode.types import Candidate, Demonstration, MucodeError, Sampling, State
+from mucode.types import Answer, Candidate, Demonstration, MucodeError, Problem, Sampling, State, Test
 from tests.conftest import make_problem
 from tests.training.tiny_model import tiny_base, tiny_settings
 
@@ -110,7 +111,13 @@ def test_a_gate_that_is_not_green_holds_the_best_challenger_and_the_first(champi
 
 @pytest.mark.parametrize(
     "champion",
-    [measured([0.0, 0.0], settings="N=8"), measured([0.0, 0.0, 0.0]), Measured("pt+lv", "N=4", {"starter/test": {}})],
+    [
+        measured([0.0, 0.0], settings="N=8"),
+        measured([0.0, 0.0, 0.0]),
+        Measured("pt+lv", "N=4", {"starter/test": {}}),
+        dataclasses.replace(measured([0.0, 0.0]), problems={"validation": "of other tests"}),
+        dataclasses.replace(measured([0.0, 0.0]), problems={"starter/test": "of other tests"}),
+    ],
 )
 def test_pairs_that_were_not_measured_alike_are_not_compared(champion: Measured) -> None:
     assert not decide(POLICY, measured([1.0, 1.0]), champion).promote
@@ -228,6 +235,7 @@ def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[f
     for name in ("promotion.yaml", "model_card.md"):
         shutil.copy(ROOT / "mlflow" / name, folder / "mlflow" / name)
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
+    write_problems(folder, max(len(validation), len(test)))
     selected = folder / "data/selected/mucode-0"
     write_json(selected / "selection.json", {**PAIR, "accuracies": {"1": 0.5}})
     write_rows(
@@ -249,12 +257,22 @@ def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[f
     write_lock(folder)
 
 
+def write_problems(folder: Path, number: int, harder: int | None = None) -> None:
+    """Problems starter/0, starter/1, ...; one of them may have another private test than usual."""
+    problems = [dataclasses.replace(PROBLEM, id=f"starter/{n}") for n in range(number)]
+    tests = [(Test(f"assert double(2) == {5 if n == harder else 4}"),) for n in range(number)]
+    answers = [Answer(problem.id, private, RIGHT) for problem, private in zip(problems, tests, strict=True)]
+    write_rows(folder / "data/problems.parquet", problems, Problem)
+    write_rows(folder / "data/answers.parquet", answers, Answer)
+
+
 def write_lock(folder: Path) -> None:
     """dvc.lock as `dvc repro` leaves it: every stage has read and written what lies there now."""
     selected = {f"data/selected/mucode-0/{kind}": path for kind, path in PAIR.items()}
     elsewhere = {path: folder_md5(folder / copy) for copy, path in selected.items()}
-    elsewhere |= {"data/datasets/base-0.parquet": "d" * 32, "data/problems.parquet": "e" * 32}
+    elsewhere |= {"data/datasets/base-0.parquet": "d" * 32}
     read_and_written: dict[str, tuple[list[str], list[str]]] = {
+        "prepare": ([], ["data/problems.parquet", "data/answers.parquet"]),
         "train": ([], list(elsewhere)),
         "validate@base-0": ([], ["data/gates/base-0.json"]),
         "evaluate@mucode-0-1": (list(PAIR.values()), ["data/evaluations/mucode-0/1"]),
@@ -728,6 +746,43 @@ def test_an_unfinished_or_changed_graph_is_refused_before_anything_is_registered
     with pytest.raises(MucodeError, match=sentence):
         register(tmp_path)
     assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "alike"),
+    [
+        ("search", {"searches": 2}, False),
+        ("search", {"temperature": 0.1}, False),
+        ("execution", {"timeout": 9.0}, False),
+        ("generation", {"engine": "vllm"}, False),
+        ("rollout", {"show_public_tests": False}, False),
+        ("rollout", {"temperature": 0.1}, True),
+        ("generation", {"log_probabilities": True}, True),
+        ("search", {"other_candidates": (2,), "independent": True, "greedy": True}, True),
+        ("search", {"benchmarks": ("starter/test",), "selectors": ("pt+lv", "oracle")}, True),
+    ],
+)
+def test_pairs_are_compared_if_all_that_their_rewards_depend_on_is_alike(
+    section: str, change: dict[str, object], alike: bool, tmp_path: Path
+) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    config = load_config(tmp_path / "params.yaml")
+    changed = config.model_copy(update={section: getattr(config, section).model_copy(update=change)})
+    (before,), (after,) = selected_pairs(tmp_path, config), selected_pairs(tmp_path, changed)
+    assert decide(POLICY, after.measured, before.measured).promote is alike
+
+
+@pytest.mark.parametrize(("harder", "alike"), [(1, False), (2, True)])  # problem 2 is in no set
+def test_pairs_are_compared_if_the_problems_of_the_sets_are_the_same_to_their_private_tests(
+    harder: int, alike: bool, tmp_path: Path
+) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    config = load_config(tmp_path / "params.yaml")
+    (before,) = selected_pairs(tmp_path, config)
+    write_problems(tmp_path, 3, harder)
+    write_lock(tmp_path)
+    (after,) = selected_pairs(tmp_path, config)
+    assert decide(POLICY, after.measured, before.measured).promote is alike
 
 
 @pytest.mark.parametrize("command", [register, promote, rollback])

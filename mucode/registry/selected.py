@@ -13,12 +13,11 @@ from mucode.config import Config
 from mucode.layout import Layout
 from mucode.lineage import lineage
 from mucode.lineage.locked import folder_md5
-from mucode.metrics import Bootstrap, estimate, search_rewards
-from mucode.records import SearchChoice, read_rows
+from mucode.metrics import Bootstrap, estimate
 from mucode.registry.card import measure, model_card
 from mucode.registry.promotion import VALIDATION, Measured
 from mucode.registry.recorded import Recorded, read_recorded
-from mucode.selection import JUDGED_BY
+from mucode.registry.rewards import measured, problem_digests
 from mucode.tracking.models import Kind, ModelFiles
 from mucode.types import MucodeError
 
@@ -132,10 +131,13 @@ def selected_pairs(workspace: Path, config: Config) -> list[SelectedPair]:
     """
     recorded = read_recorded(workspace)
     results = _read_json(Layout(workspace).reports / "results.json")
-    return [_selected(recorded, group, config, results) for group in config.plan["selections"]]
+    problems = problem_digests(recorded)
+    return [_selected(recorded, group, config, results, problems) for group in config.plan["selections"]]
 
 
-def _selected(recorded: Recorded, group: str, config: Config, results: list[dict[str, Any]]) -> SelectedPair:
+def _selected(
+    recorded: Recorded, group: str, config: Config, results: list[dict[str, Any]], problems: Mapping[str, str]
+) -> SelectedPair:
     workspace, folder = recorded.workspace, Layout(recorded.workspace).selected(group)
     selection = _read_json(folder / "selection.json")
     for kind in ("generator", "verifier"):
@@ -150,12 +152,13 @@ def _selected(recorded: Recorded, group: str, config: Config, results: list[dict
         verifier=selection["verifier"],
         hashes=recorded.hashes,
         base_sha256=_base_sha256(folder),
-        measured=_measured(
+        measured=measured(
             workspace,
             group,
             Path(selection["generator"]).name,
             config,
             _gates(recorded, selection["generator"], selection["verifier"], config),
+            problems,
         ),
         results=tuple(row for row in results if f"{row['method']}-{row['seed']}" == group and row["headline"]),
     )
@@ -164,31 +167,19 @@ def _selected(recorded: Recorded, group: str, config: Config, results: list[dict
 def _require_results_of(recorded: Recorded, group: str, selection: Mapping[str, str]) -> None:
     """Refuse a selection or results that are of other weights than the selected ones."""
     out = Layout()
-    selected, results = out.selected(group), out.outs("benchmarks")
+    selected, benchmarks = out.selected(group), out.outs("benchmarks")
     evaluation = out.evaluation(group, Path(selection["generator"]).name)
     known = {
         **{(selected / kind).as_posix(): recorded.hashes[selection[kind]] for kind in ("generator", "verifier")},
-        **{path.as_posix(): folder_md5(recorded.workspace / path) for path in (evaluation.parent, results)},
+        **{path.as_posix(): folder_md5(recorded.workspace / path) for path in (evaluation.parent, benchmarks)},
     }
-    for measured in (evaluation, out.benchmark(group), out.reports):
-        recorded.require(measured.as_posix())
-    for made in (evaluation, selected, out.benchmark(group), out.reports):
+    searches = evaluation, out.benchmark(group)
+    for made in (*searches, out.reports):
+        recorded.require(made.as_posix())
+    for made in (*searches, selected, out.reports):
         recorded.require_current(made.as_posix(), known)
-    for searched in (evaluation, out.benchmark(group)):
-        recorded.require_parameters(searched.as_posix())
-
-
-def _measured(workspace: Path, group: str, iteration: str, config: Config, gates: Mapping[str, bool]) -> Measured:
-    """The rewards of the pair's searches on validation and on the test sets, under the selector that selects."""
-    selector = next(name for name in JUDGED_BY if name in config.search.validation_selectors)
-    validation = read_rows(Layout(workspace).evaluation(group, iteration) / "choices.parquet", SearchChoice)
-    test = read_rows(Layout(workspace).benchmark(group) / "choices.parquet", SearchChoice)
-    sets = {VALIDATION: search_rewards(validation, selector, config.search.candidates)}
-    for name in sorted({row.benchmark for row in test}):
-        rows = [row for row in test if row.benchmark == name]
-        sets[name] = search_rewards(rows, selector, config.search.candidates)
-    sections = [config.search.model_dump(exclude={"selectors"}), config.rollout.show_public_tests]
-    return Measured(selector, json.dumps(sections, sort_keys=True), sets, gates)
+    for made in searches:
+        recorded.require_parameters(made.as_posix())
 
 
 def _dataset_key(trained: str, config: Config) -> str:
