@@ -582,17 +582,34 @@ def test_labels_whose_gate_is_not_the_recorded_one_make_no_champion(workspace: P
     assert report.champion is None
 
 
+def set_random(folder: Path) -> None:
+    params = folder / "params.yaml"
+    params.write_text(params.read_text().replace(load_config(params).model.setting, "random:tiny"))
+
+
 @pytest.mark.slow
 def test_a_random_base_is_registered_with_the_claim_of_nothing(workspace: Path) -> None:
     write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0])
-    params = workspace / "params.yaml"
-    setting = load_config(params).model.setting
-    params.write_text(params.read_text().replace(setting, "random:tiny"))
-    register(workspace)
+    set_random(workspace)
+    assert register(workspace).promoted  # where it is alone
     for kind in ("generator", "verifier"):
         (version,) = versions(workspace, kind)
         assert version.tags["claims"] == "nothing"
         assert "claims nothing" in version.description
+
+
+@pytest.mark.slow
+def test_a_pair_of_a_random_base_is_no_champion_of_a_team(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    team = workspace / "team.db"
+    (workspace / "mlflow.db").rename(team)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{team}")
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0])
+    set_random(workspace)
+    report = register(workspace)
+    assert (report.promoted, report.champion) == (False, None)
+    assert "random model" in report.reason
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0])
+    assert register(workspace).champion == (2, 2)  # which claims something
 
 
 @pytest.fixture(scope="module")

@@ -141,6 +141,8 @@ def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
         )
     if present is not None and present.numbers == pair.numbers:
         return ALREADY
+    if registry.shared and "claims" in pair.generator.tags:
+        return Decision(False, "it was made of a random model, which is champion in its own workspace's database only")
     if (removed := removal_of(entries(registry), pair.numbers)) is not None:
         return Decision(False, f"{_told(removed)}: set both champion aliases to it by hand if that is over")
     return decide(policy, pair.measured(registry), present.measured(registry) if present else None)

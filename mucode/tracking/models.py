@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mucode.tracking.server import experiment_id, mlflow_at
+from mucode.tracking.server import experiment_id, mlflow_at, own_database, tracking_uri
 from mucode.types import Generator, Verifier
 
 Kind = Literal["generator", "verifier"]
@@ -44,6 +44,7 @@ class Registry:
 
     def __init__(self, client: Any, workspace: Path) -> None:
         self._client = client
+        self.shared = tracking_uri(workspace) != own_database(workspace)  # perhaps a team's
         self._experiment = experiment_id(client, workspace)
         known = {model.name for model in client.search_registered_models()}
         for name in NAMES.values():

@@ -30,7 +30,12 @@ class TrackingUnavailable(MucodeError):
 
 def tracking_uri(workspace: Path) -> str:
     """MLFLOW_TRACKING_URI if it is set, else the workspace's own database."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.resolve() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or own_database(workspace)
+
+
+def own_database(workspace: Path) -> str:
+    """The address of the database that lies in the workspace and is nobody else's."""
+    return f"sqlite:///{workspace.resolve() / 'mlflow.db'}"
 
 
 @contextlib.contextmanager
