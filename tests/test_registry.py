@@ -138,6 +138,13 @@ def test_the_policy_of_the_repository_is_valid_and_a_misspelt_key_is_named(tmp_p
         load_policy(path)
 
 
+@pytest.mark.parametrize(("more", "promoted"), [(-4, False), (0, False), (3, False), (4, True)])
+def test_the_policy_of_the_repository_asks_for_a_gain_that_is_no_chance(more: int, promoted: bool) -> None:
+    policy = load_policy(ROOT / "mlflow/promotion.yaml")
+    challenger, champion = measured([1.0] * (4 + more) + [0.0] * (8 - more)), measured([1.0] * 4 + [0.0] * 8)
+    assert decide(policy, challenger, champion).promote is promoted
+
+
 @pytest.mark.slow
 def test_our_md5_of_a_folder_is_the_one_that_dvc_records(tmp_path: Path) -> None:
     dvc = [sys.executable, "-m", "dvc"]
@@ -484,12 +491,12 @@ def test_champions_set_by_hand_that_form_no_pair_are_left_alone(
 def test_a_pair_promoted_by_hand_is_the_champion_that_challengers_are_held_against(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0] * 12)
     register(workspace)
-    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 0.0])
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0] * 12)
     register(workspace)
     set_champion(workspace, 2, 2)  # as MLflow's UI does
-    write_workspace(workspace, generator="g3", verifier="v3", validation=[1.0, 0.0])
+    write_workspace(workspace, generator="g3", verifier="v3", validation=[1.0] * 6 + [0.0] * 6)
     report = register(workspace)
     assert (report.promoted, report.champion) == (True, (3, 3))
     found = trail(workspace)[-2]
@@ -522,15 +529,16 @@ def test_the_next_registration_does_not_take_back_what_a_person_put_in_the_champ
 def test_what_the_policy_held_can_be_promoted_once_the_policy_allows_it(
     workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0, 1.0, 1.0])
     register(workspace)
-    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 1.0])
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 1.0, 1.0, 1.0])
     register(workspace)
     monkeypatch.chdir(workspace)
-    with pytest.raises(MucodeError, match=r"not promoted: on validation it is -0\.500"):
+    with pytest.raises(MucodeError, match=r"not promoted: on validation it is -0\.250"):
         promote()
     policy = workspace / "mlflow/promotion.yaml"
-    policy.write_text(policy.read_text().replace("difference: 0.0", "difference: -1.0").replace(": -0.15", ": -1.0"))
+    loose = policy.read_text().replace("difference: 0.01", "difference: -1.0").replace("bound: 0.0", "bound: -1.0")
+    policy.write_text(loose)
     before = trail(workspace), champions(workspace)
     with caplog.at_level(logging.INFO, logger="mucode"):
         dry = promote(dry_run=True)

@@ -97,8 +97,8 @@ def _on_merit(policy: Policy, challenger: Measured, champion: Measured) -> Decis
     found = f"on {policy.benchmark} it is {_in_words(change, policy)} against the champion"
     if change.difference.value < policy.difference:
         return Decision(False, f"{found}; the policy asks for at least {policy.difference:+.3f}")
-    if change.difference.low < policy.lower_bound:
-        return Decision(False, f"{found}; the policy asks for a lower end of at least {policy.lower_bound:+.3f}")
+    if change.difference.low <= policy.lower_bound:
+        return Decision(False, f"{found}; the policy asks for a lower end above {policy.lower_bound:+.3f}")
     for name in sorted(set(champion.sets) - {policy.benchmark}):
         if name not in challenger.sets or not _comparable(challenger, champion, name):
             return Decision(
