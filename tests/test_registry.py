@@ -28,7 +28,7 @@ from mucode.registry.selected import selected_pairs
 from mucode.registry.trail import Entry, What, entries, new_entry, record, reigns, removal_of
 from mucode.tracking import load_registered_generator, load_registered_verifier, open_registry
 from mucode.tracking.models import NAMES, Kind
-from mucode.tracking.server import mlflow_at
+from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import Answer, Candidate, Demonstration, MucodeError, Problem, Sampling, State, Test
 from tests.conftest import make_problem
 from tests.training.tiny_model import tiny_base, tiny_settings
@@ -403,7 +403,7 @@ def test_a_better_pair_takes_the_place_of_the_champion_and_a_worse_one_does_not(
 
 
 @pytest.mark.slow
-def test_a_promotion_that_a_kill_interrupted_is_completed(workspace: Path) -> None:
+def test_a_promotion_that_a_kill_interrupted_is_completed(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
     register(workspace)
     write_workspace(workspace, generator="g2", verifier="v2", validation=[0.0, 0.0])
@@ -413,6 +413,10 @@ def test_a_promotion_that_a_kill_interrupted_is_completed(workspace: Path) -> No
         entry = new_entry("promoted", (2, 2), (1, 1), "it did better", run)
         registry.note("promoting", json.dumps(dataclasses.asdict(entry)))
         registry.set_alias("champion", registry.version("verifier", 2))
+    monkeypatch.chdir(workspace)
+    assert promote(dry_run=True) == ALREADY  # as it will be
+    assert rollback(dry_run=True) == (1, 1)
+    assert champions(workspace) == {"generator": 1, "verifier": 2}
     report = register(workspace)
     assert report.champion == (2, 2)
     assert champions(workspace) == {"generator": 2, "verifier": 2}
@@ -509,12 +513,19 @@ def test_a_pair_promoted_by_hand_is_the_champion_that_challengers_are_held_again
 
 
 @pytest.mark.slow
-def test_the_next_registration_does_not_take_back_what_a_person_put_in_the_champion_s_place(workspace: Path) -> None:
+def test_the_next_registration_does_not_take_back_what_a_person_put_in_the_champion_s_place(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_workspace(workspace, generator="g1", verifier="v1", validation=[0.0] * 12)
     register(workspace)
     write_workspace(workspace, generator="g2", verifier="v2", validation=[1.0] * 12)
     assert register(workspace).champion == (2, 2)
     set_champion(workspace, 1, 1)
+    monkeypatch.chdir(workspace)
+    dry = promote(dry_run=True)
+    assert dry is not None
+    assert "somebody replaced it by hand" in dry.reason
+    assert len(trail(workspace)) == 2
     report = register(workspace)  # of the same graph
     assert (report.promoted, report.champion) == (False, (1, 1))
     assert "somebody replaced it by hand" in report.reason
@@ -523,6 +534,29 @@ def test_the_next_registration_does_not_take_back_what_a_person_put_in_the_champ
 
 
 # --- the commands ---
+
+
+@pytest.mark.slow
+def test_to_look_into_an_empty_registry_leaves_it_empty(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workspace)
+    with pytest.raises(MucodeError, match="no challenger pair"):
+        promote(dry_run=True)
+    with pytest.raises(MucodeError, match="no champion pair"):
+        rollback(dry_run=True)
+    promote(history=True)
+    with mlflow_at(workspace) as client:
+        assert list(client.search_registered_models()) == []
+        assert client.get_experiment_by_name(EXPERIMENT) is None
+
+
+@pytest.mark.slow
+def test_the_models_are_found_among_many_others(workspace: Path) -> None:
+    with mlflow_at(workspace) as client:
+        for number in range(101):  # one more than a list of them holds
+            client.create_registered_model(f"another-{number:03}")
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0])
+    register(workspace)
+    assert register(workspace).champion == (1, 1)
 
 
 @pytest.mark.slow

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mucode.processes import held
 from mucode.registry.card import settings_folder
-from mucode.registry.pairs import (
-    VersionPair,
-    challenger,
-    champion,
-    champions_held,
-    finish_move,
-    move_champion,
-    pair_of,
-)
+from mucode.registry.pairs import VersionPair, challenger, champion, move_champion, pair_of
 from mucode.registry.promotion import Decision, Policy, decide, load_policy
-from mucode.registry.trail import BY_HAND, Entry, What, entries, new_entry, record, record_held, reigns, removal_of
+from mucode.registry.standing import registry_in_order, standing
+from mucode.registry.trail import Entry, What, entries, new_entry, record_held, reigns, removal_of
 from mucode.tracking import Registry, open_registry
 from mucode.types import MucodeError
 
@@ -86,7 +76,8 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
         Say which pair it would be; change nothing.
     """
     with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
-        present, past = champion(registry), reigns(entries(registry))
+        now = standing(registry)
+        present, past = now.champion, reigns(now.trail)
         if present is None:
             raise MucodeError("there is no champion pair to roll back: see `mucode promote --history`")
         if past[-1:] == [present.numbers]:
@@ -106,36 +97,12 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
     return before.numbers
 
 
-@contextlib.contextmanager
-def registry_in_order(workspace: Path) -> Iterator[Registry]:
-    """The registry with nothing half-done in it, for one process of the workspace at a time: two that find a version
-    missing would both add it.
-
-    Raises:
-        MucodeError: another process has it.
-        TrackingUnavailable: MLflow does not answer.
-    """
-    busy = "another `mucode register`, `promote` or `rollback` is at work here: wait for it"
-    with held(workspace / ".mucode/registry.lock", busy), open_registry(workspace) as registry:
-        _put_in_order(registry)
-        yield registry
-
-
-def _put_in_order(registry: Registry) -> None:
-    """Before anything is decided: finish what was interrupted, and take note of a promotion by hand."""
-    finish_move(registry)
-    present, past = champion(registry), reigns(entries(registry))
-    if present is not None and past[-1:] != [present.numbers]:
-        why = "the champion aliases were moved without mucode"
-        before = past[-1] if past else None
-        record(registry, new_entry("found", present.numbers, before, why, present.run, who=BY_HAND))
-
-
 def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
     """What the policy says about a pair as it stands now; nothing is changed."""
-    pointed_at, present = champions_held(registry), champion(registry)
-    if pointed_at and present is None:
-        aliases = ", ".join(f"{version.kind} {version.number}" for version in pointed_at)
+    now = standing(registry)
+    present = now.champion
+    if now.strays:
+        aliases = ", ".join(f"{version.kind} {version.number}" for version in now.strays)
         return Decision(
             False, f"the champion aliases were set by hand and form no pair ({aliases}): set both to one pair"
         )
@@ -143,7 +110,7 @@ def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
         return ALREADY
     if registry.shared and "claims" in pair.generator.tags:
         return Decision(False, "it was made of a random model, which is champion in its own workspace's database only")
-    if (removed := removal_of(entries(registry), pair.numbers)) is not None:
+    if (removed := removal_of(now.trail, pair.numbers)) is not None:
         return Decision(False, f"{_told(removed)}: set both champion aliases to it by hand if that is over")
     return decide(policy, pair.measured(registry), present.measured(registry) if present else None)
 

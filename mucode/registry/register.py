@@ -15,8 +15,9 @@ from mucode.config import Config, load_config
 from mucode.lineage import lineage
 from mucode.records import write_json
 from mucode.registry.pairs import VersionPair, champion, outcomes, paired
-from mucode.registry.promote import carry_out, consider, read_policy, registry_in_order
+from mucode.registry.promote import carry_out, consider, read_policy
 from mucode.registry.selected import SelectedPair, selected_pairs
+from mucode.registry.standing import registry_in_order
 from mucode.tracking import Registry, Version, send_records
 from mucode.tracking.models import CHALLENGER
 
