@@ -20,6 +20,11 @@ class Layout:
         """What a generator may know of every problem."""
         return self.root / "data/problems.parquet"
 
+    @property
+    def answers(self) -> Path:
+        """What it may not: private tests and references."""
+        return self.root / "data/answers.parquet"
+
     def outs(self, stage: str) -> Path:
         """The folder of a stage's results: "rollouts", "labels", ..., "benchmarks"."""
         return self.root / "data" / stage

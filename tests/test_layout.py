@@ -13,6 +13,8 @@ def test_what_is_looked_for_after_the_graph_is_what_its_stages_write() -> None:
     written = {out for stage in stages.values() for out in stage.get("do", stage)["outs"]}
     here = Layout()
     looked_for = {
+        here.problems,
+        here.answers,
         here.reports,
         here.selected("${key}"),
         here.benchmark("${key}"),

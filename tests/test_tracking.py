@@ -11,7 +11,7 @@ import pytest
 
 from mucode.tracking import TrackingUnavailable, keep_record, log_stage, send_records, tracking_uri
 from mucode.tracking.runs import LATER, UNTRACKED, Record
-from mucode.tracking.server import EXPERIMENT, mlflow_at
+from mucode.tracking.server import EXPERIMENT, mlflow_at, without_credentials
 from mucode.types import MucodeError
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
@@ -46,6 +46,19 @@ def test_the_address_is_the_workspaces_own_database_unless_the_environment_names
     assert tracking_uri(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
     assert tracking_uri(tmp_path) == NOWHERE
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://ada:secret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
+        ("http://ada:se@cret@127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("https://secret@mlflow.example/path@1", "https://mlflow.example/path@1"),
+        ("sqlite:////home/ada@work/mlflow.db", "sqlite:////home/ada@work/mlflow.db"),
+    ],
+)
+def test_an_address_is_shown_without_its_name_and_password(address: str, shown: str) -> None:
+    assert without_credentials(f"no answer from {address} (twice)") == f"no answer from {shown} (twice)"
 
 
 def test_a_record_may_wait_for_whoever_sends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,6 +133,17 @@ def test_a_server_that_is_down_makes_a_warning_and_the_record_is_sent_with_the_n
     log(tmp_path)
     assert len(runs(tmp_path)) == 2
     assert kept(tmp_path) == []
+
+
+@pytest.mark.slow
+def test_what_is_said_of_a_server_that_is_down_tells_no_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", NOWHERE.replace("//", "//ada:secret@"))
+    keep_record(Record("evaluate", "mucode-0-1", {}, {}, {}, started=0, ended=1), tmp_path)
+    with pytest.raises(TrackingUnavailable, match=NOWHERE) as refusal:
+        send_records(tmp_path)
+    assert "secret" not in str(refusal.value)
 
 
 @pytest.mark.slow

@@ -10,10 +10,11 @@ import json
 from dataclasses import asdict, dataclass
 
 from mucode.registry.promotion import Measured
-from mucode.registry.trail import Entry, record
+from mucode.registry.trail import Entry, entries, record
 from mucode.tracking import Registry, Version
-from mucode.tracking.models import CHALLENGER, CHAMPION
+from mucode.tracking.models import CHALLENGER, CHAMPION, Kind
 
+_KINDS: tuple[Kind, Kind] = ("generator", "verifier")
 _INTENT = "promoting"  # note of the registered generator: the trail's entry of what is under way
 
 
@@ -59,7 +60,7 @@ def challenger(registry: Registry) -> VersionPair | None:
 
 def champions_held(registry: Registry) -> list[Version]:
     """What the champion aliases point at, pair or not."""
-    found = (registry.aliased(kind, CHAMPION) for kind in ("generator", "verifier"))
+    found = (registry.aliased(kind, CHAMPION) for kind in _KINDS)
     return [version for version in found if version is not None]
 
 
@@ -77,10 +78,30 @@ def move_champion(registry: Registry, entry: Entry) -> None:
     registry.note(_INTENT, None)
 
 
+def interrupted_move(registry: Registry) -> Entry | None:
+    """What a kill interrupted and is still to be completed.
+
+    Not what was in the trail already, nor what people have overtaken since: an alias that points elsewhere than the move
+    does or did, or a version that was deleted.
+    """
+    intent = registry.noted(_INTENT)
+    if intent is None:
+        return None
+    entry = Entry.from_json(intent)
+    if entry in entries(registry) or not all(map(registry.has, _KINDS, entry.pair)):
+        return None
+    held = [registry.aliased(kind, CHAMPION) for kind in _KINDS]
+    ends = zip(entry.before or (None, None), entry.pair, strict=True)
+    under_way = all((v.number if v else None) in end for v, end in zip(held, ends, strict=True))
+    return entry if under_way else None
+
+
 def finish_move(registry: Registry) -> None:
-    """Complete what a kill interrupted."""
-    if (intent := registry.noted(_INTENT)) is not None:
-        move_champion(registry, Entry.from_json(intent))
+    """Complete what a kill interrupted; of what was overtaken, only the intent is left, and goes."""
+    if (entry := interrupted_move(registry)) is not None:
+        move_champion(registry, entry)
+    else:
+        registry.note(_INTENT, None)
 
 
 def _aliased(registry: Registry, alias: str) -> VersionPair | None:

@@ -8,17 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mucode.registry.card import settings_folder
-from mucode.registry.pairs import (
-    VersionPair,
-    challenger,
-    champion,
-    champions_held,
-    finish_move,
-    move_champion,
-    pair_of,
-)
+from mucode.registry.pairs import VersionPair, challenger, champion, move_champion, pair_of
 from mucode.registry.promotion import Decision, Policy, decide, load_policy
-from mucode.registry.trail import BY_HAND, Entry, What, entries, new_entry, record, record_held, reigns, rollback_of
+from mucode.registry.standing import registry_in_order, standing
+from mucode.registry.trail import Entry, What, entries, new_entry, record_held, reigns, removal_of
 from mucode.tracking import Registry, open_registry
 from mucode.types import MucodeError
 
@@ -51,13 +44,12 @@ def promote(*, dry_run: bool = False, history: bool = False) -> Decision | None:
     history:
         Only show who decided what, when and why; RUN is what `make reproduce` takes.
     """
-    with open_registry(Path()) as registry:
-        if history:
+    if history:
+        with open_registry(Path()) as registry:
             _show(entries(registry))
-            return None
-        policy = read_policy(Path())
-        if not dry_run:
-            put_in_order(registry)
+        return None
+    policy = read_policy(Path())
+    with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
         pair = challenger(registry)
         if pair is None:
             raise MucodeError("there is no challenger pair: run `mucode register` after the graph")
@@ -83,10 +75,9 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
     dry_run:
         Say which pair it would be; change nothing.
     """
-    with open_registry(Path()) as registry:
-        if not dry_run:
-            put_in_order(registry)
-        present, past = champion(registry), reigns(entries(registry))
+    with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
+        now = standing(registry)
+        present, past = now.champion, reigns(now.trail)
         if present is None:
             raise MucodeError("there is no champion pair to roll back: see `mucode promote --history`")
         if past[-1:] == [present.numbers]:
@@ -106,29 +97,21 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
     return before.numbers
 
 
-def put_in_order(registry: Registry) -> None:
-    """Before anything is decided: finish what was interrupted, and take note of a promotion by hand."""
-    finish_move(registry)
-    present, past = champion(registry), reigns(entries(registry))
-    if present is not None and past[-1:] != [present.numbers]:
-        why = "the champion aliases were moved without mucode"
-        before = past[-1] if past else None
-        record(registry, new_entry("found", present.numbers, before, why, present.run, who=BY_HAND))
-
-
 def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
     """What the policy says about a pair as it stands now; nothing is changed."""
-    held, present = champions_held(registry), champion(registry)
-    if held and present is None:
-        aliases = ", ".join(f"{version.kind} {version.number}" for version in held)
+    now = standing(registry)
+    present = now.champion
+    if now.strays:
+        aliases = ", ".join(f"{version.kind} {version.number}" for version in now.strays)
         return Decision(
             False, f"the champion aliases were set by hand and form no pair ({aliases}): set both to one pair"
         )
     if present is not None and present.numbers == pair.numbers:
         return ALREADY
-    if (undone := rollback_of(entries(registry), pair.numbers)) is not None:
-        why = f"{undone.who} rolled it back at {undone.at} ({undone.reason})"
-        return Decision(False, f"{why}: set both champion aliases to it by hand if that is over")
+    if registry.shared and "claims" in pair.generator.tags:
+        return Decision(False, "it was made of a random model, which is champion in its own workspace's database only")
+    if (removed := removal_of(now.trail, pair.numbers)) is not None:
+        return Decision(False, f"{_told(removed)}: set both champion aliases to it by hand if that is over")
     return decide(policy, pair.measured(registry), present.measured(registry) if present else None)
 
 
@@ -144,6 +127,12 @@ def carry_out(registry: Registry, policy: PolicyFile, pair: VersionPair, decisio
         move_champion(registry, entry)
     else:
         record_held(registry, entry)
+
+
+def _told(removed: Entry) -> str:
+    if removed.what == "found":
+        return f"somebody replaced it by hand, as was noticed at {removed.at}"
+    return f"{removed.who} rolled it back at {removed.at} ({removed.reason})"
 
 
 def _named(numbers: tuple[int, int]) -> str:

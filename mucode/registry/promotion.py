@@ -36,9 +36,10 @@ class Measured:
     """How a pair's searches ended: the rewards of each set's problems, one value of each search."""
 
     selector: str
-    settings: str  # what else the numbers depend on; unequal settings are not compared
+    settings: str  # how the searches were done; unequal settings are not compared
     sets: Mapping[str, Outcomes]  # VALIDATION and the test sets
     gates: Mapping[str, bool] = field(default_factory=dict)  # of the labels it learned from: whether each gate passed
+    problems: Mapping[str, str] = field(default_factory=dict)  # of each set: a digest of its problems and private tests
 
     def as_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
@@ -96,8 +97,8 @@ def _on_merit(policy: Policy, challenger: Measured, champion: Measured) -> Decis
     found = f"on {policy.benchmark} it is {_in_words(change, policy)} against the champion"
     if change.difference.value < policy.difference:
         return Decision(False, f"{found}; the policy asks for at least {policy.difference:+.3f}")
-    if change.difference.low < policy.lower_bound:
-        return Decision(False, f"{found}; the policy asks for a lower end of at least {policy.lower_bound:+.3f}")
+    if change.difference.low <= policy.lower_bound:
+        return Decision(False, f"{found}; the policy asks for a lower end above {policy.lower_bound:+.3f}")
     for name in sorted(set(champion.sets) - {policy.benchmark}):
         if name not in challenger.sets or not _comparable(challenger, champion, name):
             return Decision(
@@ -111,8 +112,8 @@ def _on_merit(policy: Policy, challenger: Measured, champion: Measured) -> Decis
 
 
 def _comparable(one: Measured, other: Measured, name: str) -> bool:
-    alike = (one.selector, one.settings) == (other.selector, other.settings)
-    return alike and one.sets[name].keys() == other.sets[name].keys() != set()
+    how, other_how = ((each.selector, each.settings, each.problems.get(name)) for each in (one, other))
+    return how == other_how and one.sets[name].keys() == other.sets[name].keys() != set()
 
 
 def _change(policy: Policy, challenger: Measured, champion: Measured, name: str) -> Comparison:

@@ -15,9 +15,10 @@ from mucode.config import Config, load_config
 from mucode.lineage import lineage
 from mucode.records import write_json
 from mucode.registry.pairs import VersionPair, champion, outcomes, paired
-from mucode.registry.promote import carry_out, consider, put_in_order, read_policy
+from mucode.registry.promote import carry_out, consider, read_policy
 from mucode.registry.selected import SelectedPair, selected_pairs
-from mucode.tracking import Registry, Version, open_registry, send_records
+from mucode.registry.standing import registry_in_order
+from mucode.tracking import Registry, Version, send_records
 from mucode.tracking.models import CHALLENGER
 
 REPORT = Path(".mucode/registration.json")
@@ -52,14 +53,14 @@ def register(workspace: Path = Path()) -> RegistrationReport:
         workspace: the folder with dvc.lock, params.yaml and data/.
 
     Raises:
-        MucodeError: the graph has not run, or its files are not those that dvc.lock records.
+        MucodeError: the graph has not run, or its files are not those that dvc.lock records, or another registration is
+            at work in the workspace.
         TrackingUnavailable: MLflow does not answer.
     """
     config = load_config(workspace / "params.yaml")
     policy, pairs = read_policy(workspace), selected_pairs(workspace, config)
     send_records(workspace)
-    with open_registry(workspace) as registry:
-        put_in_order(registry)
+    with registry_in_order(workspace) as registry:
         versions = {pair.group: _ensure_registered(registry, pair, config) for pair in pairs}
         best = max(pairs, key=lambda pair: pair.validation_accuracy)  # a tie goes to the earlier group
         generator, verifier, _ = versions[best.group]

@@ -12,12 +12,12 @@ from typing import Any
 from mucode.config import Config
 from mucode.layout import Layout
 from mucode.lineage import lineage
-from mucode.lineage.locked import folder_md5, locked_hashes, md5_of
-from mucode.metrics import Bootstrap, estimate, search_rewards
-from mucode.records import SearchChoice, read_rows
+from mucode.lineage.locked import folder_md5
+from mucode.metrics import Bootstrap, estimate
 from mucode.registry.card import measure, model_card
 from mucode.registry.promotion import VALIDATION, Measured
-from mucode.selection import JUDGED_BY
+from mucode.registry.recorded import Recorded, read_recorded
+from mucode.registry.rewards import measured, problem_digests
 from mucode.tracking.models import Kind, ModelFiles
 from mucode.types import MucodeError
 
@@ -126,51 +126,60 @@ def selected_pairs(workspace: Path, config: Config) -> list[SelectedPair]:
     """Every group's selected pair.
 
     Raises:
-        MucodeError: the graph has not run to its end, or a file is not the one that dvc.lock records.
+        MucodeError: the graph has not run to its end, or a file is not the one that dvc.lock records, or was made of
+            others than those.
     """
-    hashes = locked_hashes(workspace / "dvc.lock")
+    recorded = read_recorded(workspace)
     results = _read_json(Layout(workspace).reports / "results.json")
-    return [_selected(workspace, group, config, hashes, results) for group in config.plan["selections"]]
+    problems = problem_digests(recorded)
+    return [_selected(recorded, group, config, results, problems) for group in config.plan["selections"]]
 
 
 def _selected(
-    workspace: Path, group: str, config: Config, hashes: Mapping[str, str], results: list[dict[str, Any]]
+    recorded: Recorded, group: str, config: Config, results: list[dict[str, Any]], problems: Mapping[str, str]
 ) -> SelectedPair:
-    folder = Layout(workspace).selected(group)
+    workspace, folder = recorded.workspace, Layout(recorded.workspace).selected(group)
     selection = _read_json(folder / "selection.json")
     for kind in ("generator", "verifier"):
         trained = selection[kind]
-        if hashes.get(trained) != folder_md5(folder / kind):
+        if recorded.hashes.get(trained) != folder_md5(folder / kind):
             raise MucodeError(f"{folder / kind} is not the {trained} that dvc.lock records: run `dvc repro`")
+    _require_results_of(recorded, group, selection)
     return SelectedPair(
         workspace=workspace,
         group=group,
         generator=selection["generator"],
         verifier=selection["verifier"],
-        hashes=hashes,
+        hashes=recorded.hashes,
         base_sha256=_base_sha256(folder),
-        measured=_measured(
+        measured=measured(
             workspace,
             group,
             Path(selection["generator"]).name,
             config,
-            _gates(workspace, selection["generator"], selection["verifier"], config, hashes),
+            _gates(recorded, selection["generator"], selection["verifier"], config),
+            problems,
         ),
         results=tuple(row for row in results if f"{row['method']}-{row['seed']}" == group and row["headline"]),
     )
 
 
-def _measured(workspace: Path, group: str, iteration: str, config: Config, gates: Mapping[str, bool]) -> Measured:
-    """The rewards of the pair's searches on validation and on the test sets, under the selector that selects."""
-    selector = next(name for name in JUDGED_BY if name in config.search.validation_selectors)
-    validation = read_rows(Layout(workspace).evaluation(group, iteration) / "choices.parquet", SearchChoice)
-    test = read_rows(Layout(workspace).benchmark(group) / "choices.parquet", SearchChoice)
-    sets = {VALIDATION: search_rewards(validation, selector, config.search.candidates)}
-    for name in sorted({row.benchmark for row in test}):
-        rows = [row for row in test if row.benchmark == name]
-        sets[name] = search_rewards(rows, selector, config.search.candidates)
-    sections = [config.search.model_dump(exclude={"selectors"}), config.rollout.show_public_tests]
-    return Measured(selector, json.dumps(sections, sort_keys=True), sets, gates)
+def _require_results_of(recorded: Recorded, group: str, selection: Mapping[str, str]) -> None:
+    """Refuse a selection or results that are of other weights than the selected ones."""
+    out = Layout()
+    selected, benchmarks = out.selected(group), out.outs("benchmarks")
+    evaluation = out.evaluation(group, Path(selection["generator"]).name)
+    known = {
+        **{(selected / kind).as_posix(): recorded.hashes[selection[kind]] for kind in ("generator", "verifier")},
+        **{path.as_posix(): folder_md5(recorded.workspace / path) for path in (evaluation.parent, benchmarks)},
+    }
+    searches = evaluation, out.benchmark(group)
+    for made in (*searches, out.reports):
+        recorded.require(made.as_posix())
+    for made in (*searches, selected, out.reports):
+        recorded.require_current(made.as_posix(), known)
+    for made in searches:
+        recorded.require_parameters(made.as_posix())
 
 
 def _dataset_key(trained: str, config: Config) -> str:
@@ -182,9 +191,7 @@ def _dataset_key(trained: str, config: Config) -> str:
     return keys[0]
 
 
-def _gates(
-    workspace: Path, generator: str, verifier: str, config: Config, hashes: Mapping[str, str]
-) -> dict[str, bool]:
+def _gates(recorded: Recorded, generator: str, verifier: str, config: Config) -> dict[str, bool]:
     """Of each iteration's labels that either learned from: whether its gate's file says so and is the recorded one."""
     keys = set()
     for trained in (generator, verifier):
@@ -192,12 +199,11 @@ def _gates(
         while key in config.plan["datasets"]:
             keys.add(key)
             key = config.plan["datasets"][key]["previous"]
-    return {key: _is_green(workspace, f"data/gates/{key}.json", hashes) for key in sorted(keys)}
+    return {key: _is_green(recorded, f"data/gates/{key}.json") for key in sorted(keys)}
 
 
-def _is_green(workspace: Path, gate: str, hashes: Mapping[str, str]) -> bool:
-    recorded = md5_of(workspace / gate)
-    return recorded is not None and recorded == hashes.get(gate) and _read_json(workspace / gate)["passed"] is True
+def _is_green(recorded: Recorded, gate: str) -> bool:
+    return recorded.has(gate) and _read_json(recorded.workspace / gate)["passed"] is True
 
 
 def _base_sha256(folder: Path) -> str:

@@ -79,12 +79,12 @@ def reigns(trail: Sequence[Entry]) -> list[tuple[int, int]]:
     return stack
 
 
-def rollback_of(trail: Sequence[Entry], pair: tuple[int, int]) -> Entry | None:
-    """The entry by which a pair lost its place, if it has not been made champion since."""
+def removal_of(trail: Sequence[Entry], pair: tuple[int, int]) -> Entry | None:
+    """The entry by which people took a pair's place from it, if it has not been made champion since."""
     for entry in reversed(trail):
-        if entry.what in ("promoted", "found") and entry.pair == pair:
+        if entry.what != "held" and entry.pair == pair:
             return None
-        if entry.what == "rolled back" and entry.before == pair:
+        if entry.what in ("rolled back", "found") and entry.before == pair:
             return entry
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mucode.tracking.models import NAMES, Kind
-from mucode.tracking.server import mlflow_at, tracking_uri
+from mucode.tracking.server import mlflow_at, tracking_uri, without_credentials
 from mucode.types import MucodeError
 
 
@@ -33,6 +33,7 @@ def base_of_version(kind: Kind, version: str, workspace: Path = Path()) -> str:
     found = numbers.get(str(aliases.get(version, version)))
     if found is None:
         known = ", ".join([*(f"@{alias}" for alias in sorted(aliases)), *(f"/{n}" for n in sorted(numbers, key=int))])
-        raise MucodeError(f"the registry at {uri} has no version {version!r} of {name}: it has {known or 'none'}")
+        at = without_credentials(uri)
+        raise MucodeError(f"the registry at {at} has no version {version!r} of {name}: it has {known or 'none'}")
     digest: str = found.tags["base_sha256"]
     return digest

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mucode.tracking.server import experiment_id, mlflow_at
+from mucode.tracking.server import experiment_id, mlflow_at, own_database, tracking_uri
 from mucode.types import Generator, Verifier
 
 Kind = Literal["generator", "verifier"]
@@ -40,15 +40,12 @@ class Version:
 
 
 class Registry:
-    """The two registered models of one tracking server; `open_registry` gives one."""
+    """The two registered models of one tracking server; `open_registry` gives one. To look makes nothing."""
 
     def __init__(self, client: Any, workspace: Path) -> None:
         self._client = client
-        self._experiment = experiment_id(client, workspace)
-        known = {model.name for model in client.search_registered_models()}
-        for name in NAMES.values():
-            if name not in known:
-                client.create_registered_model(name)
+        self._workspace = workspace
+        self.shared = tracking_uri(workspace) != own_database(workspace)  # perhaps a team's
 
     def find(self, kind: Kind, tag: str, value: str) -> Version | None:
         """The first version with that tag."""
@@ -60,8 +57,14 @@ class Registry:
         found = self._client.get_model_version(NAMES[kind], str(number))
         return Version(kind, number, dict(found.tags))
 
+    def has(self, kind: Kind, number: int) -> bool:
+        """Whether there is such a version; people delete some."""
+        wanted = f"name = '{NAMES[kind]}' and version_number = {number}"
+        return bool(self._client.search_model_versions(wanted, max_results=1))
+
     def aliased(self, kind: Kind, alias: str) -> Version | None:
-        aliases = self._client.get_registered_model(NAMES[kind]).aliases
+        model = self._model(kind)
+        aliases = model.aliases if model else {}
         return self.version(kind, int(aliases[alias])) if alias in aliases else None
 
     def set_alias(self, alias: str, version: Version) -> None:
@@ -76,17 +79,16 @@ class Registry:
         model = NAMES["generator"]
         if value is not None:
             self._client.set_registered_model_tag(model, name, value)
-        elif name in self._client.get_registered_model(model).tags:
+        elif self.noted(name) is not None:
             self._client.delete_registered_model_tag(model, name)
 
     def noted(self, name: str) -> str | None:
-        value: str | None = self._client.get_registered_model(NAMES["generator"]).tags.get(name)
-        return value
+        return self.notes(name).get(name)
 
     def notes(self, prefix: str) -> dict[str, str]:
         """The notes whose names begin so."""
-        tags = self._client.get_registered_model(NAMES["generator"]).tags
-        return {name: value for name, value in tags.items() if name.startswith(prefix)}
+        model = self._model("generator")
+        return {name: value for name, value in model.tags.items() if name.startswith(prefix)} if model else {}
 
     def start_run(
         self, name: str, params: Mapping[str, str], metrics: Mapping[str, float], came_from: Mapping[str, str]
@@ -94,9 +96,9 @@ class Registry:
         """A run for a registration, tagged with where it comes from; its id."""
         from mlflow.entities import Metric, Param
 
-        run_id: str = self._client.create_run(
-            self._experiment, run_name=name, tags={**came_from, "stage": "register"}
-        ).info.run_id
+        experiment = experiment_id(self._client, self._workspace)
+        tags = {**came_from, "stage": "register"}
+        run_id: str = self._client.create_run(experiment, run_name=name, tags=tags).info.run_id
         now = time.time_ns() // 1_000_000
         self._client.log_batch(
             run_id,
@@ -127,6 +129,8 @@ class Registry:
                 model_config={"base": "", **model.config},
                 metadata={"base_setting": model.tags["base_setting"], "base_sha256": model.tags["base_sha256"]},
             )
+        if self._model(model.kind) is None:
+            self._client.create_registered_model(NAMES[model.kind])
         made = self._client.create_model_version(
             NAMES[model.kind],
             source=logged.model_uri,
@@ -136,6 +140,11 @@ class Registry:
             description=model.card,
         )
         return self.version(model.kind, int(made.version))
+
+    def _model(self, kind: Kind) -> Any | None:
+        """The registered model; by its name, since a team's server may list more models than one answer holds."""
+        found = self._client.search_registered_models(f"name = '{NAMES[kind]}'", max_results=1)
+        return found[0] if found else None
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,12 @@ class TrackingUnavailable(MucodeError):
 
 def tracking_uri(workspace: Path) -> str:
     """MLFLOW_TRACKING_URI if it is set, else the workspace's own database."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{workspace.resolve() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or own_database(workspace)
+
+
+def own_database(workspace: Path) -> str:
+    """The address of the database that lies in the workspace and is nobody else's."""
+    return f"sqlite:///{workspace.resolve() / 'mlflow.db'}"
 
 
 @contextlib.contextmanager
@@ -54,13 +60,19 @@ def mlflow_at(workspace: Path) -> Iterator[Any]:
             mlflow.set_tracking_uri(uri)  # for mlflow.pyfunc, which takes no client; it writes the environment, too
             yield mlflow.MlflowClient(uri, registry_uri=uri)
     except (MlflowException, OSError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = without_credentials(" ".join(str(error).split()))[:300]
         way_out = "see that it runs, or unset MLFLOW_TRACKING_URI"
-        raise TrackingUnavailable(f"MLflow at {uri} cannot be used ({reason}): {way_out}") from error
+        at = without_credentials(uri)
+        raise TrackingUnavailable(f"MLflow at {at} cannot be used ({reason}): {way_out}") from error
     finally:
         mlflow.set_tracking_uri(None)
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before
+
+
+def without_credentials(text: str) -> str:
+    """The text with the addresses in it, but nobody's name and password: it goes to logs and to Prefect's pages."""
+    return re.sub(r"(?<=://)[^\s/]*@", "", text)
 
 
 def experiment_id(client: Any, workspace: Path) -> str:
