@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mucode.lineage.facts import lock_digest
-from mucode.lineage.git import Git, repository_of
+from mucode.lineage.git import Git, repository_of, without_credentials
 from mucode.processes import held
 from mucode.types import MucodeError
 
@@ -61,7 +61,7 @@ def branch(*, name: str = "retrain", dry_run: bool = False) -> RunBranch | None:
     logger.info("%s: commit %s%s", made.name, made.commit[:12], "" if made.new else ", there before")
     if remote := os.environ.get(REMOTE):
         git("push", "--quiet", remote, f"refs/heads/{made.name}:refs/heads/{made.name}")
-        logger.info("pushed to %s", remote)
+        logger.info("pushed to %s", without_credentials(remote))
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ class Git:
         """
         done = self._run(*arguments)
         if done.returncode != 0:
-            said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+            said = without_credentials((done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1])
             raise MucodeError(f"git {arguments[0]} in {self.root} failed ({said}): mend that and run again")
         return done.stdout.strip()
 
@@ -56,6 +57,11 @@ class Git:
         return subprocess.run(
             ["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
         )
+
+
+def without_credentials(text: str) -> str:
+    """A text for the terminal and the logs: its URLs tell neither user nor password nor token."""
+    return re.sub(r"(\w+://)[^/\s]*@", r"\1", text)
 
 
 def repository_of(workspace: Path) -> Git | None:

@@ -11,9 +11,10 @@ import pytest
 from mucode.lineage import branch, commit_run, lineage, lock_digest, repository_of
 from mucode.lineage.branch import REMOTE
 from mucode.lineage.find import recorded_at, recorded_with
-from mucode.lineage.git import Git
+from mucode.lineage.git import Git, without_credentials
 from mucode.types import MucodeError
 
+REPOSITORY = Path(__file__).parent.parent.parent
 DAY = "run/2026-11-26-weekly"
 Ask = Callable[..., str]
 
@@ -65,6 +66,15 @@ def test_it_holds_the_code_and_the_parameters_as_they_lie_there_and_no_private_n
     assert ask("show", f"{DAY}:dvc.lock") == "stages: {}\n"
     assert ask("show", f"{DAY}:data/collected/problems.jsonl.dvc") == "outs: []\n"
     assert "notes.txt" not in ask("ls-tree", "-r", "--name-only", DAY)
+
+
+def test_the_files_that_hold_a_teams_passwords_are_in_no_run(repository: Path, ask: Ask) -> None:
+    (repository / ".gitignore").write_text((REPOSITORY / ".gitignore").read_text())
+    (repository / "mlflow").mkdir()
+    for name in ("basic_auth.ini", "basic_auth.ini.example", "team.env", ".env"):
+        (repository / "mlflow" / name).write_text("password\n")
+    commit_run(repository, DAY, git_of(repository))
+    assert ask("ls-tree", "-r", "--name-only", DAY, "mlflow") == "mlflow/basic_auth.ini.example\n"
 
 
 def test_the_same_files_again_are_the_same_branch_and_others_get_one_of_their_own(repository: Path) -> None:
@@ -161,6 +171,34 @@ def test_a_branch_goes_to_the_remote_that_is_named_and_a_rewritten_one_there_is_
     with pytest.raises(MucodeError, match="git push"):
         branch(name="weekly")
     assert ask("rev-parse", made.name, at=remote) == ask("rev-parse", "main")
+
+
+def test_what_is_said_of_a_remote_does_not_tell_its_token(
+    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = "https://ada:t0ken@example.org/runs.git"
+    ask("init", "--quiet", "--bare", str(tmp_path / "remote.git"))
+    ask("config", f"url.{tmp_path}/remote.git.insteadOf", url)  # no server is asked
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv(REMOTE, url)
+    with caplog.at_level(logging.INFO, logger="mucode"):
+        made = branch(name="weekly")
+    assert made is not None
+    assert ask("rev-parse", made.name, at=tmp_path / "remote.git").strip() == made.commit
+    assert "https://example.org/runs.git" in caplog.text
+    assert "t0ken" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("fatal: no 'https://t0ken@host/r.git'", "fatal: no 'https://host/r.git'"),
+        ("to ssh://ada:p@ss@host:22/r", "to ssh://host:22/r"),
+        ("https://host/r@1 and git@host:r", "https://host/r@1 and git@host:r"),
+    ],
+)
+def test_only_what_stands_before_a_host_is_left_out(said: str, told: str) -> None:
+    assert without_credentials(said) == told
 
 
 def test_an_unreachable_remote_is_named_and_the_branch_is_kept(
