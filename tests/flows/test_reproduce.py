@@ -17,6 +17,7 @@ from mucode.lineage import Git, commit_run, lineage
 from mucode.lineage.compare import Difference, differing_entries, differing_files
 from mucode.lineage.locked import md5_of
 from mucode.types import MucodeError
+from mucode.workspace import varied_workspace
 
 REPOSITORY = Path(__file__).parent.parent.parent
 RUN = "run/2026-11-26-weekly"
@@ -75,6 +76,22 @@ def test_a_run_made_again_without_a_remote_is_the_same_and_leaves_no_trace(finis
         (finished / "data/a").stat().st_mtime_ns,
     ) == before
     assert list((finished / FOLDER).iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_run_with_parameters_of_its_own_is_made_again_with_the_problems_that_it_had(finished: Path) -> None:
+    (finished / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
+    (finished / ".dvcignore").write_text("")
+    (finished / ".dvc/.gitignore").write_text("/cache\n/tmp\n/config.local\n")
+    (finished / "mucode").mkdir()
+    (finished / "mucode/code.py").write_text("")
+    run(finished, "git", "add", "--all")
+    run(finished, "git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "as a repository is")
+    varied = varied_workspace(finished, {"study": {"seeds": [5]}})
+    dvc(varied, "repro")
+    made = commit_run(varied, RUN, Git(finished))
+    done = reproduce(finished, made.name)
+    assert (done.returncode, "every entry of dvc.lock are as recorded" in done.stdout) == (0, True), done.stdout
 
 
 @pytest.mark.slow
