@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -152,7 +153,7 @@ def test_a_dry_run_makes_no_branch(repository: Path, ask: Ask, monkeypatch: pyte
     assert ask("branch", "--list", "run/*") == ""
 
 
-def test_a_branch_goes_to_the_remote_that_is_named_and_a_rewritten_one_there_is_not_overwritten(
+def test_a_branch_goes_to_the_remote_that_is_named_and_beside_one_that_somebody_has_rewritten_there(
     repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remote = tmp_path / "remote.git"
@@ -168,9 +169,9 @@ def test_a_branch_goes_to_the_remote_that_is_named_and_a_rewritten_one_there_is_
     ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--all", "-m", "second")
     ask("push", "--quiet", "--force", "team", f"main:{made.name}")  # somebody else's doing
     ask("checkout", "--quiet", "--detach", "HEAD^")
-    with pytest.raises(MucodeError, match="git push"):
-        branch(name="weekly")
+    branch(name="weekly")
     assert ask("rev-parse", made.name, at=remote) == ask("rev-parse", "main")
+    assert ask("rev-parse", f"{made.name}-2", at=remote).strip() == made.commit
 
 
 def test_what_is_said_of_a_remote_does_not_tell_its_token(
@@ -206,9 +207,52 @@ def test_an_unreachable_remote_is_named_and_the_branch_is_kept(
 ) -> None:
     monkeypatch.chdir(repository)
     monkeypatch.setenv(REMOTE, "nowhere")
-    with pytest.raises(MucodeError, match="git push"):
+    with pytest.raises(MucodeError, match=r"\(fatal: 'nowhere' does not appear to be a git repository\)"):
         branch(name="weekly")
     assert ask("branch", "--list", "run/*").strip().endswith("-weekly")
+
+
+def test_a_remote_that_takes_nothing_is_quoted_with_its_reason(
+    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = tmp_path / "remote.git"
+    ask("init", "--quiet", "--bare", str(remote))
+    (remote / "hooks/pre-receive").write_text("#!/bin/sh\necho not from here\nexit 1\n")
+    (remote / "hooks/pre-receive").chmod(0o755)
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv(REMOTE, str(remote))
+    with pytest.raises(MucodeError, match=r"git push .* \(! \[remote rejected\] .*pre-receive hook declined"):
+        branch(name="weekly")
+
+
+def test_of_two_machines_each_has_its_runs_on_the_remote_under_names_of_their_own(
+    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote, other = tmp_path / "remote.git", tmp_path / "other"
+    ask("init", "--quiet", "--bare", str(remote))
+    ask("clone", "--quiet", str(repository), str(other))
+
+    def weekly(machine: Path, lock: str, reached: bool = True) -> str:
+        (machine / "dvc.lock").write_text(lock)
+        monkeypatch.chdir(machine)
+        monkeypatch.setenv(REMOTE, str(remote if reached else tmp_path / "nowhere"))
+        with contextlib.nullcontext() if reached else pytest.raises(MucodeError, match="git ls-remote"):
+            branch(name="weekly")
+        return lock
+
+    def locks() -> list[str]:
+        names = ask("for-each-ref", "--format=%(refname)", "refs/heads/run", at=remote).split()
+        return [ask("show", f"{name}:dvc.lock", at=remote) for name in names]
+
+    ours, theirs = weekly(repository, "stages: {a: {}}\n"), weekly(other, "stages: {b: {}}\n")
+    assert locks() == [ours, theirs]
+    weekly(repository, "stages: {c: {}}\n", reached=False)  # and meanwhile the other takes that name, too
+    third = weekly(other, "stages: {d: {}}\n")
+    assert locks() == [ours, theirs, third]
+    last = weekly(repository, "stages: {e: {}}\n")
+    assert sorted(locks()) == sorted([ours, theirs, third, "stages: {c: {}}\n", last])
+    weekly(repository, last)
+    assert len(locks()) == 5
 
 
 def test_a_run_is_found_by_its_branch_its_tag_its_commit_and_the_digest_of_its_lock(repository: Path, ask: Ask) -> None:
