@@ -272,6 +272,26 @@ def test_a_run_is_found_by_its_branch_its_tag_its_commit_and_the_digest_of_its_l
     assert recorded_with(git, None, lock_digest(b"another")) is None
 
 
+def test_a_run_is_its_branch_and_not_what_the_branch_that_took_it_over_has_become(repository: Path, ask: Ask) -> None:
+    def commit(text: str) -> str:
+        (repository / "mucode/code.py").write_text(text)
+        ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--all", "-m", text)
+        return ask("rev-parse", "main").strip()
+
+    git, facts = git_of(repository), lineage(repository)
+    made = commit_run(repository, DAY, git)
+    (repository / "dvc.lock").unlink()  # a merge wants its place
+    ask("merge", "--quiet", DAY)
+    second = commit("second\n")
+    later = commit_run(repository, "run/2026-11-25-other", git)  # sorts before
+    assert second != facts["git_commit"]
+    commit("third\n")
+    for base, branched in ((facts["git_commit"], made), (None, later)):
+        found = recorded_with(git, base, facts["dvc_lock_sha256"])
+        assert found is not None
+        assert found.commit == branched.commit
+
+
 def test_a_commit_whose_graph_has_not_run_is_refused(repository: Path) -> None:
     with pytest.raises(MucodeError, match=r"main holds no dvc\.lock"):
         recorded_at(git_of(repository), "main")
