@@ -171,14 +171,24 @@ def _read(path: Path) -> Record:
     return Record(**json.loads(path.read_text()))
 
 
-def tags_of(run_id: str, workspace: Path) -> dict[str, str]:
+def tags_of(run_id: str, workspace: Path) -> dict[str, str] | None:
     """A run's tags; among them the commit of its code and the digest of its dvc.lock, see `mucode.lineage`.
 
+    Returns:
+        None if MLflow has no such run.
+
     Raises:
-        TrackingUnavailable: MLflow does not answer, or has no such run.
+        TrackingUnavailable: MLflow does not answer.
     """
     with mlflow_at(workspace) as client:
-        return dict(client.get_run(run_id).data.tags)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(client.get_run(run_id).data.tags)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
 
 
 def _send(record: Record, client: Any, experiment: str) -> None:

@@ -16,6 +16,7 @@ from flows.worktree import FOLDER
 from mucode.lineage import Git, commit_run, lineage
 from mucode.lineage.compare import Difference, differing_entries, differing_files
 from mucode.lineage.locked import md5_of
+from mucode.tracking import TrackingUnavailable
 from mucode.types import MucodeError
 from mucode.workspace import varied_workspace
 
@@ -164,8 +165,11 @@ def test_a_run_of_mlflow_is_found_by_the_digest_of_its_lock(finished: Path, monk
         find(bare, git, finished)
     with pytest.raises(MucodeError, match=r"no commit here holds the dvc\.lock"):
         find(lost, git, finished)
-    with pytest.raises(MucodeError, match="cannot be used"):
+    with pytest.raises(MucodeError, match=r"no branch, tag or commit here and no run .* is called 'no-such-run'"):
         find("no-such-run", git, finished)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(TrackingUnavailable, match="cannot be used"):
+        find(known, git, finished)
 
 
 def test_a_folder_that_is_no_clone_is_refused_in_a_sentence(
@@ -177,6 +181,20 @@ def test_a_folder_that_is_no_clone_is_refused_in_a_sentence(
     monkeypatch.setattr(sys, "argv", ["reproduce", "run/x"])
     assert main() == 1
     assert "is no clone of the repository" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_a_sentence_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.reproduce import main
+
+    run(tmp_path, "git", "init", "--quiet")
+    run(tmp_path, "git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--allow-empty", "-m", "x")
+    (tmp_path / ".mucode").write_text("in the way of a folder")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["reproduce", "run/x"])
+    assert main() == 1
+    assert capsys.readouterr().err == f"mucode: {tmp_path}/.mucode: File exists; mend that and run again\n"
 
 
 def test_files_are_hashed_and_not_believed(tmp_path: Path) -> None:
