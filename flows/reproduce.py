@@ -44,6 +44,10 @@ def main() -> int:
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
         return 1
+    except OSError as error:
+        reason = error.strerror or error
+        sys.stderr.write(f"mucode: {error.filename or 'the system'}: {reason}; mend that and run again\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("mucode: stopped; what is finished is kept, run again to continue\n")
         return INTERRUPTED
@@ -62,6 +66,11 @@ def find(run: str, git: Git, workspace: Path) -> Recorded:
     if (recorded := recorded_at(git, run)) is not None:
         return recorded
     tags = tags_of(run, workspace)
+    if tags is None:
+        raise MucodeError(
+            f"no branch, tag or commit here and no run in the MLflow of {workspace} is called {run!r}: "
+            "correct the name, fetch the branch, or say with SIZE=... whose MLflow knows the run"
+        )
     if "dvc_lock_sha256" not in tags:
         raise MucodeError(f"run {run} says no dvc.lock that it belongs to: name a run that `mucode register` made")
     recorded = recorded_with(git, tags.get("git_commit"), tags["dvc_lock_sha256"])

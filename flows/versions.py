@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from flows.recovery import mend
 from flows.stage import failure, log_of, run_command
 from mucode.collect.command import QUARANTINE
 from mucode.problems.collected import COLLECTED_FILE
+from mucode.problems.rows import json_rows
 from mucode.processes import held
 from mucode.types import MucodeError
 
@@ -75,6 +75,12 @@ def versioned(workspace: Path) -> list[str]:
     return [str(pointer)] if (workspace / pointer).is_file() else []
 
 
+def refused_problems(quarantine: Path) -> list[dict[str, Any]]:
+    """What a run's page says of the problems that `mucode collect` refused."""
+    rows = (row for _, row in json_rows(quarantine))
+    return [{"from": row["from"], "why": "; ".join(row["refused"]), "text": row.get("text", "")} for row in rows]
+
+
 def _dvc(command: str, arguments: list[str], workspace: Path) -> State[Any]:
     mend(workspace)
     line = [sys.executable, "-m", "dvc", command, "--quiet", *arguments]
@@ -83,9 +89,7 @@ def _dvc(command: str, arguments: list[str], workspace: Path) -> State[Any]:
 
 
 def _publish_refusals(workspace: Path) -> None:
-    if not (workspace / QUARANTINE).is_file():
-        return
-    rows = [json.loads(line) for line in (workspace / QUARANTINE).read_text().splitlines()]
-    shown = [{"from": row["from"], "why": "; ".join(row["refused"]), "text": row.get("text", "")} for row in rows]
-    sentence = f"{len(rows)} problems were refused: correct them in data/incoming, or take them away"
-    create_table_artifact(key="refused-problems", table=shown, description=sentence)
+    if (workspace / QUARANTINE).is_file():
+        table = refused_problems(workspace / QUARANTINE)
+        sentence = f"{len(table)} problems were refused: correct them in data/incoming, or take them away"
+        create_table_artifact(key="refused-problems", table=table, description=sentence)

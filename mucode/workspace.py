@@ -28,6 +28,7 @@ STUDY = "study"  # the profile that all pieces of the study are laid over
 STUDY_MODEL = "MUCODE_STUDY_MODEL"  # gguf:PATH#sha256=... or dir:PATH#sha256=..., where the study's hub is not reached
 MODELS = "models"  # the workspace's folder of links to such models: no parameter holds a path of this machine
 COLLECTED = Path("data/collected/problems.jsonl")  # as in problems.collected, the import of which takes its time
+POINTER = COLLECTED.with_name(f"{COLLECTED.name}.dvc")  # DVC's: what a run branch keeps of them
 
 DVC_CONFIG = """\
 [core]
@@ -92,8 +93,9 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
     title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
     text = _merged(read_yaml(committed), changes, title, committed)
     _set_up(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
-    if (workspace / COLLECTED).exists():
-        _write(folder / COLLECTED, (workspace / COLLECTED).read_text())
+    for path in (COLLECTED, POINTER):
+        if (workspace / path).exists():
+            _write(folder / path, (workspace / path).read_text())
     if (workspace / MODELS).exists():
         _link(folder / MODELS, workspace / MODELS)
     return folder

@@ -8,7 +8,7 @@ import pytest
 from mucode.config import load_config, load_yaml
 from mucode.plan import expand
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT, STUDY_MODEL, layers, make_workspace, sizes
+from mucode.workspace import DEFAULT, STUDY_MODEL, layers, make_workspace, sizes, varied_workspace
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -73,6 +73,15 @@ def test_the_plan_follows_from_the_merged_study(root: Path) -> None:
 def test_the_default_size_is_the_repository_itself(root: Path) -> None:
     assert make_workspace(DEFAULT, root) == root
     assert not (root / "runs").exists()
+
+
+def test_a_varied_run_has_the_collected_problems_and_what_dvc_knows_of_them(root: Path) -> None:
+    (root / "data/collected").mkdir(parents=True)
+    for name, text in {"problems.jsonl": "{}\n", "problems.jsonl.dvc": "outs: []\n"}.items():
+        (root / "data/collected" / name).write_text(text)
+    folder = varied_workspace(root, {"study": {"seeds": [5]}})
+    assert (folder / "data/collected/problems.jsonl").read_text() == "{}\n"
+    assert (folder / "data/collected/problems.jsonl.dvc").read_text() == "outs: []\n"
 
 
 def test_an_unknown_size_is_refused_with_the_ones_there_are(root: Path) -> None:

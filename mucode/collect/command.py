@@ -105,9 +105,7 @@ def _unknown(came: Iterable[Arrival], before: Iterable[Exercise]) -> list[Arriva
 
 
 def _write(examined: Sequence[Examined]) -> None:
-    refused = [
-        {"refused": list(one.reasons), "from": one.arrival.origin, **one.arrival.row} for one in examined if one.reasons
-    ]
+    refused = [one.refusal() for one in examined if one.reasons]
     accepted = [one.arrival.row for one in examined if not one.reasons]
     if refused:
         _write_lines(QUARANTINE, _lines(refused))

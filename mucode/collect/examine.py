@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mucode.collect.incoming import Arrival
 from mucode.problems.gold import gold_check
@@ -22,6 +23,11 @@ class Examined:
 
     arrival: Arrival
     reasons: tuple[str, ...]
+
+    def refusal(self) -> dict[str, Any]:
+        """The row for the quarantine, its reasons first; those of an earlier refusal, should it hold any, are history."""
+        said = {"refused": list(self.reasons), "from": self.arrival.origin}
+        return {**said, **self.arrival.row, **said}
 
 
 def examine(

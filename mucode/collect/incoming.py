@@ -57,7 +57,7 @@ def fetch_revision(name: str, folder: Path) -> Path:
     if not rows:
         raise MucodeError(f"{name} holds no row in a .jsonl or .parquet file: name a data set that has some")
     with written_whole(path) as partial:
-        partial.write_text("".join(f"{json.dumps(row, ensure_ascii=False, default=str)}\n" for row in rows))
+        partial.write_text("".join(f"{json.dumps(row, default=str)}\n" for row in rows))  # half characters, too
     return path
 
 
@@ -69,11 +69,27 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 def _arrival(origin: str, line: bytes) -> Arrival:
     row: Row = {}
     try:
-        row = row_in(line)
+        row = _writable(row_in(line))
         kept = _kept(row, origin)
         return Arrival(origin, kept, collected_problem(kept))
     except MucodeError as error:
         return Arrival(origin, row or {"line": line.decode(errors="replace").rstrip()}, fault=str(error))
+
+
+def _writable(row: Row) -> Row:
+    """The row as it is, if a file can hold it: JSON can spell what no UTF-8 has.
+
+    Raises:
+        MucodeError: it holds half a character, or is nested too deeply to be written.
+    """
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise MucodeError(f"this line is JSON with half a character in it ({half}): write all of it") from error
+    except RecursionError as error:
+        raise MucodeError("this line is JSON nested too deeply: a row has texts and lists of texts") from error
+    return row
 
 
 def _kept(row: Row, origin: str) -> dict[str, Any]:

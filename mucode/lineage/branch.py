@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mucode.lineage.facts import lock_digest
-from mucode.lineage.git import Git, repository_of
+from mucode.lineage.git import Git, repository_of, without_credentials
+from mucode.lineage.remote import free_name, push_runs
 from mucode.processes import held
 from mucode.types import MucodeError
 
@@ -50,23 +51,24 @@ def branch(*, name: str = "retrain", dry_run: bool = False) -> RunBranch | None:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
         raise MucodeError(f"{name!r} names no run branch: use small letters, digits and dashes")
     wanted = f"run/{datetime.now(UTC):%Y-%m-%d}-{name}"
-    git = repository_of(Path())
+    git, remote = repository_of(Path()), os.environ.get(REMOTE)
     if git is None:
         logger.info("the code is not under git: nothing to commit dvc.lock to")
         return None
     if dry_run:
-        logger.info("would commit dvc.lock and what made it to %s", _free(git, wanted))
+        logger.info("would commit dvc.lock and what made it to %s", free_name(wanted, git, remote))
         return None
-    made = commit_run(Path(), wanted, git)
+    made = commit_run(Path(), wanted, git, remote)
     logger.info("%s: commit %s%s", made.name, made.commit[:12], "" if made.new else ", there before")
-    if remote := os.environ.get(REMOTE):
-        git("push", "--quiet", remote, f"refs/heads/{made.name}:refs/heads/{made.name}")
-        logger.info("pushed to %s", remote)
+    if remote:
+        for here, there in push_runs(git, remote).items():
+            logger.info("pushed %s to %s%s", here, without_credentials(remote), "" if there == here else f" as {there}")
     return made
 
 
-def commit_run(workspace: Path, wanted: str, git: Git) -> RunBranch:
-    """The branch that holds a workspace as it is, found or made; its name gets a number where `wanted` is taken.
+def commit_run(workspace: Path, wanted: str, git: Git, remote: str | None = None) -> RunBranch:
+    """The branch that holds a workspace as it is, found or made; its name gets a number where `wanted` is taken,
+    here or on the remote that it is to be pushed to.
 
     Raises:
         MucodeError: the graph has not run, or git refuses.
@@ -82,7 +84,7 @@ def commit_run(workspace: Path, wanted: str, git: Git) -> RunBranch:
             name, commit, *made_of = line.split()
             if made_of == [tree, head]:
                 return RunBranch(name, commit, new=False)
-        name = _free(git, wanted)
+        name = free_name(wanted, git, remote)
         commit = git.identified()("commit-tree", tree, "-p", head, "-m", _message(workspace, git, name))
         git("update-ref", f"refs/heads/{name}", commit, _ABSENT)  # refused if it is there by now
         return RunBranch(name, commit, new=True)
@@ -111,12 +113,6 @@ def _tree(workspace: Path, git: Git) -> str:
         return beside("write-tree")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _free(git: Git, wanted: str) -> str:
-    taken = set(git("for-each-ref", "--format=%(refname:short)", "refs/heads/run").splitlines())
-    names = (wanted if number == 1 else f"{wanted}-{number}" for number in range(1, len(taken) + 2))
-    return next(name for name in names if name not in taken)
 
 
 def _message(workspace: Path, git: Git, name: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from mucode.lineage.compare import stages_of
@@ -43,8 +43,10 @@ def recorded_at(git: Git, revision: str) -> Recorded | None:
 
 
 def recorded_with(git: Git, commit: str | None, digest: str) -> Recorded | None:
-    """The commit whose dvc.lock has that digest: `commit` itself, else a run branch or tag, here or on a remote."""
-    for candidate in (*([commit] if commit and git.answer("cat-file", "-e", commit) is not None else []), *_tips(git)):
+    """The commit whose dvc.lock has that digest: `commit`, at which the run's code was checked out, else a run branch, of
+    those that were made on `commit` if there are any, else any branch or tag, here or on a remote."""
+    itself = [commit] if commit and git.answer("cat-file", "-e", commit) is not None else []
+    for candidate in (*itself, *_tips(git, commit)):
         place = _place(git, candidate)
         content = git.content(candidate, _lock(place))
         if content is not None and lock_digest(content) == digest:
@@ -52,13 +54,15 @@ def recorded_with(git: Git, commit: str | None, digest: str) -> Recorded | None:
     return None
 
 
-def _tips(git: Git) -> Iterator[str]:
-    listed = git(
-        "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", "refs/heads", "refs/remotes", "refs/tags"
-    )
-    for line in listed.splitlines():
-        _, *objects = line.split()
-        yield objects[-1]  # of an annotated tag, what it points at
+def _tips(git: Git, base: str | None) -> list[str]:
+    """A branch that took a run over has its dvc.lock as well, but maybe other code by now: run branches come first."""
+    form = "--format=%(refname):%(objectname) %(*objectname):%(parent)"
+    tips = []
+    for line in git("for-each-ref", form, "refs/heads", "refs/remotes", "refs/tags").splitlines():
+        name, objects, parent = line.split(":")  # which no name of git's holds
+        rank = int(parent != base) if "/run/" in name else 2
+        tips.append((rank, objects.split()[-1]))  # of an annotated tag, what it points at
+    return [commit for _, commit in sorted(tips, key=itemgetter(0))]
 
 
 def _place(git: Git, commit: str) -> str:

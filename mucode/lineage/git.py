@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from mucode.types import MucodeError
 
 _NOBODY = {"NAME": "mucode", "EMAIL": "mucode@localhost"}  # where git knows no identity, as on a service's account
+_FAILURES = ("fatal:", "error:", "! [")  # "! [rejected] run/x -> run/x (non-fast-forward)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,11 @@ class Git:
         """What a git command says.
 
         Raises:
-            MucodeError: it failed; git's own last line says why.
+            MucodeError: it failed; what git says of it first, not the advice that follows, says why.
         """
         done = self._run(*arguments)
         if done.returncode != 0:
-            said = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+            said = without_credentials(_reason(done.stderr)) or f"exit code {done.returncode}"
             raise MucodeError(f"git {arguments[0]} in {self.root} failed ({said}): mend that and run again")
         return done.stdout.strip()
 
@@ -52,10 +54,20 @@ class Git:
         return Git(self.root, {**self.settings, **names})
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", **self.settings}
+        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **self.settings}
         return subprocess.run(
             ["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
         )
+
+
+def without_credentials(text: str) -> str:
+    """A text for the terminal and the logs: its URLs tell neither user nor password nor token."""
+    return re.sub(r"(\w+://)[^/\s]*@", r"\1", text)
+
+
+def _reason(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith(_FAILURES)), lines[-1] if lines else "")
 
 
 def repository_of(workspace: Path) -> Git | None:

@@ -1,18 +1,20 @@
 """A run in MLflow for each stage instance that trains or evaluates.
 
 What a stage has to say is first kept as a file and then sent, so that a server that is down, or a kill, loses nothing:
-the next stage or `mucode register` sends what is left, each record once.
+the next stage or `mucode register` sends what is left, each record once. Which dvc.lock holds a stage's outs is known
+when its run has ended: `mucode register` and `mucode track` note it, and it stays, however late the record is sent.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import fcntl
 import json
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ class Record:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # metric -> its values, step by step from 1
     texts: Mapping[str, str] = field(default_factory=dict)  # file name -> content, kept as artifacts
     code: Mapping[str, str] = field(default_factory=dict)  # tags: the commit it ran at; records sent late keep theirs
+    lock: Mapping[str, str] | None = None  # tags: the dvc.lock of its run, {} if none has its outs; None: not known yet
 
     @property
     def id(self) -> str:
@@ -82,7 +85,7 @@ def log_stage(
     if os.environ.get(LATER):
         return
     try:
-        send_records(workspace)
+        _send_kept(workspace)
     except TrackingUnavailable as error:
         logger.warning("%s; the record of %s@%s is kept in %s and sent next time", error, stage, key, UNTRACKED)
 
@@ -114,7 +117,7 @@ def keep_record(record: Record, workspace: Path) -> None:
 
 
 def send_records(workspace: Path) -> int:
-    """Send every kept record to MLflow, oldest first, and forget those that arrived.
+    """At the end of a run: send every kept record to MLflow, oldest first, and forget those that arrived.
 
     Returns:
         How many were sent.
@@ -122,30 +125,74 @@ def send_records(workspace: Path) -> int:
     Raises:
         TrackingUnavailable: MLflow does not answer; the records stay.
     """
+    settle_locks(workspace)
+    return _send_kept(workspace)
+
+
+def settle_locks(workspace: Path) -> None:
+    """Note in the kept records which dvc.lock they belong to: the present one, if it is not another run's already.
+
+    It holds the outs of each stage instance's newest record; what an older one tells of has been made anew since.
+    """
+    with _kept(workspace) as paths:
+        records = [_read(path) for path in paths]
+        newest = {(record.stage, record.key): record for record in records}
+        lock = lock_of(workspace)
+        for record in records if lock else ():
+            if record.lock is None:
+                belongs = record is newest[record.stage, record.key]
+                keep_record(dataclasses.replace(record, lock=lock if belongs else {}), workspace)
+
+
+def _send_kept(workspace: Path) -> int:
+    with _kept(workspace) as paths:
+        if not paths:
+            return 0
+        with mlflow_at(workspace) as client:
+            for path in paths:
+                _send(_read(path), client, experiment_id(client, workspace))
+                path.unlink()
+    return len(paths)
+
+
+@contextlib.contextmanager
+def _kept(workspace: Path) -> Iterator[list[Path]]:
+    """The kept records, oldest first, for one process at a time: else two could send the same one."""
     folder = workspace / UNTRACKED
     if not any(folder.glob("*.json")):
-        return 0
-    with (folder / ".lock").open("w") as lock, mlflow_at(workspace) as client:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # else two processes could send the same record
-        kept, lock_tag = sorted(folder.glob("*.json")), lock_of(workspace)
-        for path in kept:
-            _send(Record(**json.loads(path.read_text())), client, experiment_id(client, workspace), lock_tag)
-            path.unlink()
-    return len(kept)
+        yield []
+        return
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield sorted(folder.glob("*.json"))
 
 
-def tags_of(run_id: str, workspace: Path) -> dict[str, str]:
+def _read(path: Path) -> Record:
+    return Record(**json.loads(path.read_text()))
+
+
+def tags_of(run_id: str, workspace: Path) -> dict[str, str] | None:
     """A run's tags; among them the commit of its code and the digest of its dvc.lock, see `mucode.lineage`.
 
+    Returns:
+        None if MLflow has no such run.
+
     Raises:
-        TrackingUnavailable: MLflow does not answer, or has no such run.
+        TrackingUnavailable: MLflow does not answer.
     """
     with mlflow_at(workspace) as client:
-        return dict(client.get_run(run_id).data.tags)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(client.get_run(run_id).data.tags)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
 
 
-def _send(record: Record, client: Any, experiment: str, lock_tag: Mapping[str, str]) -> None:
-    run = _run_of(record, client, experiment, lock_tag)
+def _send(record: Record, client: Any, experiment: str) -> None:
+    run = _run_of(record, client, experiment)
     if run.info.status == "FINISHED":  # it arrived before a kill
         return
     _log_numbers(record, client, run.info.run_id)
@@ -154,11 +201,11 @@ def _send(record: Record, client: Any, experiment: str, lock_tag: Mapping[str, s
     client.set_terminated(run.info.run_id, end_time=record.ended)
 
 
-def _run_of(record: Record, client: Any, experiment: str, lock_tag: Mapping[str, str]) -> Any:
+def _run_of(record: Record, client: Any, experiment: str) -> Any:
     """The record's run: a kill may have left one half-written."""
     found = client.search_runs([experiment], f"tags.`mucode.record` = '{record.id}'", max_results=1)
-    tags = {**lock_tag, **record.code, "mucode.record": record.id, "stage": record.stage, "key": record.key}
     name = f"{record.stage}@{record.key}"
+    tags = {"mucode.record": record.id, "stage": record.stage, "key": record.key, **record.code, **(record.lock or {})}
     return found[0] if found else client.create_run(experiment, start_time=record.started, tags=tags, run_name=name)
 
 

@@ -123,7 +123,8 @@ def cached_revision(hub: Path, files: dict[str, list[dict[str, Any]]]) -> None:
 
 @pytest.mark.slow
 def test_a_hub_revision_is_put_into_the_drop_folder_once(workspace: Path) -> None:
-    cached_revision(workspace / "hub", {"train.jsonl": [NEW, row("zebra")], "README.md": []})
+    half = {**NEW, "text": "\ud83d"}  # of a character: refused with its row, later
+    cached_revision(workspace / "hub", {"train.jsonl": [NEW, row("zebra"), half], "README.md": []})
     code = f"from mucode.collect.incoming import *; print(fetch_revision('acme/tasks@{COMMIT}', Path('data/incoming')))"
     environment = {"HF_HUB_CACHE": str(workspace / "hub"), "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT)}
     for _ in range(2):
@@ -133,7 +134,7 @@ def test_a_hub_revision_is_put_into_the_drop_folder_once(workspace: Path) -> Non
         assert run.stdout == f"data/incoming/hub-acme-tasks-{COMMIT[:12]}.jsonl\n"
         shutil.rmtree(workspace / "hub", ignore_errors=True)  # the second call asks nobody
     rows = [json.loads(line) for line in Path(run.stdout.strip()).read_text().splitlines()]
-    assert rows == [NEW, row("zebra")]
+    assert rows == [NEW, row("zebra"), half]
 
 
 @pytest.mark.parametrize("name", ["acme/tasks", "acme/tasks@main", "acme@" + COMMIT, "a/../b@" + COMMIT])

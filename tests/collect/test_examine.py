@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,22 @@ def test_a_broken_line_costs_no_other_line(tmp_path: Path, line: str) -> None:
     assert "this line is" in broken.reasons[0]
     assert broken.arrival.row == {"line": line}
     assert sound.reasons == ()
+
+
+@pytest.mark.parametrize("changes", [{"text": "an \ud800"}, {"note": [{"\udfff": 1}]}])
+def test_half_a_character_anywhere_in_a_row_costs_no_other_row(tmp_path: Path, changes: dict[str, Any]) -> None:
+    broken, sound = examined(tmp_path, {**NEW, **changes}, NEW)
+    assert re.fullmatch(r"this line is JSON with half a character in it \(\\u(d800|dfff)\): .*", broken.reasons[0])
+    assert json.loads(json.dumps(broken.refusal(), ensure_ascii=False).encode())["line"] == json.dumps(NEW | changes)
+    assert sound.reasons == ()
+
+
+def test_a_row_that_comes_back_from_quarantine_is_refused_for_what_is_wrong_with_it_now(tmp_path: Path) -> None:
+    back = {"refused": ["an older reason"], "from": "older.jsonl, line 7", **NEW, "code": ""}
+    refused, other = examined(tmp_path, back, {**back, "refused": 5})
+    assert refused.refusal() == {**back, "refused": list(refused.reasons), "from": "new.jsonl, line 1"}
+    assert other.refusal()["refused"] == list(other.reasons)
+    assert "code is empty" in refused.reasons[0]
 
 
 @pytest.mark.parametrize("name", ["starter/test", "humaneval/test"])

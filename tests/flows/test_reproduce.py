@@ -16,7 +16,9 @@ from flows.worktree import FOLDER
 from mucode.lineage import Git, commit_run, lineage
 from mucode.lineage.compare import Difference, differing_entries, differing_files
 from mucode.lineage.locked import md5_of
+from mucode.tracking import TrackingUnavailable
 from mucode.types import MucodeError
+from mucode.workspace import varied_workspace
 
 REPOSITORY = Path(__file__).parent.parent.parent
 RUN = "run/2026-11-26-weekly"
@@ -75,6 +77,22 @@ def test_a_run_made_again_without_a_remote_is_the_same_and_leaves_no_trace(finis
         (finished / "data/a").stat().st_mtime_ns,
     ) == before
     assert list((finished / FOLDER).iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_run_with_parameters_of_its_own_is_made_again_with_the_problems_that_it_had(finished: Path) -> None:
+    (finished / "params.yaml").write_text((REPOSITORY / "params.yaml").read_text())
+    (finished / ".dvcignore").write_text("")
+    (finished / ".dvc/.gitignore").write_text("/cache\n/tmp\n/config.local\n")
+    (finished / "mucode").mkdir()
+    (finished / "mucode/code.py").write_text("")
+    run(finished, "git", "add", "--all")
+    run(finished, "git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "as a repository is")
+    varied = varied_workspace(finished, {"study": {"seeds": [5]}})
+    dvc(varied, "repro")
+    made = commit_run(varied, RUN, Git(finished))
+    done = reproduce(finished, made.name)
+    assert (done.returncode, "every entry of dvc.lock are as recorded" in done.stdout) == (0, True), done.stdout
 
 
 @pytest.mark.slow
@@ -147,8 +165,11 @@ def test_a_run_of_mlflow_is_found_by_the_digest_of_its_lock(finished: Path, monk
         find(bare, git, finished)
     with pytest.raises(MucodeError, match=r"no commit here holds the dvc\.lock"):
         find(lost, git, finished)
-    with pytest.raises(MucodeError, match="cannot be used"):
+    with pytest.raises(MucodeError, match=r"no branch, tag or commit here and no run .* is called 'no-such-run'"):
         find("no-such-run", git, finished)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(TrackingUnavailable, match="cannot be used"):
+        find(known, git, finished)
 
 
 def test_a_folder_that_is_no_clone_is_refused_in_a_sentence(
@@ -160,6 +181,20 @@ def test_a_folder_that_is_no_clone_is_refused_in_a_sentence(
     monkeypatch.setattr(sys, "argv", ["reproduce", "run/x"])
     assert main() == 1
     assert "is no clone of the repository" in capsys.readouterr().err
+
+
+def test_what_the_system_refuses_is_a_sentence_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from flows.reproduce import main
+
+    run(tmp_path, "git", "init", "--quiet")
+    run(tmp_path, "git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--allow-empty", "-m", "x")
+    (tmp_path / ".mucode").write_text("in the way of a folder")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["reproduce", "run/x"])
+    assert main() == 1
+    assert capsys.readouterr().err == f"mucode: {tmp_path}/.mucode: File exists; mend that and run again\n"
 
 
 def test_files_are_hashed_and_not_believed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import yaml
 from prefect.logging import disable_run_logger
 
 from flows.graph import closure
-from flows.versions import add_problems, has_remote, push, versioned
+from flows.versions import add_problems, has_remote, push, refused_problems, versioned
 
 # DVC's use of pygtrie
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -79,6 +80,13 @@ def test_a_remote_that_is_gone_is_a_failure_with_its_reason_and_nothing_is_lost(
     assert str(state.message).startswith("dvc push: ")
     assert (collected / "data/collected/problems.jsonl").exists()
     assert list((collected / ".dvc/cache/files").rglob("*"))
+
+
+def test_a_refused_problem_is_one_row_of_the_page_whatever_line_ends_its_text_holds(tmp_path: Path) -> None:
+    row = {"refused": ["no code", "too like another"], "from": "new.jsonl, line 1", "text": "one\u2028two\x85three"}
+    (tmp_path / "quarantine.jsonl").write_text(f"{json.dumps(row, ensure_ascii=False)}\n")
+    (shown,) = refused_problems(tmp_path / "quarantine.jsonl")
+    assert shown == {"from": row["from"], "why": "no code; too like another", "text": row["text"]}
 
 
 def test_the_repository_keeps_the_folder_of_collected_problems_and_not_what_is_in_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from mucode.lineage import branch, commit_run, lineage, lock_digest, repository_of
 from mucode.lineage.branch import REMOTE
 from mucode.lineage.find import recorded_at, recorded_with
-from mucode.lineage.git import Git
+from mucode.lineage.git import Git, without_credentials
 from mucode.types import MucodeError
 
+REPOSITORY = Path(__file__).parent.parent.parent
 DAY = "run/2026-11-26-weekly"
 Ask = Callable[..., str]
 
@@ -65,6 +67,15 @@ def test_it_holds_the_code_and_the_parameters_as_they_lie_there_and_no_private_n
     assert ask("show", f"{DAY}:dvc.lock") == "stages: {}\n"
     assert ask("show", f"{DAY}:data/collected/problems.jsonl.dvc") == "outs: []\n"
     assert "notes.txt" not in ask("ls-tree", "-r", "--name-only", DAY)
+
+
+def test_the_files_that_hold_a_teams_passwords_are_in_no_run(repository: Path, ask: Ask) -> None:
+    (repository / ".gitignore").write_text((REPOSITORY / ".gitignore").read_text())
+    (repository / "mlflow").mkdir()
+    for name in ("basic_auth.ini", "basic_auth.ini.example", "team.env", ".env"):
+        (repository / "mlflow" / name).write_text("password\n")
+    commit_run(repository, DAY, git_of(repository))
+    assert ask("ls-tree", "-r", "--name-only", DAY, "mlflow") == "mlflow/basic_auth.ini.example\n"
 
 
 def test_the_same_files_again_are_the_same_branch_and_others_get_one_of_their_own(repository: Path) -> None:
@@ -142,7 +153,7 @@ def test_a_dry_run_makes_no_branch(repository: Path, ask: Ask, monkeypatch: pyte
     assert ask("branch", "--list", "run/*") == ""
 
 
-def test_a_branch_goes_to_the_remote_that_is_named_and_a_rewritten_one_there_is_not_overwritten(
+def test_a_branch_goes_to_the_remote_that_is_named_and_beside_one_that_somebody_has_rewritten_there(
     repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remote = tmp_path / "remote.git"
@@ -158,9 +169,37 @@ def test_a_branch_goes_to_the_remote_that_is_named_and_a_rewritten_one_there_is_
     ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--all", "-m", "second")
     ask("push", "--quiet", "--force", "team", f"main:{made.name}")  # somebody else's doing
     ask("checkout", "--quiet", "--detach", "HEAD^")
-    with pytest.raises(MucodeError, match="git push"):
-        branch(name="weekly")
+    branch(name="weekly")
     assert ask("rev-parse", made.name, at=remote) == ask("rev-parse", "main")
+    assert ask("rev-parse", f"{made.name}-2", at=remote).strip() == made.commit
+
+
+def test_what_is_said_of_a_remote_does_not_tell_its_token(
+    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = "https://ada:t0ken@example.org/runs.git"
+    ask("init", "--quiet", "--bare", str(tmp_path / "remote.git"))
+    ask("config", f"url.{tmp_path}/remote.git.insteadOf", url)  # no server is asked
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv(REMOTE, url)
+    with caplog.at_level(logging.INFO, logger="mucode"):
+        made = branch(name="weekly")
+    assert made is not None
+    assert ask("rev-parse", made.name, at=tmp_path / "remote.git").strip() == made.commit
+    assert "https://example.org/runs.git" in caplog.text
+    assert "t0ken" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("fatal: no 'https://t0ken@host/r.git'", "fatal: no 'https://host/r.git'"),
+        ("to ssh://ada:p@ss@host:22/r", "to ssh://host:22/r"),
+        ("https://host/r@1 and git@host:r", "https://host/r@1 and git@host:r"),
+    ],
+)
+def test_only_what_stands_before_a_host_is_left_out(said: str, told: str) -> None:
+    assert without_credentials(said) == told
 
 
 def test_an_unreachable_remote_is_named_and_the_branch_is_kept(
@@ -168,9 +207,52 @@ def test_an_unreachable_remote_is_named_and_the_branch_is_kept(
 ) -> None:
     monkeypatch.chdir(repository)
     monkeypatch.setenv(REMOTE, "nowhere")
-    with pytest.raises(MucodeError, match="git push"):
+    with pytest.raises(MucodeError, match=r"\(fatal: 'nowhere' does not appear to be a git repository\)"):
         branch(name="weekly")
     assert ask("branch", "--list", "run/*").strip().endswith("-weekly")
+
+
+def test_a_remote_that_takes_nothing_is_quoted_with_its_reason(
+    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = tmp_path / "remote.git"
+    ask("init", "--quiet", "--bare", str(remote))
+    (remote / "hooks/pre-receive").write_text("#!/bin/sh\necho not from here\nexit 1\n")
+    (remote / "hooks/pre-receive").chmod(0o755)
+    monkeypatch.chdir(repository)
+    monkeypatch.setenv(REMOTE, str(remote))
+    with pytest.raises(MucodeError, match=r"git push .* \(! \[remote rejected\] .*pre-receive hook declined"):
+        branch(name="weekly")
+
+
+def test_of_two_machines_each_has_its_runs_on_the_remote_under_names_of_their_own(
+    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote, other = tmp_path / "remote.git", tmp_path / "other"
+    ask("init", "--quiet", "--bare", str(remote))
+    ask("clone", "--quiet", str(repository), str(other))
+
+    def weekly(machine: Path, lock: str, reached: bool = True) -> str:
+        (machine / "dvc.lock").write_text(lock)
+        monkeypatch.chdir(machine)
+        monkeypatch.setenv(REMOTE, str(remote if reached else tmp_path / "nowhere"))
+        with contextlib.nullcontext() if reached else pytest.raises(MucodeError, match="git ls-remote"):
+            branch(name="weekly")
+        return lock
+
+    def locks() -> list[str]:
+        names = ask("for-each-ref", "--format=%(refname)", "refs/heads/run", at=remote).split()
+        return [ask("show", f"{name}:dvc.lock", at=remote) for name in names]
+
+    ours, theirs = weekly(repository, "stages: {a: {}}\n"), weekly(other, "stages: {b: {}}\n")
+    assert locks() == [ours, theirs]
+    weekly(repository, "stages: {c: {}}\n", reached=False)  # and meanwhile the other takes that name, too
+    third = weekly(other, "stages: {d: {}}\n")
+    assert locks() == [ours, theirs, third]
+    last = weekly(repository, "stages: {e: {}}\n")
+    assert sorted(locks()) == sorted([ours, theirs, third, "stages: {c: {}}\n", last])
+    weekly(repository, last)
+    assert len(locks()) == 5
 
 
 def test_a_run_is_found_by_its_branch_its_tag_its_commit_and_the_digest_of_its_lock(repository: Path, ask: Ask) -> None:
@@ -188,6 +270,26 @@ def test_a_run_is_found_by_its_branch_its_tag_its_commit_and_the_digest_of_its_l
     assert by_lock is not None
     assert by_lock.commit == made.commit
     assert recorded_with(git, None, lock_digest(b"another")) is None
+
+
+def test_a_run_is_its_branch_and_not_what_the_branch_that_took_it_over_has_become(repository: Path, ask: Ask) -> None:
+    def commit(text: str) -> str:
+        (repository / "mucode/code.py").write_text(text)
+        ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--all", "-m", text)
+        return ask("rev-parse", "main").strip()
+
+    git, facts = git_of(repository), lineage(repository)
+    made = commit_run(repository, DAY, git)
+    (repository / "dvc.lock").unlink()  # a merge wants its place
+    ask("merge", "--quiet", DAY)
+    second = commit("second\n")
+    later = commit_run(repository, "run/2026-11-25-other", git)  # sorts before
+    assert second != facts["git_commit"]
+    commit("third\n")
+    for base, branched in ((facts["git_commit"], made), (None, later)):
+        found = recorded_with(git, base, facts["dvc_lock_sha256"])
+        assert found is not None
+        assert found.commit == branched.commit
 
 
 def test_a_commit_whose_graph_has_not_run_is_refused(repository: Path) -> None:
