@@ -16,6 +16,7 @@ from flows.deploy import deploy, require_alone, worker
 from flows.remotes import inherit
 from flows.reports import REPORTS_URL, reports_server
 from flows.server import Server, free_port, is_taken, prefect_server, settings, wait_until_up
+from mucode.lineage.git import without_credentials
 from mucode.processes import has_ended, held, spawn, stop
 from mucode.tracking import tracking_uri
 from mucode.types import MucodeError
@@ -65,7 +66,7 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
         deploy(workspace, root, dict(os.environ))
         wait_until_up(mlflow, "MLflow", f"{mlflow.url}/health")
         with worker(workspace, _environment_of_runs(mlflow.url, reports)) as runs:
-            sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {mlflow.url}\nCtrl-C stops all.\n")
+            sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {without_credentials(mlflow.url)}\nCtrl-C stops all.\n")
             sys.stdout.flush()
             _wait_for_an_end([prefect, mlflow, runs])
 

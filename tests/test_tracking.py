@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from mucode.lineage.git import without_credentials
 from mucode.tracking import TrackingUnavailable, keep_record, log_stage, send_records, tracking_uri
 from mucode.tracking.runs import LATER, UNTRACKED, Record
-from mucode.tracking.server import EXPERIMENT, mlflow_at, without_credentials
+from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import MucodeError
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens

@@ -62,7 +62,7 @@ class Git:
 
 def without_credentials(text: str) -> str:
     """A text for the terminal and the logs: its URLs tell neither user nor password nor token."""
-    return re.sub(r"(\w+://)[^/\s]*@", r"\1", text)
+    return re.sub(r"(?<=://)[^\s/]*@", "", text)
 
 
 def _reason(said: str) -> str:

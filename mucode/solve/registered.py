@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mucode.lineage.git import without_credentials
 from mucode.tracking.models import NAMES, Kind
-from mucode.tracking.server import mlflow_at, tracking_uri, without_credentials
+from mucode.tracking.server import mlflow_at, tracking_uri
 from mucode.types import MucodeError
 
 

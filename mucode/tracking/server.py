@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mucode.lineage.git import without_credentials
 from mucode.types import MucodeError
 
 EXPERIMENT = "mucode"
@@ -68,11 +68,6 @@ def mlflow_at(workspace: Path) -> Iterator[Any]:
         mlflow.set_tracking_uri(None)
         if before is not None:
             os.environ["MLFLOW_TRACKING_URI"] = before
-
-
-def without_credentials(text: str) -> str:
-    """The text with the addresses in it, but nobody's name and password: it goes to logs and to Prefect's pages."""
-    return re.sub(r"(?<=://)[^\s/]*@", "", text)
 
 
 def experiment_id(client: Any, workspace: Path) -> str:
