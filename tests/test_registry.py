@@ -149,7 +149,8 @@ def test_the_policy_of_the_repository_asks_for_a_gain_that_is_no_chance(more: in
 def test_our_md5_of_a_folder_is_the_one_that_dvc_records(tmp_path: Path) -> None:
     dvc = [sys.executable, "-m", "dvc"]
     subprocess.run([*dvc, "init", "--no-scm", "-q"], cwd=tmp_path, check=True)
-    for name in ("b.txt", "a.txt", "inner/z.txt", "inner.txt"):
+    (tmp_path / ".dvcignore").write_text((ROOT / ".dvcignore").read_text())
+    for name in ("b.txt", "a.txt", "inner/z.txt", "inner.txt", ".a.txt.writing", "inner/.z.writing/half"):
         (tmp_path / "out" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "out" / name).write_text(name)
     subprocess.run([*dvc, "add", "-q", "out"], cwd=tmp_path, check=True)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from mucode.config import load_yaml
 from mucode.types import MucodeError
+
+HALF_WRITTEN = ".*.writing"  # what a killed stage leaves; DVC is told by .dvcignore
 
 
 def locked_hashes(lock: Path) -> dict[str, str]:
@@ -36,14 +39,15 @@ def md5_of(path: Path) -> str | None:
 
 
 def folder_md5(folder: Path) -> str:
-    """What DVC's md5 of this folder is: the md5 of the sorted list of its files with theirs.
+    """What DVC's md5 of this folder is: the md5 of the sorted list of its files with theirs; half-written ones don't count.
 
     Raises:
         MucodeError: there is no such folder.
     """
     if not folder.is_dir():
         raise MucodeError(f"{folder} is missing: run `dvc repro` or `dvc pull`")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    inside = [path for path in folder.rglob("*") if path.is_file()]
+    files = [path for path in inside if not any(fnmatch(part, HALF_WRITTEN) for part in path.relative_to(folder).parts)]
     entries = [{"md5": _file_md5(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
     listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True)
     return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
