@@ -151,9 +151,10 @@ def culprit(finished: Finished) -> str:
     """The sentence a failed command ended with: its last line before DVC's own account of the failure."""
     if finished.returncode < 0:
         return f"it was killed by signal {-finished.returncode}; run again to continue"
-    said = [
-        line for line in finished.lines if not line.startswith(("ERROR: failed to reproduce", "> ", "Running stage"))
-    ]
+    dvc_s_own = ("ERROR: failed to reproduce", "> ", "Running stage")
+    said = [line for line in finished.lines if not line.startswith(dvc_s_own)]
+    if not said and not any(line.startswith("Running stage") for line in finished.lines):  # DVC did not get as far
+        said = [line for line in finished.lines if line.startswith("ERROR: ")]
     code = exit_code(finished)
     if code < 0 or not said:
         return f"it ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}; run again to continue"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mucode.workspace import DEFAULT
 
+GIVEN = ("collected", ".gitignore", "README.md")  # in data/, what no stage makes
 MAKE = ("make", "--old-file", ".venv/.installed", "quickstart")
 
 
@@ -64,8 +65,11 @@ class Clone:
 
     def forget(self) -> None:
         """Back to a fresh clone, but for the Prefect server's database: what was computed is computed anew."""
-        for folder in (self.workspace / "data", self.root / ".dvc/cache", self.workspace / ".mucode/shards"):
-            shutil.rmtree(folder, ignore_errors=True)
+        made = [folder for folder in (self.workspace / "data").iterdir() if folder.name not in GIVEN]
+        for path in (*made, self.root / ".dvc/cache", self.workspace / ".mucode/shards"):
+            if path.is_file():
+                path.unlink()
+            shutil.rmtree(path, ignore_errors=True)
         (self.workspace / "dvc.lock").unlink(missing_ok=True)
 
 

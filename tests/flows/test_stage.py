@@ -37,6 +37,11 @@ def test_a_killed_stage_is_named_as_such() -> None:
     assert culprit(Finished(255, lines, LOG)) == "it ended with signal 9; run again to continue"
 
 
+def test_what_keeps_dvc_from_running_a_stage_is_the_culprit() -> None:
+    lines = ("ERROR: failed to reproduce 'prepare': missing data 'source': data/collected",)
+    assert culprit(Finished(255, lines, LOG)) == "failed to reproduce 'prepare': missing data 'source': data/collected"
+
+
 def test_an_error_of_dvc_itself_is_the_culprit() -> None:
     assert culprit(Finished(1, ("ERROR: Unable to acquire lock.",), LOG)) == "Unable to acquire lock."
 
