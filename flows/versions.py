@@ -20,6 +20,7 @@ from mucode.problems.collected import COLLECTED_FILE
 from mucode.problems.rows import json_rows
 from mucode.processes import held
 from mucode.types import MucodeError
+from mucode.workspace import POINTER
 
 
 def take_in(workspace: Path, hub: str | None) -> State[Any]:
@@ -71,8 +72,7 @@ def has_remote(workspace: Path) -> bool:
 
 def versioned(workspace: Path) -> list[str]:
     """What the collected problems are pushed as; nothing while there are none."""
-    pointer = COLLECTED_FILE.with_name(f"{COLLECTED_FILE.name}.dvc")
-    return [str(pointer)] if (workspace / pointer).is_file() else []
+    return [str(POINTER)] if (workspace / POINTER).is_file() else []
 
 
 def refused_problems(quarantine: Path) -> list[dict[str, Any]]:
