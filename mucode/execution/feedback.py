@@ -19,10 +19,11 @@ LIMIT = 1000  # characters
 _OUTPUT_LIMIT = 300
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _OPAQUE = "The program returned an object of its own class where plain data was expected."
+_UNFINISHED = "The program ran out of time or memory."  # of which first, may depend on how busy the machine is
 _ENDINGS = {
     Status.OPAQUE: _OPAQUE,
-    Status.TIMEOUT: "Timed out: the program did not finish in time.",
-    Status.MEMORY: "MemoryError: the program used too much memory.",
+    Status.TIMEOUT: _UNFINISHED,
+    Status.MEMORY: _UNFINISHED,
     Status.ERROR: "The program ended before the tests did.",
     Status.DENIED: "PermissionError: the program asked for something that is not allowed here.",
 }

@@ -29,7 +29,8 @@ from mucode.execution.warden import Warden, ZygoteLost
 from mucode.types import Status
 
 _ADDRESS_SPACE = 2 << 30  # bytes; the largest message takes about half of it
-_GREEDY = 256 << 20  # bytes, a fifth of the limit: one who holds more when time runs out was on the way to it
+_GATHERED = 16 << 20  # bytes; an endless loop that appends, or adds to a text, has them after a fifth of its 5 s
+_GREEDY = 256 << 20  # bytes, a fifth of the limit: a machine with no memory at hand is slow to give that many
 _REMEMBERED = 2 << 20  # characters of tests; compiled they take some twenty times as many bytes
 _RECURSION = 5000  # a linked list of a thousand nodes crosses; a test's own endless recursion still ends in time
 _SIGNALS: dict[int, Status] = {
@@ -119,10 +120,11 @@ class Judge:
         may be to blame: the program was killed from outside, timed out while it did not compute, or while it filled much
         memory, which a machine that has none at hand makes slow."""
         if end.reason != channels.GONE:
-            if end.status is Status.TIMEOUT and largest_resident(warden.process) > _GREEDY:
-                return Status.MEMORY, True
-            busy = processor_seconds(warden.process) > 0.5 * self.setting.timeout
-            return end.status, end.status is Status.TIMEOUT and not busy
+            if end.status is not Status.TIMEOUT:
+                return end.status, False
+            gathered = largest_resident(warden.process) - warden.resident
+            idle = processor_seconds(warden.process) <= 0.5 * self.setting.timeout
+            return Status.MEMORY if gathered > _GATHERED else end.status, idle or gathered > _GREEDY
         waited = warden.settle()
         if os.WIFSIGNALED(waited):
             return _SIGNALS.get(os.WTERMSIG(waited), Status.ERROR), os.WTERMSIG(waited) == signal.SIGKILL

@@ -9,7 +9,7 @@ import socket
 from dataclasses import dataclass
 
 from mucode.execution import layers
-from mucode.execution.processes import end_process
+from mucode.execution.processes import end_process, largest_resident
 
 _DIRTY = 1 << 31
 _PROGRAMS = 1000  # by one zygote
@@ -29,6 +29,7 @@ class Warden:
     command: tuple[str, ...]
     lifeline: int
     process: int = 0
+    resident: int = 0  # bytes that the zygote holds; a program starts with no more
     control: socket.socket | None = None
     programs: int = 0
     running: bool = False
@@ -96,6 +97,7 @@ class Warden:
         if self._answer(1, _START_PATIENCE) != b"R":
             self.close()
             raise ZygoteLost
+        self.resident = largest_resident(self.process)
 
     def _answer(self, count: int, patience: float = _PATIENCE) -> bytes:
         """What the zygote says, b"" when it is silent for too long or gone."""
