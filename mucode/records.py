@@ -134,7 +134,8 @@ def written_whole(path: Path) -> Iterator[Path]:
         reason = error.strerror or error
         raise MucodeError(f"{path} was not written ({reason}): free space or rights there, then run again") from error
     finally:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # not there, or its folder is none
+            partial.unlink()
 
 
 @contextlib.contextmanager

@@ -75,6 +75,13 @@ def test_a_record_may_wait_for_whoever_sends_it(tmp_path: Path, monkeypatch: pyt
     assert not (tmp_path / "mlflow.db").exists()
 
 
+def test_a_record_that_cannot_be_kept_does_not_undo_the_stage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / UNTRACKED.parent).write_text("in the way of the folder, as a full disk would be")
+    with caplog.at_level(logging.WARNING, logger="mucode"):
+        log(tmp_path)
+    assert "train_verifier@base-0 is done and goes on" in caplog.text
+
+
 def test_nothing_kept_means_nothing_to_send_and_no_database(tmp_path: Path) -> None:
     assert send_records(tmp_path) == 0
     assert not (tmp_path / "mlflow.db").exists()

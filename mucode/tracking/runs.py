@@ -23,6 +23,7 @@ from mucode.config import Section
 from mucode.lineage import code_of, lock_of
 from mucode.records import digests, written_whole
 from mucode.tracking.server import TrackingUnavailable, experiment_id, mlflow_at
+from mucode.types import MucodeError
 
 UNTRACKED = Path(".mucode/untracked")
 LATER = "MUCODE_TRACK_LATER"  # set by who sends the records itself, to spare each stage the import of mlflow (2 s)
@@ -63,7 +64,7 @@ def log_stage(
     artifacts: Sequence[Path] = (),
     workspace: Path = Path(),
 ) -> None:
-    """Log one finished stage instance. The stage's work is done: a server that is down makes a warning, no error.
+    """Log one finished stage instance. Its work is done: a server that is down or a full disk is a warning, no error.
 
     Args:
         stage: its name in dvc.yaml.
@@ -81,7 +82,11 @@ def log_stage(
     measured = {**metrics, "seconds": seconds}
     code = code_of(workspace)
     record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
-    keep_record(record, workspace)
+    try:
+        keep_record(record, workspace)
+    except MucodeError as error:
+        logger.warning("%s; %s@%s is done and goes on, but MLflow will have no run of it", error, stage, key)
+        return
     if os.environ.get(LATER):
         return
     try:
