@@ -43,7 +43,7 @@ def prepare(*, collected: Path, problems: Path, answers: Path, empty_dataset: Pa
     from mucode.problems import load_split, local_path
     from mucode.problems.collected import COLLECTED_FILE
     from mucode.problems.collected import load as load_collected
-    from mucode.problems.gold import require_gold
+    from mucode.problems.gold import PATIENCE, require_gold
 
     config = load_config()
     section = config.problems
@@ -56,8 +56,9 @@ def prepare(*, collected: Path, problems: Path, answers: Path, empty_dataset: Pa
     ]
     loaded += load_collected(collected / COLLECTED_FILE.name)
     unique = {problem.id: (problem, answer) for problem, answer in loaded}
-    with _sandbox(config) as sandbox:
-        require_gold([p for p, _ in unique.values()], [a for _, a in unique.values()], sandbox)
+    with _sandbox(config, patience=PATIENCE) as sandbox:
+        references = [a for _, a in unique.values()]
+        require_gold([p for p, _ in unique.values()], references, sandbox, config.execution.timeout)
     write_rows(problems, [problem for problem, _ in unique.values()], Problem)
     write_rows(answers, [answer for _, answer in unique.values()], Answer)
     write_rows(empty_dataset, [], Experience)
@@ -305,10 +306,10 @@ def report(
     )
 
 
-def _sandbox(config: Config) -> Pool | Crew:
+def _sandbox(config: Config, patience: int = 1) -> Pool | Crew:
     from mucode.execution import open_judges
 
-    return open_judges(os.environ.get(WORKERS) or None, config.execution.timeout, _allow_weak())
+    return open_judges(os.environ.get(WORKERS) or None, patience * config.execution.timeout, _allow_weak())
 
 
 def _auditing_sandbox(config: Config, hash_seed: int) -> Pool:

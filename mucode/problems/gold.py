@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mucode.types import Answer, Half, Job, MucodeError, Problem, Sandbox, Test, Verdict
+
+PATIENCE = 6  # times a program's timeout, for a reference: whether a problem is sound must not depend on the machine
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,46 +21,60 @@ class Broken:
     reason: str
 
 
-def gold_check(problems: Sequence[Problem], answers: Sequence[Answer], sandbox: Sandbox) -> list[Broken]:
+def gold_check(
+    problems: Sequence[Problem], answers: Sequence[Answer], sandbox: Sandbox, timeout: float | None = None
+) -> list[Broken]:
     """Run every reference through the sandbox, on its public and on its private tests.
 
     Args:
         problems, answers: the two halves of each problem, in the same order.
         sandbox: the judge that labels will come from.
+        timeout: seconds that other programs will have; a reference that takes longer makes a warning.
 
     Returns:
         The broken problems, in input order; empty when all is well. A problem without a reference is not broken.
     """
     golden = [(problem, answer) for problem, answer in zip(problems, answers, strict=True) if answer.reference]
     broken = [Broken(p.id, "it has no test at all") for p, a in golden if not (p.public_tests or a.private_tests)]
-    for half in ("public", "private"):
-        broken += _broken_half(golden, half, sandbox)
+    for problem_id, half, verdict in _verdicts(golden, sandbox):
+        if not verdict.passed or verdict.tests_total == 0:
+            broken.append(Broken(problem_id, _reason(verdict, half)))
+        elif timeout is not None and verdict.seconds > timeout:
+            logger.warning(
+                "the reference of %s takes %.1f s here, and programs get %.1f s: those like it will time out; "
+                "raise execution.timeout if they should not",
+                *(problem_id, verdict.seconds, timeout),
+            )
     order = {problem.id: place for place, problem in enumerate(problems)}
     return sorted(broken, key=lambda entry: order[entry.problem_id])
 
 
-def require_gold(problems: Sequence[Problem], answers: Sequence[Answer], sandbox: Sandbox) -> None:
+def require_gold(
+    problems: Sequence[Problem], answers: Sequence[Answer], sandbox: Sandbox, timeout: float | None = None
+) -> None:
     """Refuse a set that holds a broken problem.
+
+    Args:
+        problems, answers, sandbox, timeout: as for `gold_check`.
 
     Raises:
         MucodeError: names the broken problems and why.
     """
-    broken = gold_check(problems, answers, sandbox)
+    broken = gold_check(problems, answers, sandbox, timeout)
     if broken:
         listed = "; ".join(f"{entry.problem_id} ({entry.reason})" for entry in broken[:10])
         more = f" and {len(broken) - 10} more" if len(broken) > 10 else ""
         raise MucodeError(f"the reference fails its own tests: {listed}{more}: correct or remove them")
 
 
-def _broken_half(golden: list[tuple[Problem, Answer]], half: Half, sandbox: Sandbox) -> list[Broken]:
-    asked = [(problem, answer) for problem, answer in golden if _tests(problem, answer, half)]
-    jobs = [Job(p, a.reference, a.private_tests if half == "private" else ()) for p, a in asked]
-    verdicts = sandbox.judge(jobs, half)
-    return [
-        Broken(problem.id, _reason(verdict, half))
-        for (problem, _), verdict in zip(asked, verdicts, strict=True)
-        if not verdict.passed or verdict.tests_total == 0
-    ]
+def _verdicts(golden: list[tuple[Problem, Answer]], sandbox: Sandbox) -> Iterator[tuple[str, Half, Verdict]]:
+    """On each reference, half by half."""
+    halves: tuple[Half, ...] = ("public", "private")
+    for half in halves:
+        asked = [(problem, answer) for problem, answer in golden if _tests(problem, answer, half)]
+        jobs = [Job(p, a.reference, a.private_tests if half == "private" else ()) for p, a in asked]
+        for (problem, _), verdict in zip(asked, sandbox.judge(jobs, half), strict=True):
+            yield problem.id, half, verdict
 
 
 def _tests(problem: Problem, answer: Answer, half: Half) -> tuple[Test, ...]:

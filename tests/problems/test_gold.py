@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 from mucode.execution import open_sandbox
 from mucode.problems import load_problems, problem_from_mbpp_row
-from mucode.problems.gold import gold_check, require_gold
+from mucode.problems.gold import PATIENCE, gold_check, require_gold
 from mucode.problems.mbpp import PATH_VARIABLE
 from mucode.types import Answer, MucodeError, Problem, Test
 
@@ -29,6 +30,15 @@ def test_a_broken_problem_is_found_in_either_half_and_refused_by_name() -> None:
             require_gold(problems, answers, sandbox)
         require_gold(problems[:1], answers[:1], sandbox)
     assert [entry.problem_id for entry in broken] == ["mbpp/1", "mbpp/2"]
+
+
+def test_a_reference_slower_than_programs_may_be_is_sound_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    slow = "import time\ndef double(x):\n    time.sleep(0.3)\n    return 2 * x"
+    problem, answer = make_pair(7, slow)
+    with caplog.at_level(logging.WARNING, logger="mucode"), open_sandbox(workers=1, timeout=PATIENCE * 0.2) as sandbox:
+        require_gold([problem], [answer], sandbox, timeout=0.2)
+    assert "the reference of mbpp/7 takes 0." in caplog.text
+    assert "and programs get 0.2 s" in caplog.text
 
 
 def test_a_problem_without_any_test_is_broken() -> None:
