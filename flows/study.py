@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 from flows.quickstart import INTERRUPTED
+from mucode.config import load_config
 from mucode.processes import tied
-from mucode.study.collected import collect
+from mucode.study.collected import collect, read_study, require_model
 from mucode.study.meter import metered
 from mucode.study.page import write_results
 from mucode.study.pieces import PIECES, Piece, chosen
@@ -44,20 +45,33 @@ def main() -> int:
 def run_piece(piece: Piece, over: str, root: Path) -> int:
     """Bring one piece up to date, keep its small files and write the page anew; the flow's exit code.
 
+    What has run is kept even if something after it failed, such as the registration.
+
     Raises:
-        MucodeError: there is no such size, or a file of the finished piece is missing.
+        MucodeError: there is no such size, the collected pieces are of another model, or a file of the finished piece
+            is missing.
     """
     size, documents = piece.size(over), documents_of(over, root)
     workspace = make_workspace(size, root)
+    if any((documents / "study").glob("*/params.yaml")):
+        first, *_ = read_study(documents / "study")
+        require_model(documents / "study", first, load_config(workspace / "params.yaml"))
     _say(f"\n{piece.name}: {piece.decides}\n")
     with metered(workspace):
         done = subprocess.run(tied([sys.executable, "-m", "flows.quickstart", "--size", size]), cwd=root, check=False)
-    if done.returncode:
+    if done.returncode and not up_to_date(workspace):
         return done.returncode
     collect(workspace, documents / "study" / piece.name)
     write_results(documents / "study", documents)
     _say(f"results: {documents / 'results.md'}\n")
-    return 0
+    return done.returncode
+
+
+def up_to_date(workspace: Path) -> bool:
+    """Whether every stage of the workspace is done."""
+    return (
+        subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"], cwd=workspace, check=False).returncode == 0
+    )
 
 
 def documents_of(over: str, root: Path) -> Path:

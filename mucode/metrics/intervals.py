@@ -30,7 +30,11 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
-    """How intervals are made: percentiles over resamples of the problems, and within each of its searches."""
+    """How intervals are made: percentiles over resamples of the problems, each with all its searches.
+
+    A problem's mean holds the chance of its searches already: drawing searches again within a drawn problem would count
+    that twice (Davison and Hinkley 1997, section 3.8, on hierarchical data).
+    """
 
     confidence: float  # 0.95
     resamples: int
@@ -50,9 +54,9 @@ class Comparison:
 def estimate(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
     """Mean over problems of the mean over searches, with a percentile bootstrap interval; values lie in [0, 1].
 
-    Problems are resampled, then searches within each drawn problem. Equal calls give equal numbers. Where all searches
-    of all problems agree, resampling would give an interval of width zero; it is then the exact binomial one of n equal
-    trials (Clopper and Pearson 1934): 0 of 40 is [0, 0.088].
+    Problems are resampled, each with all its searches. Equal calls give equal numbers. Where all problems agree,
+    resampling would give an interval of width zero; it is then the exact binomial one of n equal trials (Clopper and
+    Pearson 1934): 0 of 40 is [0, 0.088].
 
     Returns:
         None if there is no problem.
@@ -63,9 +67,9 @@ def estimate(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
 def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap) -> Comparison | None:
     """The paired difference after - before over the same problems.
 
-    The interval resamples the problems jointly and each method's searches on its own. The p-value is the exact McNemar
-    test (McNemar 1947) over problems: how improbable so uneven a split of the problems that changed would be if change
-    were as likely for better as for worse. With several searches a problem counts by its mean over them.
+    The interval resamples the problems, each with the searches of both methods: a problem counts by its mean over them.
+    The p-value is the exact McNemar test (McNemar 1947) over problems: how improbable so uneven a split of the problems
+    that changed would be if change were as likely for better as for worse.
 
     Returns:
         None if there is no problem.
@@ -91,20 +95,16 @@ def mcnemar(better: int, worse: int) -> float:
     return min(1.0, float(2 * tail / 2**changed))
 
 
-_Term = tuple[float, Floats, Integers]  # sign, values, counts
-
-
 def _estimate(terms: Sequence[tuple[float, Outcomes]], bootstrap: Bootstrap, lower: float) -> Estimate | None:
     """A signed sum of means over the same problems; each problem's sum lies in [lower, 1]."""
     problems = sorted(terms[0][1])
     if not problems:
         return None
-    tables = [(sign, *_table([outcomes[problem] for problem in problems])) for sign, outcomes in terms]
-    per_problem = np.sum([sign * values.sum(axis=1) / counts for sign, values, counts in tables], axis=0)
+    per_problem = np.array([sum(sign * fmean(outcomes[problem]) for sign, outcomes in terms) for problem in problems])
     value = float(per_problem.mean())
-    if np.ptp(per_problem) < 1e-12 and not any(_searches_differ(values, counts) for _, values, counts in tables):
+    if np.ptp(per_problem) < 1e-12:
         return without_spread(value, len(problems), bootstrap, lower)
-    return percentiles(value, _resampled(tables, len(problems), bootstrap), len(problems), bootstrap)
+    return percentiles(value, _resampled(per_problem, bootstrap), len(problems), bootstrap)
 
 
 def without_spread(value: float, n: int, bootstrap: Bootstrap, lower: float = 0.0) -> Estimate:
@@ -120,41 +120,10 @@ def percentiles(value: float, resampled: Floats, n: int, bootstrap: Bootstrap) -
     return Estimate(value, min(float(low), value), max(float(high), value), n)
 
 
-def _searches_differ(values: Floats, counts: Integers) -> bool:
-    """Whether any problem's searches ended differently."""
-    beyond = np.arange(values.shape[1]) >= counts[:, np.newaxis]
-    return bool((np.where(beyond, values[:, :1], values) != values[:, :1]).any())
-
-
-def _table(rows: Sequence[Sequence[float]]) -> tuple[Floats, Integers]:
-    """Rows of unequal length -> values [problems, longest] padded with zeros, and lengths [problems]."""
-    counts = np.array([len(row) for row in rows])
-    values = np.zeros((len(rows), int(counts.max())))
-    for place, row in enumerate(rows):
-        values[place, : len(row)] = row
-    return values, counts
-
-
-def _resampled(terms: Sequence[_Term], problems: int, bootstrap: Bootstrap) -> Floats:
-    """The statistic of each resample [resamples]."""
+def _resampled(per_problem: Floats, bootstrap: Bootstrap) -> Floats:
+    """The mean of each resample [resamples] of the problems' values [problems]."""
     rng = np.random.default_rng(bootstrap.seed)
-    width = max(values.shape[1] for _, values, _ in terms)
-    batch = max(1, _BATCH // (problems * width))
-    means: list[Floats] = []
-    for start in range(0, bootstrap.resamples, batch):
-        drawn = rng.integers(problems, size=(min(batch, bootstrap.resamples - start), problems))
-        per_problem = [sign * _search_means(values, counts, drawn, rng) for sign, values, counts in terms]
-        means.append(np.sum(per_problem, axis=0).mean(axis=1))
-    return np.concatenate(means)
-
-
-def _search_means(values: Floats, counts: Integers, drawn: Integers, rng: np.random.Generator) -> Floats:
-    """The mean over resampled searches of each drawn problem [resamples, problems]."""
-    if values.shape[1] == 1:
-        single: Floats = values[drawn, 0]
-        return single
-    many = counts[drawn][..., np.newaxis]
-    picks = (rng.random((*drawn.shape, values.shape[1])) * many).astype(np.int64)
-    kept = np.arange(values.shape[1]) < many
-    means: Floats = (values[drawn[..., np.newaxis], picks] * kept).sum(axis=-1) / counts[drawn]
-    return means
+    problems = len(per_problem)
+    batch = max(1, _BATCH // problems)
+    sizes = [min(batch, bootstrap.resamples - start) for start in range(0, bootstrap.resamples, batch)]
+    return np.concatenate([per_problem[rng.integers(problems, size=(size, problems))].mean(axis=1) for size in sizes])

@@ -58,9 +58,10 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Of one kind of stage."""
+    """Of one stage instance."""
 
     stage: str
+    of: str  # whose: a method, its iteration and seed
     generated: int
     trained: int  # passed over by trainings, all epochs
 
@@ -139,7 +140,5 @@ def _ranked(material: Material) -> Iterable[Ranked]:
 
 
 def _tokens(material: Material) -> Iterable[Tokens]:
-    rows = costs(material)
-    for stage in dict.fromkeys(row.stage for row in rows):
-        own = [row for row in rows if row.stage == stage]
-        yield Tokens(stage, sum(row.completion or 0 for row in own), sum(row.trained or 0 for row in own))
+    for row in costs(material):
+        yield Tokens(row.stage, row.of, row.completion or 0, row.trained or 0)

@@ -6,14 +6,17 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from mucode.report.blocks import Table
-from mucode.study.account import Data, Learned, Ranked
+from mucode.study.account import Data, Learned, Ranked, Tokens
+from mucode.study.cells import verifier_of
 from mucode.study.collected import Collected
 from mucode.study.meter import Spent
 
 COST = (
-    "Hours are what it took to bring a piece about, where what pieces share was paid by the first; tokens are those that "
-    "its files hold, shared ones included."
+    "Hours are what it took to bring a piece about; what pieces share was paid by the one that ran first, and what was "
+    "tried in other workspaces is not in them. Tokens are those that a piece's files hold, shared ones included; together "
+    "each stage counts once."
 )
+LEARNED = "Examples: pairs of programs (verifier), demonstrations (generator); tokens of one epoch, without padding."
 DATA = "Solved: problems with a correct program in any turn. Repaired: failures followed by a correct program."
 RANKED = (
     "The distinct programs that the searches sampled; an AUC of 0.5 is a coin. Problems: those with correct and wrong "
@@ -33,25 +36,40 @@ def trainings_table(pieces: Sequence[Collected]) -> Table:
     head = ("training", "of", "piece", "loss by epoch", "examples", "tokens")
     rows = ((piece.name, row) for piece in pieces for row in piece.account.learned)
     found = _once(rows, lambda row: (row.kind, row.key, row.losses))
-    return Table(head, tuple(_learned(name, row) for name, row in found), "", labels=3)
+    return Table(head, tuple(_learned(name, row) for name, row in found), LEARNED, labels=3)
 
 
 def verifiers_table(pieces: Sequence[Collected]) -> Table:
     """How well each pair's verifier ranks the programs of problems that it was not trained on."""
-    head = ("verifier of", "test set", "piece", "programs", "correct", "problems", "AUC within problems", "interval")
-    rows = _once(((piece.name, row) for piece in pieces for row in piece.account.ranked), lambda row: row)
-    return Table(head, tuple(_ranked(name, row) for name, row in rows), RANKED, labels=3)
+    head = (
+        "programs of",
+        "verifier",
+        "test set",
+        "piece",
+        "programs",
+        "correct",
+        "problems",
+        "AUC within problems",
+        "interval",
+    )
+    rows = [(piece, row) for piece in pieces for row in piece.account.ranked]
+    found = _once(((piece.name, (_verifier(piece, row), row)) for piece, row in rows), lambda row: row)
+    return Table(head, tuple(_ranked(name, *row) for name, row in found), RANKED, labels=4)
 
 
 def cost_table(pieces: Sequence[Collected]) -> Table:
     head = ("piece", "hours", "energy", "tokens generated", "tokens trained on")
     lines: list[tuple[str, ...]] = []
     for piece in pieces:
-        tokens = piece.account.tokens
-        numbers = (sum(each.generated for each in tokens), sum(each.trained for each in tokens))
-        lines.append((piece.name, *_spent(piece.spent), *(f"{number:,}" for number in numbers)))
+        lines.append((piece.name, *_spent(piece.spent), *_tokens(piece.account.tokens)))
     together = sum((piece.spent for piece in pieces[1:]), start=pieces[0].spent)
-    return Table(head, (*lines, ("together", *_spent(together), "", "")), COST)
+    distinct = {each for piece in pieces for each in piece.account.tokens}
+    return Table(head, (*lines, ("together", *_spent(together), *_tokens(distinct))), COST)
+
+
+def _tokens(rows: Iterable[Tokens]) -> tuple[str, str]:
+    own = list(rows)
+    return f"{sum(row.generated for row in own):,}", f"{sum(row.trained for row in own):,}"
 
 
 def _once(rows: Iterable[tuple[str, Row]], key: Callable[[Row], Hashable]) -> list[tuple[str, Row]]:
@@ -68,15 +86,30 @@ def _data(row: Data) -> tuple[str, ...]:
 
 
 def _learned(piece: str, row: Learned) -> tuple[str, ...]:
-    numbers = (f"{row.numbers[name]:,.0f}" if name in row.numbers else "" for name in ("examples", "tokens"))
+    examples = row.numbers.get("examples", row.numbers.get("demonstrations"))
+    numbers = ("" if number is None else f"{number:,.0f}" for number in (examples, row.numbers.get("tokens")))
     return (row.kind, row.key, piece, " ".join(f"{loss:.3f}" for loss in row.losses), *numbers)
 
 
-def _ranked(piece: str, row: Ranked) -> tuple[str, ...]:
+def _verifier(piece: Collected, row: Ranked) -> str:
+    """Its loss, and how often it was trained."""
+    config, method = piece.material.config, row.group.rsplit("-", 1)[0]
+    return f"{config.verifier.loss.replace('_', '-')}, {verifier_of(piece.material, method)}"
+
+
+def _ranked(piece: str, verifier: str, row: Ranked) -> tuple[str, ...]:
     counts = (f"{row.programs:,}", f"{row.correct:,}", str(row.problems))
     if row.auc is None:
-        return (row.group, row.benchmark, piece, *counts, "", "")
-    return (row.group, row.benchmark, piece, *counts, f"{row.auc:.3f}", f"[{row.auc_low:.3f}, {row.auc_high:.3f}]")
+        return (row.group, verifier, row.benchmark, piece, *counts, "", "")
+    return (
+        row.group,
+        verifier,
+        row.benchmark,
+        piece,
+        *counts,
+        f"{row.auc:.3f}",
+        f"[{row.auc_low:.3f}, {row.auc_high:.3f}]",
+    )
 
 
 def _spent(cost: Spent) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mucode.metrics import Bootstrap, Comparison, Estimate, Outcomes, compare, estimate
 from mucode.report.results import Measure, joined, outcomes
 from mucode.report.sources import Material
+from mucode.search import GREEDY
 from mucode.study.collected import Collected
 
 MBPP, HUMANEVAL = "mbpp/test", "humaneval/test"
@@ -64,11 +65,21 @@ def value(cell: Cell, bootstrap: Bootstrap, seeds: Collection[int] | None = None
 
 
 def difference(before: Cell, after: Cell, bootstrap: Bootstrap) -> Comparison | None:
-    """`after` minus `before`, paired on the problems and the seeds that both have. None: they have none."""
-    shared = set(before.seeds) & set(after.seeds)
-    one, other = before.outcomes(shared), after.outcomes(shared)
-    common = one.keys() & other.keys()
-    return compare({name: one[name] for name in common}, {name: other[name] for name in common}, bootstrap)
+    """`after` minus `before`, paired on the problems and the seeds that both have. None: they have none.
+
+    Where one has more searches of a problem under a seed than the other, its first ones count: a mean of more searches
+    lies elsewhere more often, which the exact McNemar test would take for a difference.
+    """
+    shared = sorted(set(before.seeds) & set(after.seeds))
+    pairs = [_alike(before.by_seed[seed], after.by_seed[seed]) for seed in shared]
+    return compare(joined(one for one, _ in pairs), joined(other for _, other in pairs), bootstrap)
+
+
+def _alike(one: Outcomes, other: Outcomes) -> tuple[Outcomes, Outcomes]:
+    """The problems that both have, as many searches of each."""
+    counts = {name: min(len(one[name]), len(other[name])) for name in one.keys() & other.keys()}
+    first, second = ({name: own[name][:k] for name, k in counts.items()} for own in (one, other))
+    return first, second
 
 
 def bootstrap_of(pieces: Sequence[Collected]) -> Bootstrap:
@@ -86,4 +97,6 @@ def _cell(material: Material, spec: Spec) -> Cell | None:
     measure = Measure("bon", spec.selector, spec.n, spec.turns)
     found = {seed: outcomes(tests.of(spec.benchmark), measure, turns) for seed, tests in material.tests(spec.method)}
     kept = {seed: values for seed, values in found.items() if values}
+    if spec.selector == GREEDY and not config.methods[spec.method].trains:
+        kept = {seed: kept[seed] for seed in sorted(kept)[:1]}  # of the base model every seed's is the same search
     return Cell(kept) if kept else None

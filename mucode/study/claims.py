@@ -17,16 +17,17 @@ from mucode.study.tables import NOT_RUN
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`better` should do better than `worse`. `piece`: both from its searches; "": from wherever most were made."""
+    """`better` should do better than `worse`. `own`: from the searches of these pieces; none: of any, where most are."""
 
     words: str
     better: Spec
     worse: Spec
-    piece: str = ""
+    own: frozenset[str] = frozenset()
 
 
 MUCODE = Spec("mucode")
 LV_BLIND = Spec("mucode", BLIND, selector="lv")
+SELECTORS, CANDIDATES, LOSSES = frozenset({"selectors"}), frozenset({"candidates"}), frozenset({"candidates", "loss"})
 CLAIMS = (
     Claim("µCode beats Multi-STaR on HumanEval", Spec("mucode", HUMANEVAL), Spec("multi_star", HUMANEVAL)),
     Claim(
@@ -40,11 +41,11 @@ CLAIMS = (
     Claim("the expert beats the verifier's best rollouts (RFT_LV)", MUCODE, Spec("rft_lv")),
     Claim("oracle and verifier beat the oracle alone (µCode_OV)", MUCODE, Spec("mucode_ov")),
     Claim("oracle and verifier beat the verifier alone (µCode_LV)", MUCODE, Spec("mucode_lv")),
-    Claim("pt+lv beats a random pick", MUCODE, Spec("mucode", selector="random"), "selectors"),
-    Claim("pt+lv beats lv", MUCODE, Spec("mucode", selector="lv"), "selectors"),
-    Claim("pt+lv beats pt", MUCODE, Spec("mucode", selector="pt"), "selectors"),
-    Claim("N = 8 beats N = 1", Spec("mucode", n=8), Spec("mucode", n=1), "candidates"),
-    Claim("Bradley-Terry beats BCE", MUCODE, Spec("mucode", loss="bce")),
+    Claim("pt+lv beats a random pick", MUCODE, Spec("mucode", selector="random"), SELECTORS),
+    Claim("pt+lv beats lv", MUCODE, Spec("mucode", selector="lv"), SELECTORS),
+    Claim("pt+lv beats pt", MUCODE, Spec("mucode", selector="pt"), SELECTORS),
+    Claim("N = 8 beats N = 1", Spec("mucode", n=8), Spec("mucode", n=1), CANDIDATES),
+    Claim("Bradley-Terry beats BCE", MUCODE, Spec("mucode", loss="bce"), LOSSES),
     Claim("a verifier trained on the latest rollouts beats one trained once", Spec("mucode", verifier="each"), MUCODE),
     Claim("without public tests µCode recovers from turn 1 to turn 3", LV_BLIND, Spec("mucode", BLIND, "lv", turns=1)),
     Claim("without public tests µCode beats Multi-STaR", LV_BLIND, Spec("multi_star", BLIND, selector="lv")),
@@ -52,14 +53,15 @@ CLAIMS = (
 )
 CAPTION = (
     "Exploratory: chosen to look at, not fixed beforehand, and no p is corrected for their number. Each difference is "
-    "paired on the same problems and seeds; what its interval and the exact McNemar test do not agree on is open."
+    "paired on the same problems, seeds and number of searches; what its interval and the exact McNemar test do not "
+    "agree on is open."
 )
 HEAD = ("claim", "difference", "interval", "n", "better : worse", "p", "here")
 
 
 def compared(pieces: Sequence[Collected], claim: Claim) -> Comparison | None:
     """None: one of the two was not run, or they share no seed."""
-    own = [piece for piece in pieces if claim.piece in {"", piece.name}]
+    own = [piece for piece in pieces if not claim.own or piece.name in claim.own]
     better, worse = find(own, claim.better), find(own, claim.worse)
     if better is None or worse is None or not set(better.seeds) & set(worse.seeds):
         return None
@@ -85,16 +87,18 @@ def claims_table(pieces: Sequence[Collected], *, judge: bool) -> Table:
 
 
 def summary(pieces: Sequence[Collected]) -> str:
-    """What holds and what does not, in a paragraph."""
+    """What holds and what does not, in a paragraph; the primary comparison has one of its own."""
     found = [(claim, result) for claim in CLAIMS if (result := compared(pieces, claim)) is not None]
     words = {
         "holds": "What holds here",
         "does not: the other way": "What came out the other way",
         "open": "What these problems cannot tell from chance",
     }
-    parts = []
+    parts = ["Exploratory, and no p is corrected; what was fixed beforehand stands above."]
     for said, start in words.items():
-        own = [f"{claim.words} ({signed_points(r.difference.value)})" for claim, r in found if verdict(r) == said]
+        own = [
+            f"{claim.words} ({signed_points(r.difference.value)} points)" for claim, r in found if verdict(r) == said
+        ]
         if own:
             parts.append(f"{start}: {'; '.join(own)}.")
     absent = len(CLAIMS) - len(found)

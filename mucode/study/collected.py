@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from mucode.config import load_config
+from mucode.config import Config, load_config, load_yaml
 from mucode.layout import Layout
 from mucode.records import SearchChoice, folder_written_whole, read_rows, write_json
 from mucode.report.sources import Folders, Material, Origin, Searches, read_material
 from mucode.study.account import Account, account_of
-from mucode.study.meter import Spent, spent
+from mucode.study.meter import Spent, runs, together
 from mucode.study.pieces import PIECES
 from mucode.types import MucodeError
 
+SHARED = (
+    "prepare",
+    "base_model",
+    "roll_out@base-",
+    "train_verifier@base-",
+)  # what pieces have in common, if both have it
 PARAMS, LOCK, ACCOUNT, SPENT = "params.yaml", "dvc.lock", "account.json", "spent.json"
 
 
@@ -32,14 +40,19 @@ class Collected:
     material: Material  # without rollouts, trainings and samples: what needs them is in the account
     account: Account
     spent: Spent
+    lock: Mapping[str, Any]  # dvc.lock's stages
 
 
 def collect(workspace: Path, out: Path) -> None:
     """Keep a finished piece's small files in the folder `out`, whole or not at all.
 
+    Nothing changes if `out` holds the same piece already. What earlier runs have cost stays, wherever they ran.
+
     Raises:
         MucodeError: the piece is not finished: one of its files is missing.
     """
+    if all(_same(workspace / name, out / name) for name in (PARAMS, LOCK)):
+        return
     config = load_config(workspace / PARAMS)
     layout = Layout(workspace)
     folders = Folders(
@@ -50,13 +63,14 @@ def collect(workspace: Path, out: Path) -> None:
     material = read_material(folders, config)
     if not (workspace / LOCK).exists():
         raise MucodeError(f"{workspace / LOCK} is missing: run the piece with `make study` first")
+    cost = (_json(out / SPENT) if (out / SPENT).exists() else {}) | {n: c.as_json() for n, c in runs(workspace).items()}
     with folder_written_whole(out) as partial:
         for name in (PARAMS, LOCK):
             shutil.copyfile(workspace / name, partial / name)
         for group in config.plan["benchmarks"]:
             shutil.copyfile(layout.benchmark(group) / "choices.parquet", partial / f"{group}.parquet")
         write_json(partial / ACCOUNT, account_of(material).as_json())
-        write_json(partial / SPENT, spent(workspace).as_json())
+        write_json(partial / SPENT, cost)
 
 
 def read_collected(folder: Path) -> Collected:
@@ -71,27 +85,65 @@ def read_collected(folder: Path) -> Collected:
         for group in config.plan["benchmarks"]
     }
     material = Material(config, {}, (), {}, {}, test, ())
-    account, cost = (_json(folder / name) for name in (ACCOUNT, SPENT))
-    return Collected(folder.name, material, Account.from_json(account), Spent(**cost))
+    try:
+        account, cost = Account.from_json(_json(folder / ACCOUNT)), [Spent(**c) for c in _json(folder / SPENT).values()]
+    except (TypeError, KeyError) as error:
+        raise MucodeError(
+            f"{folder} was collected by another version ({error}): remove it and give `make study` again, which keeps "
+            "what has run"
+        ) from error
+    lock = load_yaml((folder / LOCK).read_text()).get("stages", {})
+    return Collected(folder.name, material, account, together(cost), lock)
 
 
 def read_study(folder: Path) -> list[Collected]:
     """All pieces collected below a folder, in the study's order.
 
     Raises:
-        MucodeError: there is none, or they are not of one model.
+        MucodeError: there is none, or they are not of one model, or what they should share is not the same.
     """
     found = [read_collected(folder / piece.name) for piece in PIECES if (folder / piece.name / PARAMS).exists()]
     if not found:
         raise MucodeError(f"{folder} holds no finished piece: `make study` makes them")
     first, *others = found
     for other in others:
-        if other.material.config.model != first.material.config.model:
-            raise MucodeError(
-                f"{folder / other.name} is of {other.material.config.model.setting}, {first.name} of "
-                f"{first.material.config.model.setting}: remove one of the two and run it with the other's model"
-            )
+        require_model(folder, first, other.material.config)
+    for one, other in combinations(found, 2):
+        _require_shared(one, other)
     return found
+
+
+def require_model(folder: Path, first: Collected, config: Config) -> None:
+    """Refuse a piece of another model than the first that was collected.
+
+    Raises:
+        MucodeError: it has another one.
+    """
+    if config.model != first.material.config.model:
+        raise MucodeError(
+            f"this piece is of {config.model.setting}, {folder / first.name} of {first.material.config.model.setting}: "
+            f"run it with that model, or remove {folder}"
+        )
+
+
+def _require_shared(one: Collected, other: Collected) -> None:
+    """Methods are to differ by their generators alone: rollouts and verifier of a seed are the same in all pieces."""
+    same_loss = one.material.config.verifier.loss == other.material.config.verifier.loss
+    for stage in sorted(one.lock.keys() & other.lock.keys()):
+        shared = stage.startswith(SHARED) and (same_loss or not stage.startswith("train_verifier"))
+        if shared and _outs(one.lock[stage]) != _outs(other.lock[stage]):
+            raise MucodeError(
+                f"{other.name} has another {stage} than {one.name}, so the two cannot be compared: run both again with "
+                "the same code, parameters and DVC cache"
+            )
+
+
+def _outs(stage: Mapping[str, Any]) -> dict[str, str]:
+    return {out["path"]: out["md5"] for out in stage.get("outs", ())}
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
 
 
 def _json(path: Path) -> dict[str, Any]:

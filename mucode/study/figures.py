@@ -14,20 +14,24 @@ from mucode.study.tables import candidates
 
 DRAWN = "N, programs drawn at each turn"
 N = (DRAWN, "Best of N with pt+lv on MBPP, three turns.")  # axis, caption
-TURN = ("turn", "MBPP after each turn, best of 5: with public tests (pt+lv), and without (lv).")
+TURN = ("turn", "MBPP after each turn, best of 5, pt+lv.")
+TURN_BLIND = ("turn", "MBPP after each turn, best of 5: with public tests (pt+lv), and without (lv).")
 LOSS = (DRAWN, "µCode's best of N with a verifier of each loss, MBPP.")
 Line = tuple[str, list[tuple[int, Spec]]]
 
 
 def figures(pieces: Sequence[Collected]) -> dict[str, Figure]:
     """File name -> plot, of those that the pieces have numbers for."""
-    own = [piece for piece in pieces if piece.name in {"candidates", "loss"}]
-    ns = candidates(own)
+    own = {piece.name: piece for piece in pieces if piece.name in {"candidates", "loss"}}
+    both = list(own.values())
+    ns = candidates(both)
+    turn = TURN_BLIND if any(piece.name == "blind" for piece in pieces) else TURN
     drawn = {
-        "n": _drawn("By N", own, _by_n(ns, ("instruct", "mucode"), ("bradley_terry",)), N),
-        "turns": _drawn("By turn", pieces, _by_turn(), TURN),
-        "loss": _drawn("By loss", own, _by_n(ns, ("mucode",), ("bradley_terry", "bce")), LOSS),
+        "n": _drawn("By N", both, _by_n(ns, ("instruct", "mucode"), ("bradley_terry",)), N),
+        "turns": _drawn("By turn", pieces, _by_turn(), turn),
     }
+    if len(own) > 1:
+        drawn["loss"] = _drawn("By loss", both, _by_n(ns, ("mucode",), ("bradley_terry", "bce")), LOSS)
     return {f"study-{name}.svg": figure for name, figure in drawn.items() if figure}
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -47,11 +47,15 @@ def metered(workspace: Path, counters: Path = POWERCAP, period: float = PERIOD) 
         thread.join()
 
 
-def spent(workspace: Path) -> Spent:
-    """What all runs in the workspace have cost together."""
-    files = sorted((workspace / SPENT).glob("*.json"))
-    runs = [Spent(**json.loads(file.read_text())) for file in files]
-    return sum(runs[1:], start=runs[0]) if runs else Spent(0.0, None)
+def runs(workspace: Path) -> dict[str, Spent]:
+    """What each run in the workspace has cost, by the run's name."""
+    return {file.stem: Spent(**json.loads(file.read_text())) for file in sorted((workspace / SPENT).glob("*.json"))}
+
+
+def together(costs: Iterable[Spent]) -> Spent:
+    """Their sum."""
+    own = list(costs)
+    return sum(own[1:], start=own[0]) if own else Spent(0.0, None)
 
 
 def _keep(file: Path, counters: Path, period: float, done: threading.Event, last: dict[str, tuple[int, int]]) -> None:
@@ -67,10 +71,15 @@ def _keep(file: Path, counters: Path, period: float, done: threading.Event, last
 
 
 def _counted(counters: Path) -> dict[str, tuple[int, int]]:
-    """(microjoules, where the counter starts again) of each processor package that may be read."""
+    """(microjoules, where the counter starts again) of each processor package that may be read.
+
+    A laptop's `psys` counts the whole machine, packages included, so it is left out.
+    """
     found = {}
     for package in sorted(counters.glob("*-rapl:?")):
         with contextlib.suppress(OSError):  # only the administrator may, on most machines
+            if not (package / "name").read_text().startswith("package"):
+                continue
             numbers = [int((package / name).read_text()) for name in ("energy_uj", "max_energy_range_uj")]
             found[package.name] = (numbers[0], numbers[1])
     return found

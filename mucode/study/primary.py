@@ -33,8 +33,16 @@ class Primary:
 
     @property
     def decided(self) -> bool:
-        """Whether it may be read: with fewer searches than fixed beforehand it may not."""
-        return self.searches >= SEARCHES
+        """Whether it may be read: with other seeds or fewer searches than fixed beforehand it may not."""
+        each = SEARCHES // len(SEEDS)
+        cells = [Cell({seed: cell.by_seed.get(seed, {})}) for cell in (self.ours, self.rival) for seed in SEEDS]
+        return all(cell.searches >= each for cell in cells)
+
+    @property
+    def by_seed(self) -> dict[int, float]:
+        """Ours minus the rival's accuracy, training by training."""
+        shared = [seed for seed in self.ours.seeds if seed in self.rival.seeds]
+        return {seed: _mean(self.ours.by_seed[seed]) - _mean(self.rival.by_seed[seed]) for seed in shared}
 
     @property
     def error(self) -> float:
@@ -60,6 +68,10 @@ def _fixed(cell: Cell | None) -> Cell | None:
     """The searches of the seeds that were fixed beforehand."""
     kept = {seed: found for seed, found in cell.by_seed.items() if seed in SEEDS} if cell else {}
     return Cell(kept) if kept else None
+
+
+def _mean(outcomes: Outcomes) -> float:
+    return fmean(fmean(values) for values in outcomes.values())
 
 
 def planned_error(problems: int, discordant: float = DISCORDANT) -> float:

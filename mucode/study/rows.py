@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from mucode.report.results import Result, results
-from mucode.report.sources import Material
 from mucode.report.write import DECIMALS
 from mucode.study.cells import verifier_of
 from mucode.study.collected import Collected
@@ -32,22 +31,17 @@ class StudyRow:
     ci_low: float
     ci_high: float
     problems: int
-
-    @property
-    def condition(self) -> tuple[object, ...]:
-        """All but what was found: two pieces may have measured the same; the first counts."""
-        found = {"accuracy", "ci_low", "ci_high", "problems"}
-        return tuple(item for item in asdict(self).items() if item[0] not in found)
+    piece: str  # whose searches these are; searches that pieces share are the first one's
 
 
 def study_rows(pieces: Sequence[Collected]) -> list[StudyRow]:
     """Every accuracy of multi-turn search that the pieces hold; the control with another problem's feedback is none."""
-    rows: dict[tuple[object, ...], StudyRow] = {}
+    rows: dict[StudyRow, StudyRow] = {}
     for piece in pieces:
         for found in results(piece.material):
             if found.metric == "bon" and found.feedback == "execution":
-                row = _row(piece.material, found)
-                rows.setdefault(row.condition, row)
+                row = _row(piece, found)
+                rows.setdefault(replace(row, piece=""), row)
     return list(rows.values())
 
 
@@ -55,7 +49,7 @@ def as_json(rows: Sequence[StudyRow]) -> list[dict[str, Any]]:
     return [{n: round(v, DECIMALS) if isinstance(v, float) else v for n, v in asdict(row).items()} for row in rows]
 
 
-def _row(material: Material, found: Result) -> StudyRow:
+def _row(piece: Collected, found: Result) -> StudyRow:
     assert found.selector is not None  # of "bon"
     return StudyRow(
         method=found.method,
@@ -66,11 +60,12 @@ def _row(material: Material, found: Result) -> StudyRow:
         n=found.n,
         turns=found.turns,
         loss=found.loss,
-        verifier=verifier_of(material, found.method),
+        verifier=verifier_of(piece.material, found.method),
         searches=found.searches,
         seed=found.seed,
         accuracy=found.accuracy,
         ci_low=found.ci_low,
         ci_high=found.ci_high,
         problems=found.problems,
+        piece=piece.name,
     )

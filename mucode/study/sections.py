@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from mucode.report.blocks import Block, Figures, Paragraph, Section
+from mucode.report.blocks import Block, Figures, Paragraph, Section, Table
 from mucode.report.words import count, interval, percent, probability, signed_points
 from mucode.study.behind import cost_table, data_table, trainings_table, verifiers_table
 from mucode.study.cells import MBPP
@@ -16,9 +16,13 @@ from mucode.study.primary import DISCORDANT, SEARCHES, Primary, detectable, plan
 from mucode.study.tables import by_n_table, by_turn_table, methods_table, selectors_table, training_table
 
 CELL = (
-    "A cell is an accuracy with its bootstrap interval over problems and searches, and n = problems × searches of each, all "
-    "seeds together. N = 1 is greedy."
+    "A cell is an accuracy with its interval (bootstrap over problems, each with all its searches), and n = problems × "
+    "searches of each, all seeds together. N = 1 is greedy. Beside ours stand the numbers of the paper (Jain et al., "
+    "Multi-Turn Code Generation Through Single-Step Rewards, ICML 2025): Llama models of 1B and 8B parameters, wholly "
+    "fine-tuned, on its test sets, without intervals. Ours is another model with other prompts on a part of the "
+    "problems: what can be compared is the order of the rows, not their level."
 )
+STAND_IN = "{}; a local copy in place of the hub's that the plan names, weights rounded if it is quantised"
 
 
 def claims_nothing(pieces: Sequence[Collected]) -> bool:
@@ -36,8 +40,8 @@ def sections(pieces: Sequence[Collected]) -> list[Section]:
         _section("claims", "What holds and what does not", *verdict, claims_table(pieces, judge=judge)),
         _section("methods", "Table 1: methods", Paragraph(CELL), methods_table(pieces)),
         _section("training", "Table 2: what the generator is trained on", training_table(pieces)),
-        _section("selectors", "Table 3: who picks", selectors_table(pieces)),
-        _section("n", "By N", by_n_table(pieces)),
+        _section("selectors", "Table 3: who picks", _if_run(pieces, selectors_table, "selectors")),
+        _section("n", "By N", _if_run(pieces, by_n_table, "candidates", "loss")),
         _section("turn", "By turn", by_turn_table(pieces)),
         *([_section("figures", "Figures", Figures(drawings))] if drawings else []),
         _section("data", "What there was to learn from", data_table(pieces)),
@@ -53,7 +57,7 @@ def facts(pieces: Sequence[Collected]) -> list[tuple[str, str]]:
     section, search = config.rollout, config.search
     run = {piece.name for piece in pieces}
     return [
-        ("model", config.model.setting),
+        ("model", _model(config.model.setting)),
         ("training", f"{count(config.problems.train, 'problem')}, M = {config.study.iterations}"),
         ("rollouts", f"{section.rollouts} a problem, T = {section.turns}, temperature {section.temperature:g}"),
         ("LoRA", f"rank {config.fine_tune.lora_rank}, learning rate {config.fine_tune.learning_rate:g}"),
@@ -64,8 +68,19 @@ def facts(pieces: Sequence[Collected]) -> list[tuple[str, str]]:
     ]
 
 
+def _model(setting: str) -> str:
+    return STAND_IN.format(setting) if setting.startswith(("gguf:", "dir:")) else setting
+
+
 def _section(name: str, title: str, *blocks: Block) -> Section:
     return Section(name, title, blocks)
+
+
+def _if_run(pieces: Sequence[Collected], table: Callable[[Sequence[Collected]], Table], *names: str) -> Block:
+    """The table, if one of the pieces that it is made from has run."""
+    if any(piece.name in names for piece in pieces):
+        return table(pieces)
+    return Paragraph(f'Not run yet: `make study PIECES="{" ".join(names)}"`.')
 
 
 def primary_words(found: Primary | None, *, judge: bool) -> str:
@@ -81,9 +96,16 @@ def primary_words(found: Primary | None, *, judge: bool) -> str:
     width = (
         f"Expected beforehand for {n} problems, {percent(DISCORDANT, 0)} of them discordant: a standard error of "
         f"{100 * before:.1f} points, so that a true difference of {100 * detectable(before):.1f} is found four times in "
-        f"five. Found: {100 * found.error:.1f} points, detectable {100 * detectable(found.error):.1f}."
+        f"five. The standard error came out as {100 * found.error:.1f} points: a true difference of "
+        f"{100 * detectable(found.error):.1f} would be found four times in five."
     )
-    return " ".join([planned, _outcome(found, judge), width])
+    return " ".join([planned, _outcome(found, judge), _trainings(found), width])
+
+
+def _trainings(found: Primary) -> str:
+    """What the interval does not hold: how much one training differs from another."""
+    each = ", ".join(f"{signed_points(change)} points with seed {seed}" for seed, change in found.by_seed.items())
+    return f"By training: {each}; the interval is over problems and searches, not over further trainings."
 
 
 def _outcome(found: Primary, judge: bool) -> str:
@@ -99,9 +121,9 @@ def _outcome(found: Primary, judge: bool) -> str:
     if not judge:
         return words
     if not found.decided:
-        return f"{words} Not decided: these are fewer searches than were fixed."
+        return f"{words} Not decided: these are fewer searches, or other seeds, than were fixed."
     if change.low > 0:
-        return f"{words} µCode beats Multi-STaR here."
+        return f"{words} The interval decides: µCode beats Multi-STaR here."
     if change.high < 0:
-        return f"{words} Multi-STaR beats µCode here."
-    return f"{words} The interval holds zero: this study cannot tell the two apart."
+        return f"{words} The interval decides: Multi-STaR beats µCode here."
+    return f"{words} The interval, which decides, holds zero: this study cannot tell the two apart."

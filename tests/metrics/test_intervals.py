@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from statistics import fmean
+from statistics import fmean, stdev
 
 import pytest
 from hypothesis import given
@@ -67,21 +67,29 @@ def test_the_interval_is_about_two_standard_errors_wide() -> None:
     assert result.high - result.low == pytest.approx(2 * 1.96 * (0.25 * 0.75 / 400) ** 0.5, rel=0.1)
 
 
-def test_searches_are_resampled_as_well_as_problems() -> None:
-    result = estimate({str(i): [0.0, 1.0] for i in range(40)}, Bootstrap(confidence=0.95, resamples=2000))
+def searched(rng: random.Random, problems: int, searches: int, mean: float) -> dict[str, list[float]]:
+    """Problems of unequal difficulty, each searched several times."""
+    chances = [min(1.0, max(0.0, rng.gauss(mean, 0.15))) for _ in range(problems)]
+    return {str(i): [float(rng.random() < p) for _ in range(searches)] for i, p in enumerate(chances)}
+
+
+def test_the_chance_of_the_searches_is_counted_once() -> None:
+    table = searched(random.Random(2), 400, 4, 0.4)
+    result = estimate(table, Bootstrap(confidence=0.95, resamples=2000))
     assert result is not None
-    assert result.high - result.low == pytest.approx(2 * 1.96 * (0.25 / 2 / 40) ** 0.5, rel=0.15)
-    assert (result.low + result.high) / 2 == pytest.approx(0.5, abs=0.02)
+    error = stdev(fmean(row) for row in table.values()) / 400**0.5
+    assert result.high - result.low == pytest.approx(2 * 1.96 * error, rel=0.1)
 
 
-def test_nine_of_ten_intervals_hold_the_truth() -> None:
+@pytest.mark.parametrize("searches", [1, 4])
+def test_nine_of_ten_intervals_hold_the_truth(searches: int) -> None:
     rng = random.Random(1)
     covered = 0
     for _ in range(200):
-        table = {str(i): [float(rng.random() < 0.3)] for i in range(60)}
+        table = searched(rng, 60, searches, 0.5)
         result = estimate(table, Bootstrap(confidence=0.9, resamples=300))
         assert result is not None
-        covered += result.low <= 0.3 <= result.high
+        covered += result.low <= 0.5 <= result.high
     assert 165 <= covered <= 195
 
 

@@ -14,7 +14,7 @@ from tests.report.study import World, write_study
 
 ROOT = Path(__file__).parents[2]
 REAL = "gguf:models/some.gguf#sha256=" + "0" * 64
-NAMES = ("main", "selectors", "loss", "verifier", "blind")
+NAMES = ("main", "selectors", "candidates", "loss", "verifier", "blind")
 WORLDS = {"multi_star": World(skill=0.1), "mucode": World(skill=0.45)}
 
 

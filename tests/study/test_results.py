@@ -11,11 +11,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mucode.records import SearchChoice, read_rows
+from mucode.records import SearchChoice, read_rows, write_json
 from mucode.report.headline import CLAIMS_NOTHING
-from mucode.study.cells import HUMANEVAL, Spec, find
-from mucode.study.claims import CLAIMS, compared, verdict
-from mucode.study.collected import Collected, collect, read_study
+from mucode.report.results import joined
+from mucode.study.cells import HUMANEVAL, Cell, Spec, bootstrap_of, difference, find
+from mucode.study.claims import CLAIMS, MUCODE, compared, verdict
+from mucode.study.collected import Collected, collect, read_collected, read_study
+from mucode.study.figures import figures
+from mucode.study.meter import SPENT, Spent
 from mucode.study.page import html, markdown, write_results
 from mucode.study.pieces import chosen
 from mucode.study.primary import primary, standard_error
@@ -25,7 +28,7 @@ from tests.study.conftest import finish
 
 FOUND = ["accuracy", "ci_low", "ci_high", "problems"]
 CONDITION = ["dataset", "split", "public_tests", "selector", "n", "turns", "loss", "verifier", "searches", "seed"]
-FIELDS = ["method", *CONDITION, *FOUND]
+FIELDS = ["method", *CONDITION, *FOUND, "piece"]
 
 
 def rewards(folder: Path, piece: str, group: str, selector: str = "pt+lv", n: int = 5) -> dict[str, float]:
@@ -72,9 +75,13 @@ def test_a_row_s_accuracy_is_the_mean_over_problems_of_its_searches(folder: Path
     assert (row.dataset, row.split, row.problems) == ("mbpp", "test", 8)
 
 
-def test_no_condition_has_two_rows(pieces: list[Collected]) -> None:
-    conditions = [row.condition for row in study_rows(pieces)]
-    assert len(set(conditions)) == len(conditions)
+def test_searches_that_pieces_share_have_one_row_and_others_their_own(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    assert {row.piece for row in study_rows([main, dataclasses.replace(main, name="methods")])} == {"main"}
+    rows = study_rows(pieces)
+    places = [tuple(getattr(row, name) for name in ["method", *CONDITION, "piece"]) for row in rows]
+    assert len(set(places)) == len(places)
+    assert len({dataclasses.replace(row, piece="") for row in rows}) == len(rows)
 
 
 def test_rows_tell_selectors_losses_verifiers_and_public_tests_apart(pieces: list[Collected]) -> None:
@@ -102,6 +109,22 @@ def test_with_fewer_searches_than_fixed_nothing_is_decided(pieces: list[Collecte
     assert found is not None
     assert (found.searches, found.decided) == (2, False)
     assert "Not decided" in markdown(fewer)
+
+
+def test_many_searches_under_one_seed_decide_nothing_either(pieces: list[Collected]) -> None:
+    found = primary([only(pieces, "main")])
+    assert found is not None
+    doubled = Cell({0: joined([found.ours.by_seed[0], found.ours.by_seed[1]])})
+    assert doubled.searches == found.searches == 4
+    assert found.decided
+    assert not dataclasses.replace(found, ours=doubled).decided
+
+
+def test_each_training_s_difference_is_told(pieces: list[Collected]) -> None:
+    found = primary(pieces)
+    assert found is not None
+    assert fmean(found.by_seed.values()) == pytest.approx(found.comparison.difference.value)
+    assert "By training: " in markdown(pieces)
 
 
 def test_a_study_without_its_main_piece_says_that_the_comparison_was_not_run(pieces: list[Collected]) -> None:
@@ -138,8 +161,34 @@ def test_once_and_each_are_told_apart_where_the_same_method_has_both(pieces: lis
 def test_what_was_not_run_is_said_to_be_not_run(pieces: list[Collected]) -> None:
     text = markdown(pieces)
     assert find(pieces, Spec("mucode", HUMANEVAL)) is None
-    assert "- not yet: methods, humaneval, candidates, feedback" in text
+    assert "- not yet: methods, humaneval, feedback" in text
     assert "not run" in next(line for line in text.splitlines() if line.startswith("| single-turn RFT"))
+
+
+def test_the_first_page_of_one_piece_speaks_of_that_piece_alone(pieces: list[Collected]) -> None:
+    text = markdown([only(pieces, "main")])
+    assert 'Not run yet: `make study PIECES="selectors"`.' in text
+    assert 'Not run yet: `make study PIECES="candidates loss"`.' in text
+    assert list(figures([only(pieces, "main")])) == ["study-turns.svg"]
+    assert "without (lv)" not in text
+    assert list(figures([only(pieces, "main"), only(pieces, "loss")])) == ["study-turns.svg"]
+
+
+def test_the_base_model_s_greedy_search_counts_once_however_many_seeds(pieces: list[Collected]) -> None:
+    base, ours = (find(pieces, Spec(method, selector="greedy", n=1)) for method in ("instruct", "mucode"))
+    assert base is not None
+    assert ours is not None
+    assert (base.seeds, ours.seeds) == ((0,), (0, 1))
+
+
+def test_two_pieces_are_compared_by_as_many_searches_of_each(pieces: list[Collected]) -> None:
+    two, one = find([only(pieces, "main")], MUCODE), find([only(pieces, "candidates")], MUCODE)
+    assert two is not None
+    assert one is not None
+    found = difference(two, one, bootstrap_of(pieces))
+    assert found is not None
+    first = [fmean(values[0] for values in cell.by_seed[0].values()) for cell in (two, one)]
+    assert found.difference.value == pytest.approx(first[1] - first[0])
 
 
 def test_the_paper_s_numbers_stand_beside_ours(pieces: list[Collected]) -> None:
@@ -162,8 +211,51 @@ def test_another_model_s_pieces_are_not_mixed(folder: Path, tmp_path: Path) -> N
     (piece,) = chosen(["candidates"])
     shutil.copytree(folder / "main", tmp_path / "study/main")
     collect(finish(piece, tmp_path / "run", "random:tiny"), tmp_path / "study/candidates")
-    with pytest.raises(MucodeError, match="candidates is of random:tiny, main of gguf:models/some"):
+    with pytest.raises(MucodeError, match=r"is of random:tiny, .*/main of gguf:models/some.*: run it with that"):
         read_study(tmp_path / "study")
+
+
+def test_pieces_whose_rollouts_differ_are_not_compared(folder: Path, tmp_path: Path) -> None:
+    for name, digest in (("main", "a"), ("selectors", "b")):
+        shutil.copytree(folder / name, tmp_path / name)
+        stages = {stage: {"outs": [{"path": "data/x", "md5": digest}]} for stage in ("roll_out@base-0", "report")}
+        (tmp_path / name / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}))
+    with pytest.raises(MucodeError, match="selectors has another roll_out@base-0 than main"):
+        read_study(tmp_path)
+
+
+def test_a_piece_that_is_collected_again_keeps_what_it_has_cost(tmp_path: Path) -> None:
+    (piece,) = chosen(["feedback"])
+    workspace, out = finish(piece, tmp_path / "run"), tmp_path / "study/feedback"
+    write_json(workspace / SPENT / "first.json", Spent(3600.0, None).as_json())
+    collect(workspace, out)
+    write_json(workspace / SPENT / "first.json", Spent(7200.0, None).as_json())
+    collect(workspace, out)
+    assert read_collected(out).spent.seconds == 3600.0  # nothing had run anew
+
+    (workspace / SPENT / "first.json").rename(workspace / SPENT / "another.json")
+    (workspace / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    collect(workspace, out)
+    assert read_collected(out).spent.seconds == 10800.0
+
+
+def test_what_another_version_collected_is_refused_with_the_way_out(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "main", tmp_path / "main")
+    account = json.loads((tmp_path / "main/account.json").read_text())
+    account["tokens"] = [{"stage": "roll_out", "generated": 1, "trained": 0}]
+    (tmp_path / "main/account.json").write_text(json.dumps(account))
+    with pytest.raises(MucodeError, match=r"collected by another version .* remove it and give `make study` again"):
+        read_study(tmp_path)
+
+
+def test_tokens_of_stages_that_pieces_share_count_once_in_the_total(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    alone, twice = (
+        [line for line in markdown(own).splitlines() if line.startswith("| together")]
+        for own in ([main], [main, dataclasses.replace(main, name="methods")])
+    )
+    assert alone[0].split("|")[4:] == twice[0].split("|")[4:]
+    assert sum(each.generated for each in main.account.tokens) > 0
 
 
 def test_an_unfinished_piece_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
@@ -185,7 +277,7 @@ def test_equal_files_give_equal_pages(folder: Path, tmp_path: Path) -> None:
     for name in ("one", "other"):
         write_results(folder, tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == ["results.html", "results.json", "results.md", "study-loss.svg", "study-turns.svg"]
+    assert files == ["results.html", "results.json", "results.md", "study-loss.svg", "study-n.svg", "study-turns.svg"]
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "other" / f).read_bytes() for f in files)
 
 
