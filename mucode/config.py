@@ -191,6 +191,11 @@ class Method(Section):
         """The arguments of `expert.demonstrations`."""
         return self.model_dump(exclude={"trains"})
 
+    @property
+    def scored(self) -> bool:
+        """Whether the verifier has a say in that: where every correct episode is kept, it has not."""
+        return self.imitate != "own" or self.top > 0 or not self.require_correct
+
 
 class Study(Section):
     methods: tuple[str, ...] = Field(min_length=1, strict=False)

@@ -181,14 +181,18 @@ def relabel(*, problems: Path, dataset: Path, base: Path, verifier: Path, method
     """Choose what the generator imitates: for µCode, at every state of D its problem's best known program."""
     from mucode.expert import candidates_by_problem, demonstrations
     from mucode.types import Demonstration
-    from mucode.verifier.model import load_verifier
 
     config = load_config()
     experiences = read_rows(dataset, Experience)
     by_id = {problem.id: problem for problem in read_rows(problems, Problem)}
     pairs = [(c.problem_id, c.program) for group in candidates_by_problem(experiences).values() for c in group]
-    scores = load_verifier(base, verifier).score([by_id[p] for p, _ in pairs], [program for _, program in pairs])
-    chosen = demonstrations(experiences, dict(zip(pairs, scores, strict=True)), **config.methods[method].choice)
+    scores = dict.fromkeys(pairs, 0.0)
+    if config.methods[method].scored:
+        from mucode.verifier.model import load_verifier
+
+        found = load_verifier(base, verifier).score([by_id[p] for p, _ in pairs], [program for _, program in pairs])
+        scores = dict(zip(pairs, found, strict=True))
+    chosen = demonstrations(experiences, scores, **config.methods[method].choice)
     write_rows(out, chosen, Demonstration)
 
 

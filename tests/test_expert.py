@@ -47,6 +47,21 @@ def imitated(method: str, experiences: list[Experience], **changes: float | bool
     return demonstrations(experiences, scored(experiences), **(METHODS[method].choice | changes))
 
 
+UNSCORED = sorted(name for name, method in METHODS.items() if method.trains and not method.scored)
+
+
+def test_only_methods_that_keep_every_correct_episode_do_without_the_verifier() -> None:
+    assert UNSCORED == ["multi_star", "star"]
+
+
+@given(DATASETS, SCORES, st.sampled_from(UNSCORED))
+def test_a_method_without_a_say_of_the_verifier_imitates_the_same_whatever_it_says(
+    rows: list[Experience], score: float, method: str
+) -> None:
+    other = {pair: -score * value for pair, value in scored(rows).items()}
+    assert demonstrations(rows, other, **METHODS[method].choice) == imitated(method, rows)
+
+
 def test_a_correct_program_beats_a_better_scored_wrong_one() -> None:
     right, wrong = Candidate("p", "right", reward=1.0), Candidate("p", "wrong", reward=0.0)
     assert best_candidate([wrong, right], [9.0, -9.0], Objective(1.0, 0.1)) is right
