@@ -69,9 +69,8 @@ def run_piece(piece: Piece, over: str, root: Path) -> int:
 
 def up_to_date(workspace: Path) -> bool:
     """Whether every stage of the workspace is done."""
-    return (
-        subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"], cwd=workspace, check=False).returncode == 0
-    )
+    status = subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"], cwd=workspace, check=False)
+    return status.returncode == 0
 
 
 def documents_of(over: str, root: Path) -> Path:

@@ -41,17 +41,8 @@ def trainings_table(pieces: Sequence[Collected]) -> Table:
 
 def verifiers_table(pieces: Sequence[Collected]) -> Table:
     """How well each pair's verifier ranks the programs of problems that it was not trained on."""
-    head = (
-        "programs of",
-        "verifier",
-        "test set",
-        "piece",
-        "programs",
-        "correct",
-        "problems",
-        "AUC within problems",
-        "interval",
-    )
+    numbers = ("programs", "correct", "problems", "AUC within problems", "interval")
+    head = ("programs of", "verifier", "test set", "piece", *numbers)
     rows = [(piece, row) for piece in pieces for row in piece.account.ranked]
     found = _once(((piece.name, (_verifier(piece, row), row)) for piece, row in rows), lambda row: row)
     return Table(head, tuple(_ranked(name, *row) for name, row in found), RANKED, labels=4)
@@ -101,15 +92,8 @@ def _ranked(piece: str, verifier: str, row: Ranked) -> tuple[str, ...]:
     counts = (f"{row.programs:,}", f"{row.correct:,}", str(row.problems))
     if row.auc is None:
         return (row.group, verifier, row.benchmark, piece, *counts, "", "")
-    return (
-        row.group,
-        verifier,
-        row.benchmark,
-        piece,
-        *counts,
-        f"{row.auc:.3f}",
-        f"[{row.auc_low:.3f}, {row.auc_high:.3f}]",
-    )
+    interval = f"[{row.auc_low:.3f}, {row.auc_high:.3f}]"
+    return (row.group, verifier, row.benchmark, piece, *counts, f"{row.auc:.3f}", interval)
 
 
 def _spent(cost: Spent) -> tuple[str, str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from flows.study import up_to_date
+
 REPOSITORY = Path(__file__).parent.parent.parent
 NEEDED = ("mucode", "flows", "mlflow", "profiles", "params.yaml", "dvc.yaml", ".dvcignore", "pyproject.toml")
 
@@ -64,3 +66,13 @@ def test_two_pieces_make_a_page_and_share_all_but_their_searches(root: Path) -> 
     assert not (root / "docs").exists()
     again = study(root, "--over", "smoke", "selectors")
     assert (again.returncode, "Running stage" in again.stderr) == (0, False)
+
+
+@pytest.mark.slow
+def test_a_piece_is_up_to_date_when_every_stage_has_run_and_not_before(tmp_path: Path) -> None:
+    dvc = [sys.executable, "-m", "dvc"]
+    (tmp_path / "dvc.yaml").write_text("stages:\n  one:\n    cmd: echo 1 > one.txt\n    outs: [one.txt]\n")
+    subprocess.run([*dvc, "init", "--quiet", "--no-scm"], cwd=tmp_path, check=True)
+    assert not up_to_date(tmp_path)
+    subprocess.run([*dvc, "repro", "--quiet"], cwd=tmp_path, check=True)
+    assert up_to_date(tmp_path)
