@@ -17,7 +17,7 @@ PIP = $(TIED) $(PYTHON) -m pip --disable-pip-version-check --no-input install --
 INSTALLED = .venv/.installed
 
 .DELETE_ON_ERROR:
-.PHONY: help install quickstart study test test-all check theory repro reproduce ui clean lock
+.PHONY: help install quickstart study results test test-all check theory repro reproduce ui clean lock
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ quickstart: $(INSTALLED) ## the whole training loop through its Prefect flow, an
 
 study: $(INSTALLED) ## the study of docs/study.md, piece by piece, and docs/results.md (PIECES="main ...", SIZE=smoke)
 	@$(TIED) $(PYTHON) -m flows.study --over $(SIZE) $(PIECES)
+
+results: $(INSTALLED) ## docs/results.md from what the study has finished so far, also while it runs (PIECES, SIZE)
+	@$(TIED) $(PYTHON) -m flows.study --keep --over $(SIZE) $(PIECES)
 
 test: $(INSTALLED) ## the fast tests and one tiny end-to-end run
 	@$(TIED) $(PYTHON) -m pytest -q -m "not slow" -n 2 --dist worksteal

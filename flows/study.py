@@ -1,4 +1,5 @@
-"""`make study`: the pieces of the study one after the other, each through its flow; and the page after each.
+"""`make study`: the pieces of the study one after the other, each through its flow; and the page after each. `make results`:
+the page from what they have finished so far, also while they run.
 
 What is finished is kept: DVC runs nothing twice, a stopped stage goes on from its finished shards, and pieces share the
 repository's cache. Smaller profiles laid over the pieces write their page below runs/, never into docs/.
@@ -7,19 +8,21 @@ repository's cache. Smaller profiles laid over the pieces write their page below
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 from flows.quickstart import INTERRUPTED
-from mucode.config import load_config
+from mucode.config import load_config, load_yaml
 from mucode.processes import tied
 from mucode.study.collected import collect, read_study, require_model
+from mucode.study.finished import stages_of
 from mucode.study.meter import metered
 from mucode.study.page import write_results
 from mucode.study.pieces import PIECES, Piece, chosen
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT, make_workspace, sizes
+from mucode.workspace import DEFAULT, folder_of, make_workspace, sizes
 
 
 def main() -> int:
@@ -27,7 +30,9 @@ def main() -> int:
     options = _options()
     try:
         for piece in chosen(options.pieces):
-            if code := run_piece(piece, options.over, Path.cwd()):
+            if options.keep:
+                keep_piece(piece, options.over, Path.cwd())
+            elif code := run_piece(piece, options.over, Path.cwd()):
                 return code
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
@@ -45,11 +50,11 @@ def main() -> int:
 def run_piece(piece: Piece, over: str, root: Path) -> int:
     """Bring one piece up to date, keep its small files and write the page anew; the flow's exit code.
 
-    What has run is kept even if something after it failed, such as the registration.
+    What has run is kept even if something failed, such as one of several searches or the registration.
 
     Raises:
-        MucodeError: there is no such size, the collected pieces are of another model, or a file of the finished piece
-            is missing.
+        MucodeError: there is no such size, the collected pieces are of another model, or a file of what has run is
+            missing.
     """
     size, documents = piece.size(over), documents_of(over, root)
     workspace = make_workspace(size, root)
@@ -59,18 +64,43 @@ def run_piece(piece: Piece, over: str, root: Path) -> int:
     _say(f"\n{piece.name}: {piece.decides}\n")
     with metered(workspace):
         done = subprocess.run(tied([sys.executable, "-m", "flows.quickstart", "--size", size]), cwd=root, check=False)
-    if done.returncode and not up_to_date(workspace):
-        return done.returncode
-    collect(workspace, documents / "study" / piece.name)
-    write_results(documents / "study", documents)
-    _say(f"results: {documents / 'results.md'}\n")
+    keep_piece(piece, over, root)
     return done.returncode
 
 
-def up_to_date(workspace: Path) -> bool:
-    """Whether every stage of the workspace is done."""
-    status = subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"], cwd=workspace, check=False)
-    return status.returncode == 0
+def keep_piece(piece: Piece, over: str, root: Path) -> None:
+    """Keep the small files of what has run of a piece, and write the page anew; nothing if none of its searches has.
+
+    Raises:
+        MucodeError: DVC does not tell what has run, or a file of it is missing.
+    """
+    workspace, documents = folder_of(piece.size(over), root), documents_of(over, root)
+    done = done_stages(workspace)
+    if not any(name.startswith("benchmark@") for name in done):
+        _say(f"{piece.name}: no search on a test set has run yet\n")
+        return
+    collect(workspace, documents / "study" / piece.name, done)
+    write_results(documents / "study", documents)
+    _say(f"results: {documents / 'results.md'}\n")
+
+
+def done_stages(workspace: Path) -> set[str]:
+    """The stage instances that are recorded in dvc.lock and as recorded, also while others run.
+
+    Raises:
+        MucodeError: DVC does not tell.
+    """
+    if not (workspace / "dvc.lock").exists():
+        return set()
+    recorded = load_yaml((workspace / "dvc.lock").read_text()).get("stages", {})
+    names = [name for name in stages_of(load_config(workspace / "params.yaml").plan) if name in recorded]
+    if not names:
+        return set()
+    command = [sys.executable, "-m", "dvc", "status", "--json", *names]
+    status = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
+    if status.returncode != 0:
+        raise MucodeError(f"DVC does not tell what has run in {workspace}: {' '.join(status.stderr.split())}")
+    return set(names) - set(json.loads(status.stdout))
 
 
 def documents_of(over: str, root: Path) -> Path:
@@ -89,6 +119,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("pieces", nargs="*", help=f"of {names} (default: all, in this order)")
     profiles = ", ".join(size for size in sizes(Path.cwd()) if "/" not in size)
     parser.add_argument("--over", default=DEFAULT, help=f"a profile laid over each: {profiles} (default: none)")
+    parser.add_argument("--keep", action="store_true", help="run nothing: the page from what has run so far")
     return parser.parse_args()
 
 

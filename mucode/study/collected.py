@@ -1,4 +1,5 @@
 """What a piece leaves in git: its parameters and lock file, every search's choices, and an account of how it came about.
+A piece that takes hours may be kept before its end: what has run of it is there, and what has not is named.
 
 Weights, rollouts and samples stay with DVC. The choices are enough to make every table anew, intervals and paired
 comparisons included.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -19,6 +20,7 @@ from mucode.layout import Layout
 from mucode.records import SearchChoice, folder_written_whole, read_rows, write_json
 from mucode.report.sources import Folders, Material, Origin, Searches, read_material
 from mucode.study.account import Account, account_of
+from mucode.study.finished import finished
 from mucode.study.meter import Spent, runs, together
 from mucode.study.pieces import PIECES
 from mucode.types import MucodeError
@@ -34,7 +36,7 @@ PARAMS, LOCK, ACCOUNT, SPENT = "params.yaml", "dvc.lock", "account.json", "spent
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A finished piece, read back."""
+    """A piece, read back."""
 
     name: str
     material: Material  # without rollouts, trainings and samples: what needs them is in the account
@@ -42,18 +44,31 @@ class Collected:
     spent: Spent
     lock: Mapping[str, Any]  # dvc.lock's stages
 
+    @property
+    def to_come(self) -> tuple[str, ...]:
+        """The groups of its plan ("mucode-1") whose searches on the test sets have not run yet."""
+        plan = self.material.config.plan["benchmarks"]
+        return tuple(group for group in plan if Origin.of(group) not in self.material.test)
 
-def collect(workspace: Path, out: Path) -> None:
-    """Keep a finished piece's small files in the folder `out`, whole or not at all.
 
-    Nothing changes if `out` holds the same piece already. What earlier runs have cost stays, wherever they ran.
+def collect(workspace: Path, out: Path, done: Collection[str] | None = None) -> None:
+    """Keep a piece's small files in the folder `out`, all that there are or none.
+
+    Nothing changes if `out` holds the same files already. What earlier runs have cost stays, wherever they ran.
+
+    Args:
+        workspace: where the piece runs.
+        out: its folder of small files.
+        done: the stage instances (DVC's names) that have run; None: all of them.
 
     Raises:
-        MucodeError: the piece is not finished: one of its files is missing.
+        MucodeError: a file of what has run is missing.
     """
     if all(_same(workspace / name, out / name) for name in (PARAMS, LOCK)):
         return
     config = load_config(workspace / PARAMS)
+    if done is not None:
+        config = finished(config, done)
     layout = Layout(workspace)
     folders = Folders(
         layout.problems,
@@ -74,15 +89,16 @@ def collect(workspace: Path, out: Path) -> None:
 
 
 def read_collected(folder: Path) -> Collected:
-    """Read what `collect` kept.
+    """Read what `collect` kept; the searches that have no file yet are to come.
 
     Raises:
-        MucodeError: a file is missing, or its parameters are not valid.
+        MucodeError: its parameters, lock file or account are missing or not valid.
     """
     config = load_config(folder / PARAMS)
     test = {
         Origin.of(group): Searches((), tuple(read_rows(folder / f"{group}.parquet", SearchChoice)))
         for group in config.plan["benchmarks"]
+        if (folder / f"{group}.parquet").exists()
     }
     material = Material(config, {}, (), {}, {}, test, ())
     try:
@@ -104,7 +120,7 @@ def read_study(folder: Path) -> list[Collected]:
     """
     found = [read_collected(folder / piece.name) for piece in PIECES if (folder / piece.name / PARAMS).exists()]
     if not found:
-        raise MucodeError(f"{folder} holds no finished piece: `make study` makes them")
+        raise MucodeError(f"{folder} holds nothing of a piece: `make study` makes them")
     first, *others = found
     for other in others:
         require_model(folder, first, other.material.config)

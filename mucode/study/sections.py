@@ -63,13 +63,17 @@ def facts(pieces: Sequence[Collected]) -> list[tuple[str, str]]:
         ("LoRA", f"rank {config.fine_tune.lora_rank}, learning rate {config.fine_tune.learning_rate:g}"),
         ("searches", f"temperature {search.temperature:g}, at most {search.max_new_tokens} new tokens"),
         ("intervals", f"{percent(config.report.confidence, 0)}, {config.report.resamples:,} resamples"),
-        ("pieces run", ", ".join(piece.name for piece in pieces)),
+        ("pieces run", ", ".join(_run(piece) for piece in pieces)),
         ("not yet", ", ".join(piece.name for piece in PIECES if piece.name not in run) or "none"),
     ]
 
 
 def _model(setting: str) -> str:
     return STAND_IN.format(setting) if setting.startswith(("gguf:", "dir:")) else setting
+
+
+def _run(piece: Collected) -> str:
+    return f"{piece.name} (still to search: {', '.join(piece.to_come)})" if piece.to_come else piece.name
 
 
 def _section(name: str, title: str, *blocks: Block) -> Section:

@@ -10,7 +10,9 @@ from statistics import fmean
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
+from mucode.config import load_config
 from mucode.records import SearchChoice, read_rows, write_json
 from mucode.report.headline import CLAIMS_NOTHING
 from mucode.report.results import joined
@@ -18,13 +20,14 @@ from mucode.study.cells import HUMANEVAL, Cell, Spec, bootstrap_of, difference, 
 from mucode.study.claims import CLAIMS, MUCODE, compared, verdict
 from mucode.study.collected import Collected, collect, read_collected, read_study
 from mucode.study.figures import figures
+from mucode.study.finished import stages_of
 from mucode.study.meter import SPENT, Spent
 from mucode.study.page import html, markdown, write_results
 from mucode.study.pieces import chosen
 from mucode.study.primary import primary, standard_error
 from mucode.study.rows import study_rows
 from mucode.types import MucodeError
-from tests.study.conftest import finish
+from tests.study.conftest import ROOT, finish
 
 FOUND = ["accuracy", "ci_low", "ci_high", "problems"]
 CONDITION = ["dataset", "split", "public_tests", "selector", "n", "turns", "loss", "verifier", "searches", "seed"]
@@ -268,7 +271,7 @@ def test_an_unfinished_piece_is_refused_and_leaves_nothing(tmp_path: Path) -> No
 
 
 def test_a_folder_without_pieces_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MucodeError, match="holds no finished piece: `make study` makes them"):
+    with pytest.raises(MucodeError, match="holds nothing of a piece: `make study` makes them"):
         write_results(tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -309,3 +312,26 @@ def test_the_account_counts_what_there_was_to_learn_from(pieces: list[Collected]
     assert all(row.repaired <= row.failures and row.solved <= row.problems == 8 for row in data)
     assert all(row.turns == row.rollouts + row.failures for row in data)
     assert {row.benchmark for row in only(pieces, "main").account.ranked} == {"mbpp/test"}
+
+
+def test_a_piece_kept_before_its_end_names_what_is_still_to_search(folder: Path, tmp_path: Path) -> None:
+    (piece,) = chosen(["main"])
+    workspace = finish(piece, tmp_path / "runs")
+    config = load_config(workspace / "params.yaml")
+    missing = [group for group in config.plan["benchmarks"] if group != "mucode-0"]
+    for group in missing:
+        shutil.rmtree(workspace / "data/benchmarks" / group)
+    done = set(stages_of(config.plan)) - {f"benchmark@{group}" for group in missing}
+    collect(workspace, tmp_path / "study/main", done)
+    found = read_study(tmp_path / "study")
+    assert found[0].to_come == tuple(missing)
+    assert {(row.method, row.seed) for row in study_rows(found)} == {("mucode", 0)}
+    assert f"main (still to search: {', '.join(missing)})" in markdown(found)
+    whole = read_collected(folder / "main")
+    assert whole.to_come == ()
+    assert found[0].account.data == whole.account.data  # of what has run nothing is left out
+
+
+def test_what_a_piece_s_files_need_is_named_as_dvc_names_it() -> None:
+    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert {name.split("@")[0] for name in stages_of(load_config(ROOT / "params.yaml").plan)} <= set(declared)
