@@ -26,6 +26,7 @@ class Assumptions:
     crash: float = 0.15  # a program that meant well crashes; nobody's choice, so nothing that could be learnt
     shallow: float = 0.05  # it passes the public test and fails the private ones
     lenient: float = 0.10  # a wrong approach passes a problem's public test
+    hopeless: float = 0.0  # problems that no approach solves: beyond the model
     smoothing: float = 20.0  # demonstrations that weigh as much as the base model's own habit
 
 
@@ -98,6 +99,8 @@ def _problem(world: World, split: str, number: int) -> tuple[Problem, Answer]:
     rng = random.Random(seed_for(world.seed, "problem", name))
     kind, approaches = rng.randrange(world.given.classes), range(len(world.given.truth))
     right = rng.choices(approaches, world.truth[kind])[0]
+    if world.given.hopeless and rng.random() < world.given.hopeless:
+        right = len(approaches)
     accepted = [a for a in approaches if a == right or rng.random() < world.given.lenient]
     public = Test(f"example: {' '.join(map(str, accepted))}")
     problem = Problem(name, "theory", split, f"A problem of class {kind}", "solve", (public,))
