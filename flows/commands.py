@@ -27,6 +27,12 @@ QUIET = {  # nobody is asked or told about a run; see docs/operations.md
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+def dvc(*arguments: str) -> list[str]:
+    """The command line of DVC. It waits for a person's `dvc status` to end instead of failing after 3 seconds, as it
+    would also when a stage has just ended whose work is then not recorded."""
+    return [sys.executable, "-m", "dvc", "--wait-for-lock", *arguments]
+
+
 @dataclass(frozen=True, slots=True)
 class Finished:
     """How a command ended (negative: by that signal), the lines it wrote, and the file that keeps them."""

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from flows.commands import Finished, run_visibly
+from flows.commands import Finished, dvc, run_visibly
 from flows.recovery import mend
 from flows.remotes import CACHE, DvcRemotes
 from flows.stage import culprit, log_of
@@ -23,7 +23,7 @@ from mucode.lineage.locked import outs_of
 from mucode.processes import held
 from mucode.tracking import tags_of
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT
+from mucode.workspace import DEFAULT, folder_of
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
@@ -39,7 +39,7 @@ def main() -> int:
                 f"{root} is no clone of the repository, so no commit can be checked out: clone it with git"
             )
         with held(root / ".mucode/reproduce.lock", "another `make reproduce` is at work here: wait for it"):
-            recorded = find(options.run, git, root if options.size == DEFAULT else root / "runs" / options.size)
+            recorded = find(options.run, git, root if options.size == DEFAULT else folder_of(options.size, root))
             return reproduce(recorded, git, rebuild=options.rebuild, keep=options.keep)
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
@@ -137,7 +137,7 @@ def _fetch_inputs(workspace: Path) -> None:
 
 def _dvc(command: str, arguments: list[str], workspace: Path) -> Finished:
     mend(workspace)
-    line = [sys.executable, "-m", "dvc", command, *arguments]
+    line = dvc(command, *arguments)
     return run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
 
 

@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
 from flows import unsaved
-from flows.commands import Finished, run_visibly
+from flows.commands import Finished, dvc, run_visibly
 from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
 from flows.recovery import keep_lock_file, mend
@@ -52,9 +52,8 @@ def run_stage(stage: str, workspace: Path) -> State[Any]:
     if saved is not None and saved.returncode != 0:
         return Failed(message=f"{stage}: {still_unsaved(saved.lines)} (all of it: {saved.log})")
     unsaved.reserve(workspace, stage)
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", stage]
     progress = ShownProgress(stage)
-    finished = run_visibly(command, workspace, log_of(workspace, stage), progress.read)
+    finished = run_visibly(dvc("repro", "--single-item", stage), workspace, log_of(workspace, stage), progress.read)
     if finished.returncode != 0:
         if exit_code(finished) == GATE_REFUSED:
             publish_failed_labels(workspace, stage)

@@ -8,16 +8,14 @@ repository's cache. Smaller profiles laid over the pieces write their page below
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 from flows.quickstart import INTERRUPTED
-from mucode.config import load_config, load_yaml
+from mucode.config import load_config
 from mucode.processes import tied
-from mucode.study.collected import collect, read_study, require_model
-from mucode.study.finished import stages_of
+from mucode.study.collected import collect, read_collected, read_study, require_model
 from mucode.study.meter import metered
 from mucode.study.page import write_results
 from mucode.study.pieces import PIECES, Piece, chosen
@@ -31,7 +29,7 @@ def main() -> int:
     try:
         for piece in chosen(options.pieces):
             if options.keep:
-                keep_piece(piece, options.over, Path.cwd())
+                keep_piece(piece, options.over, Path.cwd())  # that something is still to come is no failure here
             elif code := run_piece(piece, options.over, Path.cwd()):
                 return code
     except MucodeError as error:
@@ -48,7 +46,7 @@ def main() -> int:
 
 
 def run_piece(piece: Piece, over: str, root: Path) -> int:
-    """Bring one piece up to date, keep its small files and write the page anew; the flow's exit code.
+    """Bring one piece up to date, keep its small files and write the page anew; 0 if all of it has run.
 
     What has run is kept even if something failed, such as one of several searches or the registration.
 
@@ -64,43 +62,27 @@ def run_piece(piece: Piece, over: str, root: Path) -> int:
     _say(f"\n{piece.name}: {piece.decides}\n")
     with metered(workspace):
         done = subprocess.run(tied([sys.executable, "-m", "flows.quickstart", "--size", size]), cwd=root, check=False)
-    keep_piece(piece, over, root)
-    return done.returncode
+    if done.returncode and not (workspace / "dvc.lock").exists():
+        return done.returncode
+    return keep_piece(piece, over, root) or done.returncode
 
 
-def keep_piece(piece: Piece, over: str, root: Path) -> None:
-    """Keep the small files of what has run of a piece, and write the page anew; nothing if none of its searches has.
+def keep_piece(piece: Piece, over: str, root: Path) -> int:
+    """Keep the small files of what has run of a piece, and write the page anew; 0 if all of its searches are there.
 
     Raises:
-        MucodeError: DVC does not tell what has run, or a file of it is missing.
+        MucodeError: the piece has not begun, or a file of what has run is missing.
     """
-    workspace, documents = folder_of(piece.size(over), root), documents_of(over, root)
-    done = done_stages(workspace)
-    if not any(name.startswith("benchmark@") for name in done):
+    documents = documents_of(over, root)
+    kept = documents / "study" / piece.name
+    if not collect(folder_of(piece.size(over), root), kept):
         _say(f"{piece.name}: no search on a test set has run yet\n")
-        return
-    collect(workspace, documents / "study" / piece.name, done)
+        return 1
     write_results(documents / "study", documents)
     _say(f"results: {documents / 'results.md'}\n")
-
-
-def done_stages(workspace: Path) -> set[str]:
-    """The stage instances that are recorded in dvc.lock and as recorded, also while others run.
-
-    Raises:
-        MucodeError: DVC does not tell.
-    """
-    if not (workspace / "dvc.lock").exists():
-        return set()
-    recorded = load_yaml((workspace / "dvc.lock").read_text()).get("stages", {})
-    names = [name for name in stages_of(load_config(workspace / "params.yaml").plan) if name in recorded]
-    if not names:
-        return set()
-    command = [sys.executable, "-m", "dvc", "status", "--json", *names]
-    status = subprocess.run(command, cwd=workspace, capture_output=True, text=True, check=False)
-    if status.returncode != 0:
-        raise MucodeError(f"DVC does not tell what has run in {workspace}: {' '.join(status.stderr.split())}")
-    return set(names) - set(json.loads(status.stdout))
+    if to_come := read_collected(kept).to_come:
+        _say(f"{piece.name} has still to search: {', '.join(to_come)}\n")
+    return 1 if to_come else 0
 
 
 def documents_of(over: str, root: Path) -> Path:

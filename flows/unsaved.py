@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
 from pathlib import Path
 
-from flows.commands import Finished, run_visibly
+from flows.commands import Finished, dvc, run_visibly
 from mucode.shards import digest
 
 FOLDER = Path(".mucode/unsaved")
@@ -54,7 +53,7 @@ def take_over(workspace: Path, stage: str, log: Path) -> Finished | None:
     noted = path.read_text().strip() if path.exists() else ""
     if not noted or json.loads(noted) != _contents(workspace, stage):
         return None
-    return run_visibly([sys.executable, "-m", "dvc", "commit", "--force", stage], workspace, log)
+    return run_visibly(dvc("commit", "--force", stage), workspace, log)
 
 
 def _contents(workspace: Path, name: str) -> dict[str, str]:

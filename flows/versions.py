@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from flows.commands import run_visibly
+from flows.commands import dvc, run_visibly
 from flows.recovery import mend
 from flows.stage import failure, log_of, run_command
 from mucode.collect.command import QUARANTINE
@@ -83,7 +82,7 @@ def refused_problems(quarantine: Path) -> list[dict[str, Any]]:
 
 def _dvc(command: str, arguments: list[str], workspace: Path) -> State[Any]:
     mend(workspace)
-    line = [sys.executable, "-m", "dvc", command, "--quiet", *arguments]
+    line = dvc(command, "--quiet", *arguments)
     finished = run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
     return Completed() if finished.returncode == 0 else failure(f"dvc {command}", finished)
 

@@ -115,7 +115,7 @@ def workspace(*, size: str, folder: Path | None = None) -> None:
     Parameters
     ----------
     size:
-        A file of profiles/.
+        A file of profiles/, such as full or study/main; one+other lays one over the other.
     folder:
         Where; runs/SIZE if not given.
     """

@@ -313,16 +313,16 @@ def report(
 def _sandbox(config: Config, patience: int = 1) -> Pool | Crew:
     from mucode.execution import open_judges
 
-    return open_judges(os.environ.get(WORKERS) or None, patience * config.execution.timeout, _allow_weak())
+    return open_judges(os.environ.get(WORKERS) or None, patience * config.execution.timeout, allow_weak())
 
 
 def _auditing_sandbox(config: Config, hash_seed: int) -> Pool:
     from mucode.execution import open_sandbox
 
-    return open_sandbox(timeout=config.execution.timeout, allow_weak=_allow_weak(), hash_seed=hash_seed)
+    return open_sandbox(timeout=config.execution.timeout, allow_weak=allow_weak(), hash_seed=hash_seed)
 
 
-def _allow_weak() -> bool:
+def allow_weak() -> bool:
     return os.environ.get(WEAK) == "1"
 
 

@@ -54,6 +54,7 @@ def collect(*, hub: str | None = None, dry_run: bool = False) -> Collection:
         Say what would be accepted and refused, and why; write nothing but the drop folder.
     """
     from mucode.execution import open_sandbox
+    from mucode.stages import allow_weak
 
     config = load_config()
     with held(Path(".mucode/collect.lock"), _BUSY):
@@ -65,7 +66,7 @@ def collect(*, hub: str | None = None, dry_run: bool = False) -> Collection:
         examined: list[Examined] = []
         if new:
             training, held_out = known_sets(config, before)
-            with open_sandbox(timeout=config.execution.timeout) as sandbox:
+            with open_sandbox(timeout=config.execution.timeout, allow_weak=allow_weak()) as sandbox:
                 examined = examine(new, training, held_out, sandbox)
         if not dry_run:
             _write(examined)

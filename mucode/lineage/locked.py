@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -12,7 +13,12 @@ from typing import Any
 from mucode.config import load_yaml
 from mucode.types import MucodeError
 
-HALF_WRITTEN = ".*.writing"  # what a killed stage leaves; DVC is told by .dvcignore
+IGNORED = (
+    ".*.writing",
+    "__pycache__",
+    "*.pyc",
+    ".gitignore",
+)  # as .dvcignore tells DVC: what a killed stage leaves, ...
 
 
 def locked_hashes(lock: Path) -> dict[str, str]:
@@ -31,6 +37,31 @@ def outs_of(stages: Mapping[str, Any]) -> dict[str, str]:
     return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
 
 
+def other_parameters(stage: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
+    """Of the parameters that a dvc.lock's stage ran with, those that are otherwise now; dotted names."""
+    ran = ((name, value) for values in stage.get("params", {}).values() for name, value in values.items())
+    return [name for name, value in ran if not _equal(value, _value(parameters, name))]
+
+
+def _value(parameters: Mapping[str, Any], name: str) -> Any:
+    value: Any = parameters
+    for part in name.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _equal(ran: Any, now: Any) -> bool:
+    """Whether two values are the same to DVC, whose YAML reads 1e-05 as a number; the parser in C reads a text."""
+    if isinstance(ran, str) and isinstance(now, float):
+        with contextlib.suppress(ValueError):
+            return float(ran) == now
+    if isinstance(ran, Mapping) and isinstance(now, Mapping):
+        return ran.keys() == now.keys() and all(_equal(ran[key], now[key]) for key in ran)
+    if isinstance(ran, list) and isinstance(now, list):
+        return len(ran) == len(now) and all(map(_equal, ran, now))
+    return bool(ran == now)
+
+
 def md5_of(path: Path) -> str | None:
     """What DVC's md5 of this file or folder is; None where there is none."""
     if path.is_dir():
@@ -39,7 +70,8 @@ def md5_of(path: Path) -> str | None:
 
 
 def folder_md5(folder: Path) -> str:
-    """What DVC's md5 of this folder is: the md5 of the sorted list of its files with theirs; half-written ones don't count.
+    """What DVC's md5 of this folder is: the md5 of the sorted list of its files with theirs; those that DVC ignores
+    don't count.
 
     Raises:
         MucodeError: there is no such folder.
@@ -47,10 +79,14 @@ def folder_md5(folder: Path) -> str:
     if not folder.is_dir():
         raise MucodeError(f"{folder} is missing: run `dvc repro` or `dvc pull`")
     inside = [path for path in folder.rglob("*") if path.is_file()]
-    files = [path for path in inside if not any(fnmatch(part, HALF_WRITTEN) for part in path.relative_to(folder).parts)]
+    files = [path for path in inside if not any(map(_ignored, path.relative_to(folder).parts))]
     entries = [{"md5": _file_md5(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
     listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True)
     return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _ignored(name: str) -> bool:
+    return any(fnmatch(name, pattern) for pattern in IGNORED)
 
 
 def _file_md5(path: Path) -> str:

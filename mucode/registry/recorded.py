@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from mucode.config import read_yaml
 from mucode.lineage.compare import stages_of
-from mucode.lineage.locked import locked_hashes, md5_of
+from mucode.lineage.locked import locked_hashes, md5_of, other_parameters
 from mucode.types import MucodeError
 
 
@@ -59,9 +59,8 @@ class Recorded:
         Raises:
             MucodeError: it was, by name.
         """
-        for key, value in self._stage(out).get("params", {}).get("params.yaml", {}).items():
-            if self._parameter(key) != value:
-                self._refuse(out, f"params.yaml's {key}")
+        if others := other_parameters(self._stage(out), self.params):
+            self._refuse(out, f"params.yaml's {others[0]}")
 
     def _stage(self, out: str) -> Mapping[str, Any]:
         if out not in self.stages:
@@ -70,12 +69,6 @@ class Recorded:
 
     def _refuse(self, out: str, read: str) -> NoReturn:
         raise MucodeError(f"{self.workspace / out} was made with another {read} than there is now: run `dvc repro`")
-
-    def _parameter(self, key: str) -> Any:
-        value: Any = self.params
-        for part in key.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return value
 
 
 def read_recorded(workspace: Path) -> Recorded:

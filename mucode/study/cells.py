@@ -55,9 +55,35 @@ def verifier_of(material: Material, method: str) -> str:
 
 
 def find(pieces: Sequence[Collected], spec: Spec) -> Cell | None:
-    """The piece with the most searches under `spec`; the study's order decides between equals. None: not run."""
-    cells = [cell for piece in pieces if (cell := _cell(piece.material, spec)) is not None]
-    return max(cells, key=lambda cell: cell.searches, default=None)
+    """Each seed's searches under `spec`, of the piece that has most; the study's order decides between equals. None: none
+    has run."""
+    by_seed: dict[int, Outcomes] = {}
+    for piece in pieces:
+        for seed, found in _by_seed(piece.material, spec).items():
+            if seed not in by_seed or _searches(found) > _searches(by_seed[seed]):
+                by_seed[seed] = found
+    if spec.selector == GREEDY and not _trains(pieces, spec.method):
+        by_seed = {seed: by_seed[seed] for seed in sorted(by_seed)[:1]}  # every seed's is the same search
+    return Cell(by_seed) if by_seed else None
+
+
+def alike(cells: Sequence[Cell]) -> list[Cell]:
+    """The same seeds, problems and number of searches of each, so that no cell rests on more work than another.
+
+    Where one has more searches of a problem under a seed than another, its first ones count.
+    """
+    seeds = sorted(set.intersection(*(set(cell.by_seed) for cell in cells)))
+    return [Cell({seed: _shared(cell, cells, seed) for seed in seeds}) for cell in cells]
+
+
+def _shared(cell: Cell, cells: Sequence[Cell], seed: int) -> Outcomes:
+    found = [each.by_seed[seed] for each in cells]
+    problems = set.intersection(*(set(outcomes) for outcomes in found))
+    return {
+        name: own[: min(len(one[name]) for one in found)]
+        for name, own in cell.by_seed[seed].items()
+        if name in problems
+    }
 
 
 def value(cell: Cell, bootstrap: Bootstrap, seeds: Collection[int] | None = None) -> Estimate | None:
@@ -65,21 +91,12 @@ def value(cell: Cell, bootstrap: Bootstrap, seeds: Collection[int] | None = None
 
 
 def difference(before: Cell, after: Cell, bootstrap: Bootstrap) -> Comparison | None:
-    """`after` minus `before`, paired on the problems and the seeds that both have. None: they have none.
+    """`after` minus `before`, paired on what both have alike. None: nothing.
 
-    Where one has more searches of a problem under a seed than the other, its first ones count: a mean of more searches
-    lies elsewhere more often, which the exact McNemar test would take for a difference.
+    Alike, because a mean of more searches lies elsewhere more often, which the sign test would take for a difference.
     """
-    shared = sorted(set(before.seeds) & set(after.seeds))
-    pairs = [_alike(before.by_seed[seed], after.by_seed[seed]) for seed in shared]
-    return compare(joined(one for one, _ in pairs), joined(other for _, other in pairs), bootstrap)
-
-
-def _alike(one: Outcomes, other: Outcomes) -> tuple[Outcomes, Outcomes]:
-    """The problems that both have, as many searches of each."""
-    counts = {name: min(len(one[name]), len(other[name])) for name in one.keys() & other.keys()}
-    first, second = ({name: own[name][:k] for name, k in counts.items()} for own in (one, other))
-    return first, second
+    first, second = alike([before, after])
+    return compare(first.outcomes(), second.outcomes(), bootstrap)
 
 
 def bootstrap_of(pieces: Sequence[Collected]) -> Bootstrap:
@@ -87,16 +104,20 @@ def bootstrap_of(pieces: Sequence[Collected]) -> Bootstrap:
     return Bootstrap(section.confidence, section.resamples)
 
 
-def _cell(material: Material, spec: Spec) -> Cell | None:
-    config = material.config
-    if spec.method not in material.methods or config.verifier.loss != spec.loss:
-        return None
+def _by_seed(material: Material, spec: Spec) -> dict[int, Outcomes]:
+    if spec.method not in material.methods or material.config.verifier.loss != spec.loss:
+        return {}
     if verifier_of(material, spec.method) != spec.verifier:
-        return None
+        return {}
     turns = material.turns(spec.method)
     measure = Measure("bon", spec.selector, spec.n, spec.turns)
     found = {seed: outcomes(tests.of(spec.benchmark), measure, turns) for seed, tests in material.tests(spec.method)}
-    kept = {seed: values for seed, values in found.items() if values}
-    if spec.selector == GREEDY and not config.methods[spec.method].trains:
-        kept = {seed: kept[seed] for seed in sorted(kept)[:1]}  # of the base model every seed's is the same search
-    return Cell(kept) if kept else None
+    return {seed: values for seed, values in found.items() if values}
+
+
+def _trains(pieces: Sequence[Collected], method: str) -> bool:
+    return any(piece.material.config.methods[method].trains for piece in pieces)
+
+
+def _searches(found: Outcomes) -> int:
+    return min(map(len, found.values()))

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from mucode.metrics import Comparison
 from mucode.report.blocks import Table
+from mucode.report.sources import BEFORE, Origin
 from mucode.report.words import interval, probability, signed_points
 from mucode.search import GREEDY
-from mucode.study.cells import BLIND, HUMANEVAL, RANDOM_FEEDBACK, Spec, bootstrap_of, difference, find
+from mucode.study.cells import BLIND, HUMANEVAL, RANDOM_FEEDBACK, Cell, Spec, alike, bootstrap_of, difference, find
 from mucode.study.collected import Collected
 from mucode.study.primary import LEVEL
 from mucode.study.tables import NOT_RUN
@@ -53,24 +54,45 @@ CLAIMS = (
 )
 CAPTION = (
     "Exploratory: chosen to look at, not fixed beforehand, and no p is corrected for their number. Each difference is "
-    "paired on the same problems, seeds and number of searches; what its interval and the exact McNemar test do not "
-    "agree on is open."
+    "paired on the same problems, seeds and number of searches; p is the exact sign test over problems (McNemar's, with one "
+    "search each). What interval and test do not agree on is open, and so is what has not been searched for to the end."
 )
-HEAD = ("claim", "difference", "interval", "n", "better : worse", "p", "here")
+HEAD = ("claim", "difference", "interval", "n", "seeds", "searches", "better : worse", "p", "here")
 
 
-def compared(pieces: Sequence[Collected], claim: Claim) -> Comparison | None:
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """A claim's difference, and the searches that it rests on."""
+
+    comparison: Comparison
+    cell: Cell  # of the worse one; the better one's are alike
+    whole: bool  # all searches of both that the pieces plan are there
+
+
+def compared(pieces: Sequence[Collected], claim: Claim) -> Compared | None:
     """None: one of the two was not run, or they share no seed."""
     own = [piece for piece in pieces if not claim.own or piece.name in claim.own]
     better, worse = find(own, claim.better), find(own, claim.worse)
     if better is None or worse is None or not set(better.seeds) & set(worse.seeds):
         return None
-    return difference(worse, better, bootstrap_of(pieces))
+    found = difference(worse, better, bootstrap_of(pieces))
+    whole = not any(_to_come(piece, spec) for piece in own for spec in (claim.better, claim.worse))
+    return None if found is None else Compared(found, alike([worse, better])[0], whole)
 
 
-def verdict(found: Comparison) -> str:
-    """What the interval and the test say together, in one word or two; where they disagree it stays open."""
-    if found.p_value >= LEVEL:
+def _to_come(piece: Collected, spec: Spec) -> bool:
+    """Whether the piece has still to search with this method."""
+    trains = piece.material.config.methods[spec.method].trains
+    return any(Origin.of(group).method == (spec.method if trains else BEFORE) for group in piece.to_come)
+
+
+def verdict(found: Comparison, *, whole: bool = True) -> str:
+    """What the interval and the test say together, in one word or two; where they disagree it stays open.
+
+    Args:
+        whole: False: some of the searches are still to come.
+    """
+    if found.p_value >= LEVEL or not whole:
         return "open"
     if found.difference.low > 0:
         return "holds"
@@ -82,7 +104,7 @@ def claims_table(pieces: Sequence[Collected], *, judge: bool) -> Table:
     lines: list[tuple[str, ...]] = []
     for claim in CLAIMS:
         found = compared(pieces, claim)
-        lines.append((claim.words, NOT_RUN, *[""] * 5) if found is None else _line(claim, found, judge))
+        lines.append((claim.words, NOT_RUN, *[""] * (len(HEAD) - 2)) if found is None else _line(claim, found, judge))
     return Table(HEAD, tuple(lines), CAPTION)
 
 
@@ -97,7 +119,9 @@ def summary(pieces: Sequence[Collected]) -> str:
     parts = ["Exploratory, and no p is corrected; what was fixed beforehand stands above."]
     for said, start in words.items():
         own = [
-            f"{claim.words} ({signed_points(r.difference.value)} points)" for claim, r in found if verdict(r) == said
+            f"{claim.words} ({signed_points(r.comparison.difference.value)} points)"
+            for claim, r in found
+            if verdict(r.comparison, whole=r.whole) == said
         ]
         if own:
             parts.append(f"{start}: {'; '.join(own)}.")
@@ -105,14 +129,17 @@ def summary(pieces: Sequence[Collected]) -> str:
     return " ".join([*parts, f"Not run yet: {absent} of {len(CLAIMS)} comparisons."] if absent else parts)
 
 
-def _line(claim: Claim, found: Comparison, judge: bool) -> tuple[str, ...]:
+def _line(claim: Claim, whole: Compared, judge: bool) -> tuple[str, ...]:
+    found, cell = whole.comparison, whole.cell
     change = found.difference
     return (
         claim.words,
         signed_points(change.value),
         interval(change, points=True),
         str(change.n),
+        ", ".join(map(str, cell.seeds)),
+        str(cell.searches),
         f"{found.better} : {found.worse}",
         probability(found.p_value),
-        verdict(found) if judge else "",
+        verdict(found, whole=whole.whole) if judge else "",
     )

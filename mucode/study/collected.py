@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import Any
 
 from mucode.config import Config, load_config, load_yaml
 from mucode.layout import Layout
+from mucode.lineage.compare import stages_of
 from mucode.records import SearchChoice, folder_written_whole, read_rows, write_json
 from mucode.report.sources import Folders, Material, Origin, Searches, read_material
 from mucode.study.account import Account, account_of
-from mucode.study.finished import finished
+from mucode.study.finished import done_stages, finished
 from mucode.study.meter import Spent, runs, together
 from mucode.study.pieces import PIECES
 from mucode.types import MucodeError
@@ -51,24 +52,30 @@ class Collected:
         return tuple(group for group in plan if Origin.of(group) not in self.material.test)
 
 
-def collect(workspace: Path, out: Path, done: Collection[str] | None = None) -> None:
-    """Keep a piece's small files in the folder `out`, all that there are or none.
+def collect(workspace: Path, out: Path) -> tuple[str, ...]:
+    """Keep the small files of what has run of a piece in the folder `out`, all that there are or none.
 
-    Nothing changes if `out` holds the same files already. What earlier runs have cost stays, wherever they ran.
+    Nothing changes if `out` holds the same already. What earlier runs have cost stays, wherever they ran.
 
-    Args:
-        workspace: where the piece runs.
-        out: its folder of small files.
-        done: the stage instances (DVC's names) that have run; None: all of them.
+    Returns:
+        The groups whose searches on the test sets are kept; if there are none, nothing is written.
 
     Raises:
-        MucodeError: a file of what has run is missing.
+        MucodeError: a file of what has run is missing, or `out` holds searches that the workspace has no more.
     """
-    if all(_same(workspace / name, out / name) for name in (PARAMS, LOCK)):
-        return
-    config = load_config(workspace / PARAMS)
-    if done is not None:
-        config = finished(config, done)
+    lock = _read_lock(workspace / LOCK)
+    whole = load_config(workspace / PARAMS)
+    config = finished(whole, done_stages(workspace, lock.stages))
+    groups = tuple(config.plan["benchmarks"])
+    if lost := [
+        group for group in whole.plan["benchmarks"] if (out / f"{group}.parquet").exists() and group not in groups
+    ]:
+        raise MucodeError(
+            f"{out} holds searches of {', '.join(lost)} that {workspace} has no more, or of other code or parameters: "
+            "finish the piece with `make study`, or remove the folder to begin anew"
+        )
+    if not groups or _holds(out, workspace / PARAMS, lock.text, groups):
+        return groups
     layout = Layout(workspace)
     folders = Folders(
         layout.problems,
@@ -76,16 +83,15 @@ def collect(workspace: Path, out: Path, done: Collection[str] | None = None) -> 
         **{name: layout.outs(name) for name in ("rollouts", "verifiers", "generators")},
     )
     material = read_material(folders, config)
-    if not (workspace / LOCK).exists():
-        raise MucodeError(f"{workspace / LOCK} is missing: run the piece with `make study` first")
     cost = (_json(out / SPENT) if (out / SPENT).exists() else {}) | {n: c.as_json() for n, c in runs(workspace).items()}
     with folder_written_whole(out) as partial:
-        for name in (PARAMS, LOCK):
-            shutil.copyfile(workspace / name, partial / name)
-        for group in config.plan["benchmarks"]:
+        shutil.copyfile(workspace / PARAMS, partial / PARAMS)
+        (partial / LOCK).write_text(lock.text)
+        for group in groups:
             shutil.copyfile(layout.benchmark(group) / "choices.parquet", partial / f"{group}.parquet")
         write_json(partial / ACCOUNT, account_of(material).as_json())
         write_json(partial / SPENT, cost)
+    return groups
 
 
 def read_collected(folder: Path) -> Collected:
@@ -158,8 +164,29 @@ def _outs(stage: Mapping[str, Any]) -> dict[str, str]:
     return {out["path"]: out["md5"] for out in stage.get("outs", ())}
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.read_bytes() == other.read_bytes()
+def _holds(out: Path, params: Path, lock: str, groups: Sequence[str]) -> bool:
+    kept = [out / PARAMS, out / LOCK, *(out / f"{group}.parquet" for group in groups)]
+    if not all(path.exists() for path in kept):
+        return False
+    return (out / PARAMS).read_bytes() == params.read_bytes() and (out / LOCK).read_text() == lock
+
+
+@dataclass(frozen=True, slots=True)
+class _Lock:
+    """A dvc.lock, read once."""
+
+    text: str
+    stages: Mapping[str, Any]
+
+
+def _read_lock(path: Path) -> _Lock:
+    if not path.exists():
+        raise MucodeError(f"{path} is missing: run the piece with `make study` first")
+    text = path.read_text()
+    try:
+        return _Lock(text, stages_of(text.encode(), str(path)))
+    except MucodeError as error:
+        raise MucodeError(f"{path} is being written, or is damaged: give the command again") from error
 
 
 def _json(path: Path) -> dict[str, Any]:

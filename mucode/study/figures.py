@@ -8,16 +8,16 @@ from importlib.resources import files
 
 from mucode.report.blocks import Figure, colour
 from mucode.report.charts import Point, Series, lines
-from mucode.study.cells import BLIND, Spec, bootstrap_of, find, value
+from mucode.study.cells import Spec, bootstrap_of, find, value
 from mucode.study.collected import Collected
-from mucode.study.tables import candidates
+from mucode.study.tables import BY_TURN, candidates, shared_seeds
 
 DRAWN = "N, programs drawn at each turn"
 N = (DRAWN, "Best of N with pt+lv on MBPP, three turns.")  # axis, caption
 TURN = ("turn", "MBPP after each turn, best of 5, pt+lv.")
 TURN_BLIND = ("turn", "MBPP after each turn, best of 5: with public tests (pt+lv), and without (lv).")
 LOSS = (DRAWN, "µCode's best of N with a verifier of each loss, MBPP.")
-Line = tuple[str, list[tuple[int, Spec]]]
+Line = tuple[str, list[tuple[int, Spec]], set[int] | None]  # name, points, seeds (None: all that there are)
 
 
 def figures(pieces: Sequence[Collected]) -> dict[str, Figure]:
@@ -28,9 +28,9 @@ def figures(pieces: Sequence[Collected]) -> dict[str, Figure]:
     turn = TURN_BLIND if any(piece.name == "blind" for piece in pieces) else TURN
     drawn = {
         "n": _drawn("By N", both, _by_n(ns, ("instruct", "mucode"), ("bradley_terry",)), N),
-        "turns": _drawn("By turn", pieces, _by_turn(), turn),
+        "turns": _drawn("By turn", pieces, _by_turn(pieces), turn),
     }
-    if len(own) > 1:
+    if len(own) > 1 and find(both, Spec("mucode", n=ns[-1], loss="bce")):
         drawn["loss"] = _drawn("By loss", both, _by_n(ns, ("mucode",), ("bradley_terry", "bce")), LOSS)
     return {f"study-{name}.svg": figure for name, figure in drawn.items() if figure}
 
@@ -47,23 +47,24 @@ def _by_n(ns: Sequence[int], methods: Sequence[str], losses: Sequence[str]) -> I
     for method in methods:
         for loss in losses:
             name = method if len(losses) == 1 else loss.replace("_", "-")
-            yield name, [(n, Spec(method, n=n, loss=loss)) for n in ns]
+            yield name, [(n, Spec(method, n=n, loss=loss)) for n in ns], None
 
 
-def _by_turn() -> Iterable[Line]:
-    for words, spec in (("", Spec("")), (", no tests", Spec("", BLIND, selector="lv"))):
-        for method in ("instruct", "multi_star", "mucode"):
-            yield f"{method}{words}", [(turn, replace(spec, method=method, turns=turn)) for turn in (1, 2, 3)]
+def _by_turn(pieces: Sequence[Collected]) -> Iterable[Line]:
+    for words, specs in zip(("", ", no tests"), BY_TURN.values(), strict=True):
+        seeds = shared_seeds(pieces, specs)
+        for spec in specs:
+            yield f"{spec.method}{words}", [(turn, replace(spec, turns=turn)) for turn in (1, 2, 3)], seeds
 
 
 def _drawn(title: str, pieces: Sequence[Collected], wanted: Iterable[Line], words: tuple[str, str]) -> Figure | None:
     axis, caption = words
     series = []
-    for place, (name, points) in enumerate(wanted):
+    for place, (name, points, seeds) in enumerate(wanted):
         found = [
             Point(x, estimate.value, estimate)
             for x, spec in points
-            if (cell := find(pieces, spec)) and (estimate := value(cell, bootstrap_of(pieces)))
+            if (cell := find(pieces, spec)) and (estimate := value(cell, bootstrap_of(pieces), seeds))
         ]
         if found:
             series.append(Series(name, colour(place), tuple(found)))

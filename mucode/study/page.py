@@ -17,7 +17,8 @@ from mucode.study.sections import claims_nothing, facts, sections
 
 TITLE = "The study: does µCode beat Multi-STaR and STaR here?"
 BESIDE = (
-    "The plan, written before any result: [study.md](study.md). The rows behind the tables, seed by seed: results.json."
+    "The plan, written before any result: [study.md](study.md). The rows behind the tables, seed by seed (the control with "
+    "another problem's feedback is in none): results.json."
 )
 
 

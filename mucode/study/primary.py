@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
 from mucode.metrics import Comparison, Estimate, Outcomes
-from mucode.study.cells import Cell, Spec, bootstrap_of, difference, find, value
+from mucode.study.cells import Cell, Spec, alike, bootstrap_of, difference, find, value
 from mucode.study.collected import Collected
 
 OURS, RIVAL = Spec("mucode"), Spec("multi_star")  # MBPP test, pt+lv, N = 5, T = 3
 PIECE, SEEDS = "main", (0, 1)  # seeds added later do not replace these
-SEARCHES = 4  # of every problem, at least
+EACH = 2  # searches of every problem under each seed: the first ones, if there are more
+SEARCHES = EACH * len(SEEDS)
 DISCORDANT = 0.15  # the share of problems on which the two were expected to differ
 POWER, LEVEL = 0.8, 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """What came out; where a method has not been run yet, nothing did."""
+    """What came out; all of it of the same searches."""
 
     ours: Cell
     rival: Cell
@@ -28,21 +29,9 @@ class Primary:
     comparison: Comparison  # ours minus rival
 
     @property
-    def searches(self) -> int:
-        return min(self.ours.searches, self.rival.searches)
-
-    @property
-    def decided(self) -> bool:
-        """Whether it may be read: with other seeds or fewer searches than fixed beforehand it may not."""
-        each = SEARCHES // len(SEEDS)
-        cells = [Cell({seed: cell.by_seed.get(seed, {})}) for cell in (self.ours, self.rival) for seed in SEEDS]
-        return all(cell.searches >= each for cell in cells)
-
-    @property
     def by_seed(self) -> dict[int, float]:
         """Ours minus the rival's accuracy, training by training."""
-        shared = [seed for seed in self.ours.seeds if seed in self.rival.seeds]
-        return {seed: _mean(self.ours.by_seed[seed]) - _mean(self.rival.by_seed[seed]) for seed in shared}
+        return {seed: _mean(self.ours.by_seed[seed]) - _mean(self.rival.by_seed[seed]) for seed in SEEDS}
 
     @property
     def error(self) -> float:
@@ -51,11 +40,11 @@ class Primary:
 
 
 def primary(pieces: Sequence[Collected]) -> Primary | None:
-    """None: one of the two methods has not been run."""
-    own = [piece for piece in pieces if piece.name == PIECE]
-    ours, rival = (_fixed(find(own, spec)) for spec in (OURS, RIVAL))
-    if ours is None or rival is None:
+    """None: not all the searches that were fixed beforehand are there, so nothing of it is read yet."""
+    cells = [find(_own(pieces), spec) for spec in (OURS, RIVAL)]
+    if any(count < EACH for counts in there(pieces).values() for count in counts.values()):
         return None
+    ours, rival = alike([_first(cell) for cell in cells if cell is not None])
     bootstrap = bootstrap_of(pieces)
     accuracies = value(ours, bootstrap), value(rival, bootstrap)
     compared = difference(rival, ours, bootstrap)
@@ -64,10 +53,23 @@ def primary(pieces: Sequence[Collected]) -> Primary | None:
     return Primary(ours, rival, (accuracies[0], accuracies[1]), compared)
 
 
-def _fixed(cell: Cell | None) -> Cell | None:
-    """The searches of the seeds that were fixed beforehand."""
-    kept = {seed: found for seed, found in cell.by_seed.items() if seed in SEEDS} if cell else {}
-    return Cell(kept) if kept else None
+def there(pieces: Sequence[Collected]) -> dict[str, dict[int, int]]:
+    """By method and seed: how many searches of every problem there are so far."""
+    found = {spec.method: find(_own(pieces), spec) for spec in (OURS, RIVAL)}
+    return {method: {seed: _searches(cell, seed) for seed in SEEDS} for method, cell in found.items()}
+
+
+def _own(pieces: Sequence[Collected]) -> list[Collected]:
+    return [piece for piece in pieces if piece.name == PIECE]
+
+
+def _searches(cell: Cell | None, seed: int) -> int:
+    return 0 if cell is None or seed not in cell.by_seed else Cell({seed: cell.by_seed[seed]}).searches
+
+
+def _first(cell: Cell) -> Cell:
+    """The searches that were fixed beforehand, whatever has been added since."""
+    return Cell({seed: {name: own[:EACH] for name, own in cell.by_seed[seed].items()} for seed in SEEDS})
 
 
 def _mean(outcomes: Outcomes) -> float:

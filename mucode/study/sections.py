@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mucode.report.blocks import Block, Figures, Paragraph, Section, Table
 from mucode.report.words import count, interval, percent, probability, signed_points
@@ -12,7 +12,7 @@ from mucode.study.claims import claims_table, summary
 from mucode.study.collected import Collected
 from mucode.study.figures import figures
 from mucode.study.pieces import PIECES
-from mucode.study.primary import DISCORDANT, SEARCHES, Primary, detectable, planned_error, primary
+from mucode.study.primary import DISCORDANT, SEARCHES, SEEDS, Primary, detectable, planned_error, primary, there
 from mucode.study.tables import by_n_table, by_turn_table, methods_table, selectors_table, training_table
 
 CELL = (
@@ -36,7 +36,7 @@ def sections(pieces: Sequence[Collected]) -> list[Section]:
     verdict = [Paragraph(summary(pieces))] if judge else []
     drawings = tuple(figures(pieces).values())
     return [
-        _section("primary", "The primary comparison", Paragraph(primary_words(primary(pieces), judge=judge))),
+        _section("primary", "The primary comparison", Paragraph(primary_words(pieces, judge=judge))),
         _section("claims", "What holds and what does not", *verdict, claims_table(pieces, judge=judge)),
         _section("methods", "Table 1: methods", Paragraph(CELL), methods_table(pieces)),
         _section("training", "Table 2: what the generator is trained on", training_table(pieces)),
@@ -87,14 +87,15 @@ def _if_run(pieces: Sequence[Collected], table: Callable[[Sequence[Collected]], 
     return Paragraph(f'Not run yet: `make study PIECES="{" ".join(names)}"`.')
 
 
-def primary_words(found: Primary | None, *, judge: bool) -> str:
-    """The sentence that the README may quote."""
+def primary_words(pieces: Sequence[Collected], *, judge: bool) -> str:
+    """The paragraph that the README may quote."""
     planned = (
-        f"Fixed beforehand: mucode minus multi_star on {MBPP}, pt+lv, N = 5, T = 3, at least {SEARCHES} searches of every "
-        "problem."
+        f"Fixed beforehand: mucode minus multi_star on {MBPP}, pt+lv, N = 5, T = 3, {SEARCHES} searches of every problem. "
+        "It is read once, when all of them are there."
     )
+    found = primary(pieces)
     if found is None:
-        return f"{planned} Not run yet."
+        return f"{planned} {_progress(there(pieces))}"
     n = found.comparison.difference.n
     before = planned_error(n)
     width = (
@@ -106,10 +107,21 @@ def primary_words(found: Primary | None, *, judge: bool) -> str:
     return " ".join([planned, _outcome(found, judge), _trainings(found), width])
 
 
+def _progress(searches: Mapping[str, Mapping[int, int]]) -> str:
+    """What of the comparison has run."""
+    if not any(count for counts in searches.values() for count in counts.values()):
+        return "Not run yet."
+    told = "; ".join(
+        f"{method} {', '.join(f'{count} with seed {seed}' for seed, count in counts.items())}"
+        for method, counts in searches.items()
+    )
+    return f"Not decided. Searches of every problem so far: {told}."
+
+
 def _trainings(found: Primary) -> str:
     """What the interval does not hold: how much one training differs from another."""
     each = ", ".join(f"{signed_points(change)} points with seed {seed}" for seed, change in found.by_seed.items())
-    return f"By training: {each}; the interval is over problems and searches, not over further trainings."
+    return f"By training: {each}; the interval is over problems, each with all its searches, and not over further trainings."
 
 
 def _outcome(found: Primary, judge: bool) -> str:
@@ -118,14 +130,12 @@ def _outcome(found: Primary, judge: bool) -> str:
     words = (
         f"µCode solves {percent(ours.value)} {interval(ours)}, Multi-STaR {percent(rival.value)} {interval(rival)}: "
         f"{signed_points(change.value)} points {interval(change, points=True)} (n = {change.n} problems, "
-        f"{found.searches} searches each, seeds {', '.join(map(str, found.ours.seeds))}; better : worse "
-        f"{found.comparison.better} : {found.comparison.worse}, McNemar p "
+        f"{SEARCHES} searches each, seeds {', '.join(map(str, SEEDS))}; better : worse "
+        f"{found.comparison.better} : {found.comparison.worse}, sign test over problems p "
         f"{probability(found.comparison.p_value, relation=True)})."
     )
     if not judge:
         return words
-    if not found.decided:
-        return f"{words} Not decided: these are fewer searches, or other seeds, than were fixed."
     if change.low > 0:
         return f"{words} The interval decides: µCode beats Multi-STaR here."
     if change.high < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mucode.report.blocks import Table
@@ -28,6 +28,14 @@ BY_N_CAPTION = (
     "With pt+lv, three turns; N = 1 is one program drawn at each turn here, a greedy one in the paper. Its further "
     "numbers: " + ", ".join(f"N = {n}: {row.mbpp_1b}" for n, row in BY_N.items() if n > 5) + "."
 )
+BY_TURN = {
+    "public tests, pt+lv": [Spec(method) for method in ("instruct", "multi_star", "mucode")],
+    "no public tests, lv": [Spec(method, BLIND, selector="lv") for method in ("instruct", "multi_star", "mucode")],
+}
+BY_TURN_CAPTION = (
+    "MBPP, best of 5, under the seeds that all methods run so far have; a search that passed the public test keeps its "
+    "answer."
+)
 PAPER_HEAD = ("paper 1B MBPP", "1B HumanEval", "8B MBPP", "8B HumanEval", "8B CodeContests")
 
 
@@ -47,7 +55,7 @@ def training_table(pieces: Sequence[Collected]) -> Table:
     """Table 2: the seeds that all methods have, so that no row rests on more work than another."""
     head = ("method", "MBPP", "HumanEval", *PAPER_HEAD[:2])
     lines: list[tuple[str, ...]] = []
-    shared = {benchmark: _shared_seeds(pieces, benchmark) for benchmark in (MBPP, HUMANEVAL)}
+    shared = {name: shared_seeds(pieces, [Spec(method, name) for method in TRAINING]) for name in (MBPP, HUMANEVAL)}
     for method, reported in TRAINING.items():
         found = [_cell(pieces, Spec(method, benchmark), shared[benchmark]) for benchmark in shared]
         lines.append((method, *found, *_reported(reported)[:2]))
@@ -80,19 +88,15 @@ def by_n_table(pieces: Sequence[Collected]) -> Table:
 
 
 def by_turn_table(pieces: Sequence[Collected]) -> Table:
-    """Accuracy after each turn, with and without public tests."""
+    """Accuracy after each turn, with and without public tests: under the seeds that the methods of a row's kind share."""
     head = ("searches", "method", "turn 1", "turn 2", "turn 3")
     lines: list[tuple[str, ...]] = []
-    for words, spec in (
-        ("public tests, pt+lv", Spec("")),
-        ("no public tests, lv", Spec("", BLIND, selector="lv")),
-    ):
-        for method in ("instruct", "multi_star", "mucode"):
-            cells = [_cell(pieces, replace(spec, method=method, turns=turn)) for turn in (1, 2, 3)]
-            lines.append((words, method, *cells))
-    return Table(
-        head, tuple(lines), "MBPP, best of 5; a search that passed the public test keeps its answer.", labels=2
-    )
+    for words, specs in BY_TURN.items():
+        seeds = shared_seeds(pieces, specs)
+        for spec in specs:
+            cells = [_cell(pieces, replace(spec, turns=turn), seeds) for turn in (1, 2, 3)]
+            lines.append((words, spec.method, *cells))
+    return Table(head, tuple(lines), BY_TURN_CAPTION, labels=2)
 
 
 def candidates(pieces: Sequence[Collected]) -> list[int]:
@@ -123,7 +127,7 @@ def _reported(row: Reported) -> tuple[str, ...]:
     return tuple("" if number is None else f"{number:.1f}" for number in numbers)
 
 
-def _shared_seeds(pieces: Sequence[Collected], benchmark: str) -> set[int] | None:
-    """The seeds of every method that was run at all."""
-    cells = [cell for method in TRAINING if (cell := find(pieces, Spec(method, benchmark))) is not None]
-    return set.intersection(*(set(cell.seeds) for cell in cells)) if cells else None
+def shared_seeds(pieces: Sequence[Collected], specs: Iterable[Spec]) -> set[int] | None:
+    """The seeds of everything of this that was run at all; None: there are none, and each stands for itself."""
+    seeds = [set(cell.seeds) for spec in specs if (cell := find(pieces, spec)) is not None]
+    return (set.intersection(*seeds) if seeds else None) or None

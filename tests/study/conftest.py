@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from mucode.config import load_config
+from mucode.config import dump_yaml, load_config
 from mucode.study.collected import Collected, collect, read_study
+from mucode.study.finished import NEEDED
 from mucode.study.pieces import Piece, chosen
 from mucode.workspace import parameters
 from tests.report.study import World, write_study
@@ -25,9 +27,18 @@ def finish(piece: Piece, workspace: Path, model: str = REAL) -> Path:
     )
     workspace.mkdir(parents=True)
     (workspace / "params.yaml").write_text(text)
-    (workspace / "dvc.lock").write_text("schema: '2.0'\n")
-    write_study(workspace / "data", load_config(workspace / "params.yaml"), problems=8, worlds=WORLDS)
+    config = load_config(workspace / "params.yaml")
+    write_lock(
+        workspace, [f"{s}@{key}" for kind, stages in NEEDED.items() for key in config.plan[kind] for s in stages]
+    )
+    write_study(workspace / "data", config, problems=8, worlds=WORLDS)
     return workspace
+
+
+def write_lock(workspace: Path, names: Iterable[str]) -> None:
+    """A dvc.lock in which these stage instances have run."""
+    stages = {name: {"cmd": f"run {name}"} for name in names}
+    (workspace / "dvc.lock").write_text(dump_yaml({"schema": "2.0", "stages": stages}))
 
 
 @pytest.fixture(scope="session")

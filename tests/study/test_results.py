@@ -10,24 +10,24 @@ from statistics import fmean
 from xml.etree import ElementTree
 
 import pytest
-import yaml
 
-from mucode.config import load_config
+from mucode.config import load_config, load_yaml
 from mucode.records import SearchChoice, read_rows, write_json
 from mucode.report.headline import CLAIMS_NOTHING
-from mucode.report.results import joined
-from mucode.study.cells import HUMANEVAL, Cell, Spec, bootstrap_of, difference, find
+from mucode.report.sources import Origin, Searches
+from mucode.study.cells import HUMANEVAL, Spec, bootstrap_of, difference, find
 from mucode.study.claims import CLAIMS, MUCODE, compared, verdict
 from mucode.study.collected import Collected, collect, read_collected, read_study
 from mucode.study.figures import figures
-from mucode.study.finished import stages_of
 from mucode.study.meter import SPENT, Spent
 from mucode.study.page import html, markdown, write_results
 from mucode.study.pieces import chosen
-from mucode.study.primary import primary, standard_error
+from mucode.study.primary import primary, standard_error, there
 from mucode.study.rows import study_rows
+from mucode.study.sections import primary_words
+from mucode.study.tables import BY_TURN, by_turn_table, shared_seeds
 from mucode.types import MucodeError
-from tests.study.conftest import ROOT, finish
+from tests.study.conftest import finish, write_lock
 
 FOUND = ["accuracy", "ci_low", "ci_high", "problems"]
 CONDITION = ["dataset", "split", "public_tests", "selector", "n", "turns", "loss", "verifier", "searches", "seed"]
@@ -45,9 +45,13 @@ def only(pieces: list[Collected], name: str) -> Collected:
     return next(piece for piece in pieces if piece.name == name)
 
 
-def with_one_seed(piece: Collected) -> Collected:
-    test = {origin: found for origin, found in piece.material.test.items() if origin.seed == 0}
+def without(piece: Collected, *gone: Origin) -> Collected:
+    test = {origin: found for origin, found in piece.material.test.items() if origin not in gone}
     return dataclasses.replace(piece, material=dataclasses.replace(piece.material, test=test))
+
+
+def with_one_seed(piece: Collected) -> Collected:
+    return without(piece, *(origin for origin in piece.material.test if origin.seed != 0))
 
 
 def test_a_row_has_exactly_the_fields_that_were_promised(folder: Path, tmp_path: Path) -> None:
@@ -103,24 +107,58 @@ def test_the_primary_difference_is_paired_over_both_seeds(folder: Path, pieces: 
     ours, rival = ([rewards(folder, "main", f"{m}-{seed}") for seed in (0, 1)] for m in ("mucode", "multi_star"))
     changes = [fmean([a[p] for a in ours]) - fmean([b[p] for b in rival]) for p in ours[0]]
     assert found.comparison.difference.value == pytest.approx(fmean(changes))
-    assert (found.searches, found.decided) == (4, True)
+    assert found.ours.searches == found.rival.searches == 4
 
 
-def test_with_fewer_searches_than_fixed_nothing_is_decided(pieces: list[Collected]) -> None:
+def test_with_fewer_searches_than_fixed_no_number_of_the_primary_comparison_is_shown(pieces: list[Collected]) -> None:
     fewer = [with_one_seed(only(pieces, "main"))]
-    found = primary(fewer)
-    assert found is not None
-    assert (found.searches, found.decided) == (2, False)
-    assert "Not decided" in markdown(fewer)
+    assert primary(fewer) is None
+    paragraph = primary_words(fewer, judge=True)
+    assert "so far: mucode 2 with seed 0, 0 with seed 1; multi_star 2 with seed 0, 0 with seed 1." in paragraph
+    assert "%" not in paragraph
 
 
-def test_many_searches_under_one_seed_decide_nothing_either(pieces: list[Collected]) -> None:
-    found = primary([only(pieces, "main")])
-    assert found is not None
-    doubled = Cell({0: joined([found.ours.by_seed[0], found.ours.by_seed[1]])})
-    assert doubled.searches == found.searches == 4
-    assert found.decided
-    assert not dataclasses.replace(found, ours=doubled).decided
+def test_one_method_s_second_seed_is_not_compared_with_nothing(pieces: list[Collected]) -> None:
+    half = [without(only(pieces, "main"), Origin("multi_star", 1))]
+    assert primary(half) is None
+    assert there(half) == {"mucode": {0: 2, 1: 2}, "multi_star": {0: 2, 1: 0}}
+
+
+def test_searches_added_later_do_not_change_the_primary_comparison(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    more = {
+        origin: Searches((), (*found.choices, *(dataclasses.replace(c, search=c.search + 2) for c in found.choices)))
+        for origin, found in main.material.test.items()
+    }
+    doubled = dataclasses.replace(main, material=dataclasses.replace(main.material, test=more))
+    assert there([doubled])["mucode"] == {0: 4, 1: 4}
+    assert primary([doubled]) == primary([main])
+
+
+def test_a_claim_is_open_while_its_searches_are_to_come(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    claim = next(claim for claim in CLAIMS if claim.words == "µCode beats the base model")
+    whole, half = compared([main], claim), compared([with_one_seed(main)], claim)
+    assert whole is not None
+    assert half is not None
+    assert (whole.whole, whole.cell.seeds, whole.cell.searches) == (True, (0, 1), 4)
+    assert (half.whole, half.cell.seeds, half.cell.searches) == (False, (0,), 2)
+    above = dataclasses.replace(half.comparison.difference, value=0.2, low=0.1, high=0.3)
+    better = dataclasses.replace(half.comparison, difference=above, p_value=0.01)
+    assert [verdict(better, whole=whole) for whole in (True, False)] == ["holds", "open"]
+
+
+def test_a_seed_that_only_another_piece_has_counts_as_well(pieces: list[Collected]) -> None:
+    half = without(only(pieces, "main"), Origin("mucode", 0))
+    joint = find([half, only(pieces, "candidates")], MUCODE)
+    assert joint is not None
+    assert joint.seeds == (0, 1)
+
+
+def test_turns_are_compared_under_the_seeds_that_all_methods_have(pieces: list[Collected]) -> None:
+    half = [without(only(pieces, "main"), Origin("multi_star", 1))]
+    assert shared_seeds(half, BY_TURN["public tests, pt+lv"]) == {0}
+    assert all(cell.endswith("× 2") for row in by_turn_table(half).rows[:3] for cell in row[2:])
 
 
 def test_each_training_s_difference_is_told(pieces: list[Collected]) -> None:
@@ -144,8 +182,9 @@ def test_the_standard_error_is_that_of_the_problems_differences() -> None:
 
 def test_a_difference_is_judged_by_its_interval_and_its_test(pieces: list[Collected]) -> None:
     base = next(claim for claim in CLAIMS if claim.words == "µCode beats the base model")
-    found = compared(pieces, base)
-    assert found is not None
+    whole = compared(pieces, base)
+    assert whole is not None
+    found = whole.comparison
     above = dataclasses.replace(found.difference, value=0.2, low=0.1, high=0.3)
     below, across = dataclasses.replace(above, low=-0.3, high=-0.1), dataclasses.replace(above, low=-0.1)
     said = [verdict(dataclasses.replace(found, difference=d, p_value=0.01)) for d in (above, below, across)]
@@ -237,7 +276,8 @@ def test_a_piece_that_is_collected_again_keeps_what_it_has_cost(tmp_path: Path) 
     assert read_collected(out).spent.seconds == 3600.0  # nothing had run anew
 
     (workspace / SPENT / "first.json").rename(workspace / SPENT / "another.json")
-    (workspace / "dvc.lock").write_text("schema: '2.0'\nstages: {}\n")
+    with (workspace / "dvc.lock").open("a") as lock:
+        lock.write("# another run\n")
     collect(workspace, out)
     assert read_collected(out).spent.seconds == 10800.0
 
@@ -317,21 +357,41 @@ def test_the_account_counts_what_there_was_to_learn_from(pieces: list[Collected]
 def test_a_piece_kept_before_its_end_names_what_is_still_to_search(folder: Path, tmp_path: Path) -> None:
     (piece,) = chosen(["main"])
     workspace = finish(piece, tmp_path / "runs")
-    config = load_config(workspace / "params.yaml")
-    missing = [group for group in config.plan["benchmarks"] if group != "mucode-0"]
+    plan = load_config(workspace / "params.yaml").plan
+    missing = [group for group in plan["benchmarks"] if group != "mucode-0"]
+    whole = load_yaml((workspace / "dvc.lock").read_text())["stages"]
+    write_lock(workspace, whole.keys() - {f"benchmark@{group}" for group in missing})
     for group in missing:
         shutil.rmtree(workspace / "data/benchmarks" / group)
-    done = set(stages_of(config.plan)) - {f"benchmark@{group}" for group in missing}
-    collect(workspace, tmp_path / "study/main", done)
+    assert collect(workspace, tmp_path / "study/main") == ("mucode-0",)
     found = read_study(tmp_path / "study")
     assert found[0].to_come == tuple(missing)
     assert {(row.method, row.seed) for row in study_rows(found)} == {("mucode", 0)}
     assert f"main (still to search: {', '.join(missing)})" in markdown(found)
-    whole = read_collected(folder / "main")
-    assert whole.to_come == ()
-    assert found[0].account.data == whole.account.data  # of what has run nothing is left out
+    finished = read_collected(folder / "main")
+    assert finished.to_come == ()
+    assert found[0].account.data == finished.account.data  # of what has run nothing is left out
 
 
-def test_what_a_piece_s_files_need_is_named_as_dvc_names_it() -> None:
-    declared = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
-    assert {name.split("@")[0] for name in stages_of(load_config(ROOT / "params.yaml").plan)} <= set(declared)
+def test_of_a_piece_without_a_search_nothing_is_kept(tmp_path: Path) -> None:
+    workspace = finish(chosen(["main"])[0], tmp_path / "runs")
+    write_lock(workspace, ["roll_out@base-0"])
+    assert collect(workspace, tmp_path / "study/main") == ()
+    assert not (tmp_path / "study").exists()
+
+
+def test_searches_that_were_kept_are_not_lost_to_a_workspace_that_begins_anew(folder: Path, tmp_path: Path) -> None:
+    workspace = finish(chosen(["main"])[0], tmp_path / "runs")
+    shutil.copytree(folder / "main", tmp_path / "main")
+    names = load_yaml((workspace / "dvc.lock").read_text())["stages"].keys()
+    write_lock(workspace, names - {"benchmark@mucode-1"})
+    with pytest.raises(MucodeError, match="holds searches of mucode-1 that"):
+        collect(workspace, tmp_path / "main")
+    assert read_collected(tmp_path / "main").to_come == ()
+
+
+def test_a_lock_file_that_is_just_being_written_is_not_kept(tmp_path: Path) -> None:
+    workspace = finish(chosen(["main"])[0], tmp_path / "runs")
+    (workspace / "dvc.lock").write_text("")
+    with pytest.raises(MucodeError, match="is being written"):
+        collect(workspace, tmp_path / "study/main")
