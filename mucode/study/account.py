@@ -16,6 +16,7 @@ from mucode.records import Experience
 from mucode.report.cost import costs
 from mucode.report.results import bootstrap
 from mucode.report.sources import Material, Round, Training
+from mucode.study.drawn import Drawn, drawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ class Account:
     data: tuple[Data, ...]
     learned: tuple[Learned, ...]
     ranked: tuple[Ranked, ...]
+    drawn: tuple[Drawn, ...]
     tokens: tuple[Tokens, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -85,6 +87,7 @@ class Account:
             tuple(Data(**row) for row in values["data"]),
             learned,
             tuple(Ranked(**row) for row in values["ranked"]),
+            tuple(Drawn.from_json(row) for row in values["drawn"]),
             tuple(Tokens(**row) for row in values["tokens"]),
         )
 
@@ -94,6 +97,7 @@ def account_of(material: Material) -> Account:
         tuple(_data(each) for each in material.rounds),
         tuple(_learned(each) for each in material.trainings),
         tuple(_ranked(material)),
+        tuple(drawn(material)),
         tuple(_tokens(material)),
     )
 

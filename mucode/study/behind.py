@@ -6,9 +6,11 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from mucode.report.blocks import Table
+from mucode.report.words import interval, percent
 from mucode.study.account import Data, Learned, Ranked, Tokens
 from mucode.study.cells import verifier_of
 from mucode.study.collected import Collected
+from mucode.study.drawn import Drawn
 from mucode.study.meter import Spent
 
 COST = (
@@ -21,6 +23,10 @@ DATA = "Solved: problems with a correct program in any turn. Repaired: failures 
 RANKED = (
     "The distinct programs that the searches sampled; an AUC of 0.5 is a coin. Problems: those with correct and wrong "
     "programs."
+)
+DRAWN = (
+    "Best of N with pt+lv (without public tests: lv); later turns hold the problems that had not passed the public test. "
+    "Shares are means over these problems, with bootstrap intervals. The same again: the very text that has just failed."
 )
 Row = TypeVar("Row")
 
@@ -46,6 +52,23 @@ def verifiers_table(pieces: Sequence[Collected]) -> Table:
     rows = [(piece, row) for piece in pieces for row in piece.account.ranked]
     found = _once(((piece.name, (_verifier(piece, row), row)) for piece, row in rows), lambda row: row)
     return Table(head, tuple(_ranked(name, *row) for name, row in found), RANKED, labels=4)
+
+
+def drawn_table(pieces: Sequence[Collected]) -> Table:
+    """What the searches drew turn by turn: where feedback is of no use, the same program comes again."""
+    head = (
+        "programs of",
+        "test set",
+        "turn",
+        "piece",
+        "states",
+        "programs",
+        "right",
+        "the same again",
+        "distinct at a state",
+    )
+    rows = _once(((piece.name, row) for piece in pieces for row in piece.account.drawn), lambda row: row)
+    return Table(head, tuple(_drawn(name, row) for name, row in rows), DRAWN, labels=4)
 
 
 def cost_table(pieces: Sequence[Collected]) -> Table:
@@ -94,6 +117,14 @@ def _ranked(piece: str, verifier: str, row: Ranked) -> tuple[str, ...]:
         return (row.group, verifier, row.benchmark, piece, *counts, "", "")
     interval = f"[{row.auc_low:.3f}, {row.auc_high:.3f}]"
     return (row.group, verifier, row.benchmark, piece, *counts, f"{row.auc:.3f}", interval)
+
+
+def _drawn(piece: str, row: Drawn) -> tuple[str, ...]:
+    shares = (
+        "" if each is None else f"{percent(each.value)} {interval(each)}"
+        for each in (row.right, row.again, row.distinct)
+    )
+    return (row.group, row.benchmark, str(row.turn), piece, str(row.states), f"{row.programs:,}", *shares)
 
 
 def _spent(cost: Spent) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from mucode.report.blocks import Block, Figures, Paragraph, Section, Table
 from mucode.report.words import count, interval, percent, probability, signed_points
-from mucode.study.behind import cost_table, data_table, trainings_table, verifiers_table
+from mucode.study.behind import cost_table, data_table, drawn_table, trainings_table, verifiers_table
 from mucode.study.cells import MBPP
 from mucode.study.claims import claims_table, summary
 from mucode.study.collected import Collected
@@ -47,6 +47,7 @@ def sections(pieces: Sequence[Collected]) -> list[Section]:
         _section("data", "What there was to learn from", data_table(pieces)),
         _section("trainings", "What was learned", trainings_table(pieces)),
         _section("verifiers", "How well the verifiers rank", verifiers_table(pieces)),
+        _section("drawn", "What was drawn turn by turn", drawn_table(pieces)),
         _section("cost", "What it cost", cost_table(pieces)),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -12,12 +13,13 @@ from xml.etree import ElementTree
 import pytest
 
 from mucode.config import load_config, load_yaml
-from mucode.records import SearchChoice, read_rows, write_json
+from mucode.records import SearchChoice, SearchSample, read_rows, write_json
 from mucode.report.headline import CLAIMS_NOTHING
-from mucode.report.sources import Origin, Searches
+from mucode.report.sources import Material, Origin, Searches
 from mucode.study.cells import HUMANEVAL, Spec, bootstrap_of, difference, find
 from mucode.study.claims import CLAIMS, MUCODE, compared, verdict
 from mucode.study.collected import Collected, collect, read_collected, read_study
+from mucode.study.drawn import drawn
 from mucode.study.figures import figures
 from mucode.study.meter import SPENT, Spent
 from mucode.study.page import html, markdown, write_results
@@ -27,7 +29,7 @@ from mucode.study.rows import study_rows
 from mucode.study.sections import primary_words
 from mucode.study.tables import BY_TURN, by_turn_table, shared_seeds
 from mucode.types import MucodeError
-from tests.study.conftest import finish, write_lock
+from tests.study.conftest import ROOT, finish, write_lock
 
 FOUND = ["accuracy", "ci_low", "ci_high", "problems"]
 CONDITION = ["dataset", "split", "public_tests", "selector", "n", "turns", "loss", "verifier", "searches", "seed"]
@@ -395,3 +397,47 @@ def test_a_lock_file_that_is_just_being_written_is_not_kept(tmp_path: Path) -> N
     (workspace / "dvc.lock").write_text("")
     with pytest.raises(MucodeError, match="is being written"):
         collect(workspace, tmp_path / "study/main")
+
+
+def test_what_was_drawn_is_told_turn_by_turn(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    rows = [row for row in main.account.drawn if row.group == "instruct-0"]
+    assert [row.turn for row in rows] == [1, 2, 3]
+    first = rows[0]
+    assert (first.states, first.right.n, first.again) == (16, 8, None)  # 8 problems, 2 searches
+    assert first.programs == 16 * main.material.config.search.candidates
+    assert all(later.states <= before.states for before, later in itertools.pairwise(rows))
+    assert all(row.again is not None and 0 <= row.again.value <= 1 for row in rows[1:])
+    assert all(0 < row.distinct.value <= 1 for row in rows)
+    assert any(line.startswith("| instruct-0") and "mbpp/test" in line for line in markdown([main]).splitlines())
+
+
+def test_a_program_that_has_just_failed_is_known_again() -> None:
+    """Two candidates: the first turn's choice fails, one of the second turn's programs is the same text."""
+    sample = SearchSample("mbpp/test", "p", 0, 1, "s1", 0, "wrong", False, 0.5, 0.0, 9)
+    again = dataclasses.replace(sample, turn=2, state="s2")
+    samples = (
+        sample,
+        dataclasses.replace(sample, candidate=1, program="other", score=0.1),
+        again,
+        dataclasses.replace(again, candidate=1, program="right", public_passed=True, reward=1.0),
+        dataclasses.replace(again, candidate=-1, program="wrong"),  # a greedy reply is no candidate
+    )
+    first = SearchChoice("mbpp/test", "p", 0, "pt+lv", 2, 1, "s1", 0, False, 0.0, False)
+    second = dataclasses.replace(first, turn=2, state="s2", candidate=1, public_passed=True, reward=1.0)
+    third = dataclasses.replace(second, turn=3, final=True)  # the search has ended: its choice stays
+    config = load_config(ROOT / "params.yaml")
+    config = config.model_copy(update={"search": config.search.model_copy(update={"candidates": 2})})
+    benchmark = config.problems.benchmarks[0].model_copy(update={"source": "mbpp"})
+    config = config.model_copy(
+        update={
+            "problems": config.problems.model_copy(update={"benchmarks": [benchmark]}),
+            "search": config.search.model_copy(update={"benchmarks": ["mbpp/test"]}),
+        }
+    )
+    material = Material(config, {}, (), {}, {}, {Origin("mucode", 0): Searches(samples, (first, second, third))}, ())
+    one, two = drawn(material)
+    assert (one.turn, one.states, one.programs, one.right.value, one.distinct.value) == (1, 1, 2, 0.0, 1.0)
+    assert (two.turn, two.states, two.programs, two.right.value) == (2, 1, 2, 0.5)
+    assert two.again is not None
+    assert two.again.value == 0.5
