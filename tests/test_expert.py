@@ -167,7 +167,11 @@ def test_problems_without_a_correct_program_are_left_out_on_request() -> None:
 
 
 def test_a_correct_answer_of_its_own_is_kept_beside_the_best_on_request() -> None:
-    rows = [make_experience("right", 1.0), make_experience("right too", 1.0, rollout=1)]
+    rows = [
+        make_experience("right", 1.0),
+        make_experience("right too", 1.0, rollout=1),
+        make_experience("no", rollout=2),
+    ]
     assert {d.program for d in relabelled(rows)} == {"right too"}
     assert {d.program for d in relabelled(rows, keep_correct=True)} == {"right", "right too"}
 

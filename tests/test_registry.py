@@ -24,10 +24,10 @@ from mucode.records import SearchChoice, write_json, write_rows
 from mucode.registry import RegistrationReport, register
 from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.registry.promotion import Measured, Policy, decide, load_policy
-from mucode.registry.selected import selected_pairs
+from mucode.registry.selected import SelectedPair, best_on_validation, selected_pairs
 from mucode.registry.trail import Entry, What, entries, new_entry, record, reigns, removal_of
 from mucode.tracking import load_registered_generator, load_registered_verifier, open_registry
-from mucode.tracking.models import NAMES, Kind
+from mucode.tracking.models import NAMES, Kind, Registry, Version
 from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import Answer, Candidate, Demonstration, MucodeError, Problem, Sampling, State, Test
 from tests.conftest import make_problem
@@ -113,6 +113,7 @@ def test_a_gate_that_is_not_green_holds_the_best_challenger_and_the_first(champi
     "champion",
     [
         measured([0.0, 0.0], settings="N=8"),
+        dataclasses.replace(measured([0.0, 0.0]), selector="lv"),
         measured([0.0, 0.0, 0.0]),
         Measured("pt+lv", "N=4", {"starter/test": {}}),
         dataclasses.replace(measured([0.0, 0.0]), problems={"validation": "of other tests"}),
@@ -260,7 +261,9 @@ def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[f
         "searches": 1,
         "headline": True,
     }
-    write_json(folder / "data/reports/results.json", [row | found, row | found | {"method": "instruct"}])
+    write_json(
+        folder / "data/reports/results.json", [row | found, row | found | {"method": "instruct", "ci_high": 0.77}]
+    )
     write_json(folder / "data/gates/base-0.json", {"passed": True})
     write_lock(folder)
 
@@ -364,6 +367,7 @@ def test_the_first_pair_is_registered_with_what_it_is_made_of_and_becomes_champi
     turns = f"`rollout.turns`: {config.rollout.turns}"
     for part in (config.model.setting, "starter/test", "10.0% to 90.0%", "mucode-generator", turns):
         assert part in version.description
+    assert "77.0%" not in version.description  # of another method
     with mlflow_at(workspace) as client:
         run = client.get_run(version.run_id)
     assert run.info.status == "FINISHED"
@@ -384,6 +388,27 @@ def test_registering_again_changes_nothing(workspace: Path) -> None:
     assert not report.promoted
     assert report.champion == (1, 1)
     assert [(v.version, v.tags) for v in versions(workspace)] == first
+
+
+@pytest.mark.slow
+def test_weights_that_were_searched_with_anew_are_judged_by_the_new_searches(workspace: Path) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    register(workspace)
+    (first,) = versions(workspace)
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 1.0])
+    register(workspace)
+    (again,) = versions(workspace)
+    assert (again.version, again.run_id) == (first.version, first.run_id)
+    assert again.tags["outcomes.1"] != first.tags["outcomes.1"]
+
+
+def test_the_challenger_is_the_best_pair_on_validation_and_the_earlier_one_of_two_alike() -> None:
+    pairs = [
+        SelectedPair(Path(), f"mucode-{seed}", "", "", {}, "", measured(rewards), ())
+        for seed, rewards in enumerate(([0.0, 1.0], [1.0, 1.0], [1.0, 1.0], [0.0, 0.0]))
+    ]
+    assert best_on_validation(pairs).group == "mucode-1"
+    assert best_on_validation(pairs[2:]).group == "mucode-2"
 
 
 @pytest.mark.slow
@@ -424,6 +449,30 @@ def test_a_promotion_that_a_kill_interrupted_is_completed(workspace: Path, monke
     assert [entry.what for entry in trail(workspace)] == ["promoted", "held", "promoted"]
     with open_registry(workspace) as registry:
         assert registry.noted("promoting") is None
+
+
+@pytest.mark.slow
+def test_a_registration_killed_between_the_two_champions_is_completed_by_the_next(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0, 0.0, 0.0])
+    register(workspace)
+    write_workspace(workspace, generator="g2", verifier="v2", validation=[1.0, 1.0, 1.0, 1.0])
+    moved = Registry.set_alias
+
+    def killed_at_the_second(registry: Registry, alias: str, version: Version) -> None:
+        if (alias, version.kind) == ("champion", "generator"):
+            raise KeyboardInterrupt
+        moved(registry, alias, version)
+
+    monkeypatch.setattr(Registry, "set_alias", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        register(workspace)
+    monkeypatch.setattr(Registry, "set_alias", moved)
+    assert champions(workspace) == {"generator": 1, "verifier": 2}
+    assert register(workspace).champion == (2, 2)
+    assert champions(workspace) == {"generator": 2, "verifier": 2}
+    assert [entry.what for entry in trail(workspace)][:2] == ["promoted", "promoted"]
 
 
 def overtaken_by_hand(folder: Path, entry: Entry) -> None:

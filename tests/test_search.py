@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, get_args
@@ -21,9 +22,11 @@ class Counting:
     def __init__(self, generator: FunctionGenerator) -> None:
         self.generator = generator
         self.states: list[State] = []
+        self.temperatures: list[float] = []  # of each state
 
     def generate(self, states: Sequence[State], seeds: Sequence[int], sampling: Sampling) -> list[Completion]:
         self.states += states
+        self.temperatures += [sampling.temperature] * len(states)
         return self.generator.generate(states, seeds, sampling)
 
 
@@ -153,7 +156,9 @@ def test_the_independent_control_draws_n_times_t_programs_of_turn_1(problems: li
 
 
 def test_the_greedy_search_draws_one_reply_a_turn_at_temperature_0(problems: list[Problem]) -> None:
-    samples, choices, _ = run(problems[:1], lambda state, seed: "wrong 0", ("lv",), searches=2, greedy=True)
+    samples, choices, generator = run(problems[:1], lambda state, seed: "wrong 0", ("lv",), searches=2, greedy=True)
+    drawn = {0.0: 2, SAMPLING.temperature: 2 * 2 * 4}  # a greedy one a turn; 2 searches of 2 turns with 4 candidates
+    assert Counter(generator.temperatures) == drawn
     assert [(c.turn, c.search) for c in choices if c.selector == GREEDY] == [(1, 0), (2, 0)]
     assert [s.candidate for s in samples if s.candidate < 0] == [-1, -1]
 
@@ -187,3 +192,50 @@ def test_the_random_feedback_control_tells_what_another_problems_program_was_tol
     for state in second:
         assert state.history[0].verdict.feedback.startswith("about ")
         assert state.history[0].verdict.feedback != f"about {state.problem.id}"
+
+
+def test_the_oracle_goes_on_rather_than_end_on_a_false_public_pass(problems: list[Problem]) -> None:
+    def reply(state: State, seed: int) -> str:
+        return "right 1" if state.turn == 2 else f"wrong {seed % 7}" if seed % 2 else "public only 9"
+
+    _, choices, _ = run(problems[:1], reply, candidates=(8,))
+    assert [(c.turn, c.public_passed, c.reward) for c in choices if c.selector == ORACLE] == [
+        (1, False, 0.0),
+        (2, True, 1.0),
+    ]
+    assert final(choices, "pt").reward == 0.0  # which the public test has misled
+
+
+def test_feedback_of_another_problem_is_never_that_of_a_program_that_passed(problems: list[Problem]) -> None:
+    class Talking(TabularSandbox):
+        def judge(self, jobs: Sequence[Job], half: Half) -> list[Verdict]:
+            return [
+                replace(verdict, feedback="passed" if verdict.passed else "wrong")
+                for verdict in super().judge(jobs, half)
+            ]
+
+    _, _, generator = run(
+        problems,
+        lambda state, seed: f"right {seed}" if seed % 2 else f"wrong {seed}",
+        ("random",),
+        turns=3,
+        sandbox=Talking(),
+        conditions=Conditions(feedback="random"),
+    )
+    assert {turn.verdict.feedback for state in generator.states for turn in state.history} == {"wrong"}
+
+
+def test_without_public_tests_the_verifier_is_shown_none_either(problems: list[Problem]) -> None:
+    seen: list[Problem] = []
+
+    class Watching(FunctionVerifier):
+        def score(self, problems: Sequence[Problem], programs: Sequence[str]) -> list[float]:
+            seen.extend(problems)
+            return super().score(problems, programs)
+
+    players = Players(FunctionGenerator(lambda state, seed: "wrong 1"), Watching(lambda program: 0.0), TabularSandbox())
+    answers = {problem.id: Answer(problem.id, (Test("assert True"),), "right") for problem in problems}
+    settings = SearchSettings(("lv",), (2,), 2, 1, SAMPLING, seed=0, conditions=Conditions(public_tests=False))
+    search("toy/test", problems, answers, players, settings)
+    assert seen
+    assert all(problem.public_tests == () for problem in seen)

@@ -16,7 +16,7 @@ from mucode.lineage import lineage
 from mucode.records import write_json
 from mucode.registry.pairs import VersionPair, champion, outcomes, paired
 from mucode.registry.promote import carry_out, consider, read_policy
-from mucode.registry.selected import SelectedPair, selected_pairs
+from mucode.registry.selected import SelectedPair, best_on_validation, selected_pairs
 from mucode.registry.standing import registry_in_order
 from mucode.tracking import Registry, Version, send_records
 from mucode.tracking.models import CHALLENGER
@@ -62,7 +62,7 @@ def register(workspace: Path = Path()) -> RegistrationReport:
     send_records(workspace)
     with registry_in_order(workspace) as registry:
         versions = {pair.group: _ensure_registered(registry, pair, config) for pair in pairs}
-        best = max(pairs, key=lambda pair: pair.validation_accuracy)  # a tie goes to the earlier group
+        best = best_on_validation(pairs)
         generator, verifier, _ = versions[best.group]
         registry.set_alias(CHALLENGER, verifier)
         registry.set_alias(CHALLENGER, generator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -120,6 +120,11 @@ class SelectedPair:
     def _dataset(self, kind: Kind, config: Config) -> str:
         """The dataset that the model was trained on, from the plan."""
         return f"data/datasets/{_dataset_key(self.generator if kind == 'generator' else self.verifier, config)}.parquet"
+
+
+def best_on_validation(pairs: Sequence[SelectedPair]) -> SelectedPair:
+    """A tie goes to the earlier group."""
+    return max(pairs, key=lambda pair: pair.validation_accuracy)
 
 
 def selected_pairs(workspace: Path, config: Config) -> list[SelectedPair]:

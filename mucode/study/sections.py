@@ -100,10 +100,10 @@ def primary_words(pieces: Sequence[Collected], *, judge: bool) -> str:
     n = found.comparison.difference.n
     before = planned_error(n)
     width = (
-        f"Expected beforehand for {n} problems, {percent(DISCORDANT, 0)} of them discordant: a standard error of "
-        f"{100 * before:.1f} points, so that a true difference of {100 * detectable(before):.1f} is found four times in "
-        f"five. The standard error came out as {100 * found.error:.1f} points: a true difference of "
-        f"{100 * detectable(found.error):.1f} would be found four times in five."
+        f"Expected beforehand for {n} problems searched once, {percent(DISCORDANT, 0)} of them discordant: a standard error "
+        f"of {100 * before:.1f} points, so that a true difference of {100 * detectable(before):.1f} is found four times in "
+        f"five; {SEARCHES} searches of each need less. The standard error came out as {100 * found.error:.1f} points: a "
+        f"true difference of {100 * detectable(found.error):.1f} would be found four times in five."
     )
     return " ".join([planned, _outcome(found, judge), _trainings(found), width])
 

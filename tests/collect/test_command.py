@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -15,13 +16,17 @@ from typing import Any
 
 import pytest
 
+from mucode.collect import command
 from mucode.collect.command import INCOMING, QUARANTINE, Collection, collect
 from mucode.collect.incoming import fetch_revision
+from mucode.config import load_config
 from mucode.problems import load_problems
 from mucode.problems.collected import COLLECTED_FILE
 from mucode.problems.mbpp import CONTENT, PATH_VARIABLE
-from mucode.types import MucodeError
+from mucode.problems.similarity import Exercise
+from mucode.types import Answer, MucodeError
 from tests.collect.rows import NEW, drop, row
+from tests.conftest import make_problem
 
 ROOT = Path(__file__).parents[2]
 COMMIT = "0123456789" * 4
@@ -50,6 +55,28 @@ def test_an_empty_drop_folder_needs_no_test_set_and_writes_nothing(
     monkeypatch.delenv(PATH_VARIABLE, raising=False)
     assert collect() == Collection(accepted=0, refused=0, known=0, total=0)
     assert not (workspace / "data").exists()
+
+
+def test_what_is_new_is_held_against_every_set_that_something_is_measured_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def exercises(source: str, path: object) -> list[Exercise]:
+        splits = ("train", "validation", "test") if source != "humaneval" else ("test",)
+        return [
+            (
+                dataclasses.replace(make_problem(), id=f"{source}/{split}", source=source, split=split),
+                Answer("", (), ""),
+            )
+            for split in splits
+        ]
+
+    monkeypatch.setattr(command, "load_problems", exercises)
+    config = load_config(ROOT / "params.yaml")
+    ours = config.problems.source
+    collected = exercises("collected", None)[:1]
+    training, held_out = command.known_sets(config, collected)
+    assert {problem.id for problem, _ in training} == {"collected/train", f"{ours}/train"}
+    assert set(held_out) == {f"{s}/{split}" for s in ("starter", "mbpp") for split in ("validation", "test")} | {
+        "humaneval/test"
+    }
 
 
 def test_nothing_is_accepted_while_a_test_set_cannot_be_had(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

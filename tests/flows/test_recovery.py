@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,6 +58,18 @@ def test_a_whole_lock_file_stays(workspace: Path) -> None:
 def test_locks_of_the_dead_go(workspace: Path) -> None:
     rwlock = workspace / ".dvc/tmp/rwlock"
     rwlock.write_text(json.dumps({"read": {"/a": [{"pid": 2**22 + 1, "cmd": "dvc repro"}]}, "write": {}}))
+    mend(workspace)
+    assert not rwlock.exists()
+
+
+def test_locks_of_the_living_stay(workspace: Path) -> None:
+    """While a stage's command runs DVC holds nothing else."""
+    rwlock = workspace / ".dvc/tmp/rwlock"
+    with subprocess.Popen([sys.executable, "-c", "input()", "dvc"], stdin=subprocess.PIPE) as living:
+        rwlock.write_text(json.dumps({"read": {}, "write": {"/a": {"pid": living.pid, "cmd": "dvc repro"}}}))
+        mend(workspace)
+        assert rwlock.exists()
+        living.kill()
     mend(workspace)
     assert not rwlock.exists()
 

@@ -103,6 +103,10 @@ def test_what_a_remote_has_is_pulled_and_not_made_unless_that_is_asked(finished:
     done = reproduce(finished, RUN)
     assert (done.returncode, "pulled from the DVC remote team" in done.stdout) == (0, True), done.stderr
     assert "Running stage" not in done.stderr
+    done = reproduce(finished, RUN, "--rebuild")
+    assert (done.returncode, "made anew" in done.stdout, done.stderr.count("Running stage")) == (0, True, 5), (
+        done.stderr
+    )
     some = next(path for path in (tmp_path / "remote").rglob("*") if path.is_file() and path.read_text() == "hello\n")
     some.unlink()  # what the remote has lost is made
     done = reproduce(finished, RUN)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from prefect.logging import disable_run_logger
 
 from flows.commands import Finished, run_visibly
 from flows.stage import GATE_REFUSED, culprit, exit_code, failure, may_pass, run_stage
+from tests.test_processes import is_gone
 
 LOG = Path("stage.log")
 REFUSED = (
@@ -83,8 +85,11 @@ def test_a_log_that_cannot_be_written_ends_no_command(tmp_path: Path) -> None:
 
 
 def test_a_grandchild_that_keeps_the_pipe_open_delays_nothing(tmp_path: Path) -> None:
-    finished = run_visibly(["sh", "-c", "sleep 60 & echo done"], tmp_path, tmp_path / "x.log")
-    assert finished.lines == ("done",)
+    started = time.monotonic()
+    finished = run_visibly(["sh", "-c", "sleep 600 & echo $!"], tmp_path, tmp_path / "x.log")
+    assert time.monotonic() - started < 60
+    [grandchild] = finished.lines
+    assert is_gone(int(grandchild))
 
 
 def test_a_stage_runs_once_and_is_cached_after(toy: Callable[..., Path]) -> None:

@@ -45,12 +45,14 @@ def test_settings_are_lines_of_a_name_and_a_value(tmp_path: Path) -> None:
 
 def test_the_example_names_what_the_servers_read() -> None:
     import mlflow.environment_variables as known
+    import prefect.settings
 
     example = read_settings(REPOSITORY / "mlflow/team.env.example")
     server_options = {"MLFLOW_BACKEND_STORE_URI", "MLFLOW_ARTIFACTS_DESTINATION", "MLFLOW_FLASK_SERVER_SECRET_KEY"}
+    botocores = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ENDPOINT_URL"}
     for name in example:
-        prefix = name.partition("_")[0]
-        assert prefix in {"PREFECT", "AWS"} or name in server_options or hasattr(known, name), name
+        assert name in server_options | botocores or hasattr(known, name) or hasattr(prefect.settings, name), name
+    assert not hasattr(prefect.settings, "PREFECT_SERVER_DATABASE_URL")  # as a slip would look
 
 
 def test_the_compose_file_runs_the_versions_of_the_lock_and_opens_no_port_to_others() -> None:

@@ -42,7 +42,7 @@ def test_both_servers_answer_at_the_printed_addresses_and_go_with_their_starter(
         assert all(answers(f"{address}/") for address in addresses)
         processes = tree(process.pid)
         os.kill(process.pid, end)
-        assert process.wait(timeout=30) == (0 if end == signal.SIGINT else -signal.SIGKILL)
+        assert process.wait(timeout=120) == (0 if end == signal.SIGINT else -signal.SIGKILL)
         assert [pid for pid in processes if not is_gone(pid, 60)] == []  # MLflow ends in its own time
 
 
@@ -52,7 +52,7 @@ def test_a_taken_port_is_refused_with_the_way_out(toy: Callable[..., Path]) -> N
         taken.listen()
         port = taken.getsockname()[1]
         with ui(toy(), port, free_port()) as process:
-            _, said = process.communicate(timeout=60)
+            _, said = process.communicate(timeout=300)
     assert process.returncode == 1
     assert (
         said == f"mucode: port {port} is taken: end what listens there, or `make ui PREFECT_PORT=...` names another\n"

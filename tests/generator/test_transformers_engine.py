@@ -248,7 +248,9 @@ def test_a_conversation_that_goes_on_is_not_read_again_and_its_logits_stay_the_s
 def test_what_is_kept_of_earlier_turns_never_exceeds_its_limit(parts: tuple[Any, Any]) -> None:
     _, replies, _ = second_turn(parts, kept=32_768)
     for kept in (10, 300, 700):
-        assert second_turn(parts, kept)[1] == replies
+        _, same, session = second_turn(parts, kept)
+        assert same == replies
+        assert (session.work.spared == 0) is (kept == 10)  # no prompt is as short as that
 
 
 @pytest.mark.parametrize("batching", [Batching(), Batching(rows=3, refill_share=0.01, kept_tokens=700)])

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mucode.metrics import Estimate
+from mucode.metrics import Comparison, Estimate
 from mucode.records import Experience
 from mucode.report.cost import costs
 from mucode.report.episodes import KINDS, rollouts
+from mucode.report.headline import _verdict
 from mucode.report.labels import final_rewards, outcome
 from mucode.report.svg import nice_ticks, spread
 from mucode.report.words import interval, probability, signed_points, visible
@@ -107,3 +108,20 @@ def test_labels_do_not_lie_on_each_other(wanted: list[float]) -> None:
 @pytest.mark.parametrize("place", [0.0, 50.0])
 def test_labels_that_have_room_stay_where_they_are(place: float) -> None:
     assert spread([place, place + 20], 14, 0, 100) == [place, place + 20]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p", "said"),
+    [
+        (0.1, 0.3, 0.01, "more than chance would explain"),
+        (-0.3, -0.1, 0.01, "more than chance would explain"),
+        (0.1, 0.3, 0.2, "the interval and the test disagree"),
+        (-0.1, 0.3, 0.01, "the interval and the test disagree"),
+        (-0.1, 0.3, 0.2, "the interval holds zero"),
+    ],
+)
+def test_a_difference_is_called_a_gain_only_where_interval_and_test_agree(
+    study: Study, low: float, high: float, p: float, said: str
+) -> None:
+    change = Comparison(Estimate((low + high) / 2, low, high, 40), 5, 3, p)
+    assert _verdict(material_of(study), change).startswith(said)

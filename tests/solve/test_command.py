@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mucode.search import ORACLE, SELECTORS
+from mucode.solve import command
 from mucode.solve.command import SCORED, search_settings
+from mucode.solve.models import Named
 from mucode.types import MucodeError, Sampling
+from tests.conftest import FunctionGenerator, FunctionVerifier
 
 
 def mucode_solve(*words: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "mucode", "solve", *words]
-    return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True, check=False)
+    line = [sys.executable, "-m", "mucode", "solve", *words]
+    return subprocess.run(line, cwd=cwd, input=stdin, capture_output=True, text=True, check=False)
 
 
 def settings(**changes: Any) -> Any:
@@ -66,6 +71,25 @@ def test_an_error_is_one_sentence_and_nothing_on_standard_output(tmp_path: Path)
 def test_help_tells_the_exit_statuses(tmp_path: Path) -> None:
     shown = " ".join(mucode_solve("--help", cwd=tmp_path).stdout.split())
     assert "Exit status 0: the program passes the public tests, or there are none; 3: it does not" in shown
+
+
+def test_the_program_that_passes_is_all_that_goes_to_standard_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = "def p(x):\n    return x"
+
+    @contextlib.contextmanager
+    def scripted(*found: Any) -> Iterator[tuple[FunctionGenerator, FunctionVerifier]]:
+        yield FunctionGenerator(lambda state, seed: program if seed % 3 else "def p(x):\n    return 0"), scorer
+
+    scorer = FunctionVerifier(lambda text: 0.0)
+    monkeypatch.setattr(command, "named", lambda kind, name: Named(kind, name, tmp_path))
+    monkeypatch.setattr(command, "locate", lambda *models: (None, None))
+    monkeypatch.setattr(command, "open_pair", scripted)
+    problem = tmp_path / "problem.json"
+    problem.write_text(json.dumps({"text": "Write a function p.", "tests": ["assert p(1) == 1"]}))
+    command.solve(str(problem), generator="some", candidates=8)
+    assert capsys.readouterr().out == f"{program}\n"
 
 
 @pytest.mark.slow

@@ -85,10 +85,15 @@ def test_frozen_weights_that_are_rounded_once_give_the_same_bits(family: str) ->
     assert all(torch.equal(gradient, each_time[1][name]) for name, gradient in held[1].items())
 
 
-def test_what_is_trained_stays_in_float32() -> None:
+def test_what_is_trained_stays_in_float32_and_what_is_frozen_is_held_in_bfloat16() -> None:
     causal = model_of("Llama")
     hold_frozen_in_bfloat16(prepare(causal, tiny_settings(lora_rank=0)))
     assert {weight.dtype for weight in causal.parameters()} == {torch.float32}
+    adapted = prepare(model_of("Llama"), tiny_settings(lora_rank=4))
+    hold_frozen_in_bfloat16(adapted)
+    linear = [module.weight for module in adapted.modules() if isinstance(module, torch.nn.Linear)]
+    found = {(weight.requires_grad, weight.dtype) for weight in linear}
+    assert found == {(True, torch.float32), (False, torch.bfloat16)}
 
 
 def test_a_shared_batch_is_smaller() -> None:

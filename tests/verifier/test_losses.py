@@ -35,13 +35,15 @@ def test_bradley_terry_is_the_papers_formula_with_its_gradient() -> None:
 
 def test_bce_is_the_papers_formula_with_its_gradient() -> None:
     scores = scores_of(0.3, -0.4, -1.0, 2.0)
-    loss = bce(scores, REWARDS, penalty=0.0)
+    loss = bce(scores, REWARDS, penalty=0.001)
     torch.autograd.backward(loss)
     pairs = list(zip(scores.tolist(), REWARDS.tolist(), strict=True))
     terms = [-math.log(sigmoid(value)) if reward else -math.log(1 - sigmoid(value)) for value, reward in pairs]
-    assert loss.item() == pytest.approx(sum(terms) / 4)
+    squares = sum(value * value for value, _ in pairs) / 4
+    assert loss.item() == pytest.approx(sum(terms) / 4 + 0.001 * squares)
     assert scores.grad is not None
-    assert scores.grad.tolist() == pytest.approx([(sigmoid(value) - reward) / 4 for value, reward in pairs])
+    expected = [(sigmoid(value) - reward) / 4 + 0.001 * 2 * value / 4 for value, reward in pairs]
+    assert scores.grad.tolist() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("name", LOSSES)
