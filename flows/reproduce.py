@@ -92,7 +92,7 @@ def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int
     remotes.hand_over(workspace, cache=True)
     if pulls:
         _dvc("pull", ["--force"], workspace)  # what it does not have is made below
-    _fetch_inputs(workspace)
+    _fetch_inputs(workspace, remotes.default)
     made = _dvc("repro", [], workspace)
     if made.returncode != 0:
         raise MucodeError(f"dvc repro in {workspace}: {culprit(made)}; run again to continue")
@@ -119,16 +119,18 @@ def table(found: list[Difference], outs: int) -> str:
     return "\n".join([*lines, f"{len(found)} differences", ""])
 
 
-def _fetch_inputs(workspace: Path) -> None:
-    """What no stage makes, the collected problems, and no remote had: this repository's cache may have it.
+def _fetch_inputs(workspace: Path, default: str | None) -> None:
+    """What no stage makes, the collected problems, also where all else is made anew: of the default remote (None: there is
+    none), or of this repository's cache.
 
     Raises:
-        MucodeError: it has not.
+        MucodeError: neither has it.
     """
     for pointer in sorted((workspace / "data").rglob("*.dvc")):
         path = pointer.with_suffix("").relative_to(workspace)
-        if not (workspace / path).exists():
-            _dvc("pull", ["--remote", CACHE, f"{path}.dvc"], workspace)
+        for remote in (default, CACHE):
+            if remote is not None and not (workspace / path).exists():
+                _dvc("pull", ["--remote", remote, f"{path}.dvc"], workspace)
         if not (workspace / path).exists():
             raise MucodeError(
                 f"{path} is neither on a DVC remote nor cached here: `dvc push` it where it was collected"
