@@ -29,6 +29,7 @@ from mucode.selection import Pair
 from mucode.types import Answer, MucodeError, Problem
 
 if TYPE_CHECKING:
+    from mucode.evaluation import TestSet
     from mucode.execution.crew import Crew
     from mucode.execution.pool import Pool
     from mucode.generator import Part
@@ -225,10 +226,20 @@ def evaluate(
     *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, turns: int, out: Path
 ) -> None:
     """Multi-turn best-of-N on the validation problems."""
-    from mucode.evaluation import TestSet, run_searches
+    from mucode.evaluation import run_searches
+
+    config = load_config()
+    sets = [validation_set(config, read_rows(problems, Problem), seed, turns)]
+    with _sandbox(config) as sandbox:
+        run_searches("evaluate", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)
+
+
+def validation_set(config: Config, problems: Sequence[Problem], seed: int, turns: int) -> TestSet:
+    """The validation problems, and how they are searched; `turns` is the method's own T, 0 if it has none."""
+    from mucode.evaluation import TestSet
     from mucode.search import SearchSettings
 
-    config, section = load_config(), load_config().search
+    source, section = config.problems.source, config.search
     settings = SearchSettings(
         selectors=section.validation_selectors,
         candidates=(section.candidates,),
@@ -237,21 +248,27 @@ def evaluate(
         sampling=section.sampling,
         seed=seed,
     )
-    validation = _of_split(read_rows(problems, Problem), config.problems.source, "validation")
-    sets = [TestSet(f"{config.problems.source}/validation", validation, settings)]
-    with _sandbox(config) as sandbox:
-        run_searches("evaluate", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)
+    return TestSet(f"{source}/validation", _of_split(problems, source, "validation"), settings)
 
 
 def benchmark(
     *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, turns: int, out: Path
 ) -> None:
     """Multi-turn best-of-N on the test sets, every selector."""
-    from mucode.evaluation import TestSet, run_searches
+    from mucode.evaluation import run_searches
+
+    config = load_config()
+    sets = test_sets(config, read_rows(problems, Problem), seed, turns)
+    with _sandbox(config) as sandbox:
+        run_searches("benchmark", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)
+
+
+def test_sets(config: Config, problems: Sequence[Problem], seed: int, turns: int) -> list[TestSet]:
+    """Each test set with its problems, and how it is searched; `turns` is the method's own T, 0 if it has none."""
+    from mucode.evaluation import TestSet
     from mucode.search import Conditions, SearchSettings
 
-    config, section = load_config(), load_config().search
-    every = read_rows(problems, Problem)
+    section = config.search
     settings = SearchSettings(
         selectors=section.selectors,
         candidates=(section.candidates, *section.other_candidates),
@@ -262,16 +279,14 @@ def benchmark(
         independent=section.independent,
         greedy=section.greedy,
     )
-    sets = [
+    return [
         TestSet(
             b.name,
-            _limited(_of_split(every, b.source, b.split), b.limit),
+            _limited(_of_split(problems, b.source, b.split), b.limit),
             dataclasses.replace(settings, conditions=Conditions(b.public_tests, b.feedback)),
         )
         for b in config.test_sets
     ]
-    with _sandbox(config) as sandbox:
-        run_searches("benchmark", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)
 
 
 def select(

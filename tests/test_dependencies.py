@@ -86,24 +86,26 @@ def params_of(stage: str) -> set[str]:
     return set(definition.get("do", definition)["params"])
 
 
-def attributes(function: ast.FunctionDef, name: str) -> set[str]:
-    """What a function reads of one of its variables."""
-    return {
-        node.attr
-        for node in ast.walk(function)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name
-    }
+def attributes(function: str, variable: str) -> set[str]:
+    """What a function, and those beside it that it calls, read of variables of this name."""
+    found: set[str] = set()
+    for node in ast.walk(functions()[function]):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == variable:
+            found.add(node.attr)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in functions():
+            found |= attributes(node.func.id, variable)
+    return found
 
 
 def test_evaluate_depends_on_all_that_it_reads_of_the_search_section_and_on_nothing_else_of_it() -> None:
-    read = attributes(functions()["evaluate"], "section")
+    read = attributes("evaluate", "section")
     named = {"sampling": {"temperature", "top_p", "max_new_tokens"}}
     wanted = {f"search.{each}" for name in read for each in named.get(name, {name})}
     assert {each for each in params_of("evaluate") if each.startswith("search")} == wanted
 
 
 def test_a_stage_that_searches_on_the_test_sets_depends_on_their_conditions() -> None:
-    readers = {name for name in STAGES if "test_sets" in attributes(functions()[name], "config")}
+    readers = {name for name in STAGES if "test_sets" in attributes(name, "config")}
     assert readers == {"benchmark"}
     assert {"problems.benchmarks", "search"} <= params_of("benchmark")
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mucode import evaluation, stages
-from mucode.config import dump_yaml, read_yaml
-from mucode.evaluation import TestSet
-from mucode.records import write_rows
+from mucode import stages
+from mucode.config import Config, parse_config, read_yaml
 from mucode.search import Conditions
-from mucode.types import Problem
 from tests.conftest import make_problem
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,64 +20,38 @@ SETS = [
 ]
 
 
+PROBLEMS = [
+    dataclasses.replace(make_problem(f"p{number}"), id=f"starter/{number}", source="starter", split=split)
+    for number, split in enumerate(["test"] * 4 + ["validation"] * 2 + ["train"])
+]
+
+
 @pytest.fixture
-def searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[TestSet]:
-    """The test sets that stages ask for, in a workspace of four test problems and two validation problems."""
+def config() -> Config:
     values = read_yaml(ROOT / "params.yaml")
     values["problems"] |= {"source": "starter", "benchmarks": SETS}
-    values["search"] |= {
-        "turns": 3,
-        "candidates": 4,
-        "other_candidates": [2],
-        "greedy": True,
-        "searches": 2,
-        "benchmarks": [],
-    }
-    (tmp_path / "params.yaml").write_text(dump_yaml(values))
-    splits = ["test"] * 4 + ["validation"] * 2 + ["train"]
-    rows = [Problem(**_fields(number, split)) for number, split in enumerate(splits)]
-    write_rows(tmp_path / "problems.parquet", rows, Problem)
-    monkeypatch.chdir(tmp_path)
-    seen: list[TestSet] = []
-
-    def run_searches(stage: str, sets: Sequence[TestSet], *rest: Any) -> None:
-        seen.extend(sets)
-
-    monkeypatch.setattr(evaluation, "run_searches", run_searches)
-    return seen
+    values["search"] |= {"turns": 3, "candidates": 4, "other_candidates": [2], "greedy": True, "searches": 2}
+    values["search"]["benchmarks"] = []
+    return parse_config(values, Path("params.yaml"))
 
 
-def _fields(number: int, split: str) -> dict[str, Any]:
-    problem = make_problem(f"p{number}")
-    names = ("text", "entry_point", "public_tests")
-    return {"id": f"starter/{number}", "source": "starter", "split": split} | {n: getattr(problem, n) for n in names}
-
-
-def call(stage: Any, turns: int) -> None:
-    paths = {name: Path(f"{name}.parquet") for name in ("problems", "answers", "base", "generator", "verifier", "out")}
-    stage(**paths, seed=7, turns=turns)
-
-
-def test_every_test_set_is_searched_under_its_own_conditions(searched: list[TestSet]) -> None:
-    call(stages.benchmark, turns=0)
-    found = {each.name: (each.settings.conditions, len(each.problems)) for each in searched}
-    assert found == {
+def test_every_test_set_is_searched_under_its_own_conditions(config: Config) -> None:
+    sets = stages.test_sets(config, PROBLEMS, seed=7, turns=0)
+    assert {each.name: (each.settings.conditions, len(each.problems)) for each in sets} == {
         "starter/test": (Conditions(True, "execution"), 2),
         "starter/test/no-public-tests": (Conditions(False, "execution"), 4),
         "starter/test/random-feedback": (Conditions(True, "random"), 4),
     }
-    settings = [each.settings for each in searched]
+    settings = [each.settings for each in sets]
     assert {(s.candidates, s.turns, s.searches, s.seed, s.greedy) for s in settings} == {((4, 2), 3, 2, 7, True)}
 
 
-def test_a_method_of_fewer_turns_searches_no_longer(searched: list[TestSet]) -> None:
-    for stage in (stages.benchmark, stages.evaluate):
-        call(stage, turns=1)
-    assert {each.settings.turns for each in searched} == {1}
+def test_a_method_of_fewer_turns_searches_no_longer(config: Config) -> None:
+    sets = [*stages.test_sets(config, PROBLEMS, 7, turns=1), stages.validation_set(config, PROBLEMS, 7, turns=1)]
+    assert {each.settings.turns for each in sets} == {1}
 
 
-def test_validation_is_searched_on_validation_problems_alone(searched: list[TestSet]) -> None:
-    call(stages.evaluate, turns=0)
-    (one,) = searched
+def test_validation_is_searched_on_validation_problems_alone(config: Config) -> None:
+    one = stages.validation_set(config, PROBLEMS, seed=7, turns=0)
     assert (one.name, [problem.id for problem in one.problems]) == ("starter/validation", ["starter/4", "starter/5"])
     assert (one.settings.conditions, one.settings.greedy) == (Conditions(), False)

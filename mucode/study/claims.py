@@ -129,8 +129,8 @@ def summary(pieces: Sequence[Collected]) -> str:
     return " ".join([*parts, f"Not run yet: {absent} of {len(CLAIMS)} comparisons."] if absent else parts)
 
 
-def _line(claim: Claim, whole: Compared, judge: bool) -> tuple[str, ...]:
-    found, cell = whole.comparison, whole.cell
+def _line(claim: Claim, row: Compared, judge: bool) -> tuple[str, ...]:
+    found, cell = row.comparison, row.cell
     change = found.difference
     return (
         claim.words,
@@ -141,5 +141,5 @@ def _line(claim: Claim, whole: Compared, judge: bool) -> tuple[str, ...]:
         str(cell.searches),
         f"{found.better} : {found.worse}",
         probability(found.p_value),
-        verdict(found, whole=whole.whole) if judge else "",
+        verdict(found, whole=row.whole) if judge else "",
     )
