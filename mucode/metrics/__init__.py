@@ -21,7 +21,7 @@ from mucode.metrics.calibration import (
     reliability,
     sigmoids,
 )
-from mucode.metrics.intervals import Bootstrap, Comparison, Estimate, Outcomes, compare, estimate, mcnemar
+from mucode.metrics.intervals import Bootstrap, Comparison, Estimate, Outcomes, compare, estimate, mcnemar, sign_flip
 from mucode.metrics.ranking import (
     Curve,
     Scored,
@@ -71,4 +71,5 @@ __all__ = [
     "scaled_error",
     "search_rewards",
     "sigmoids",
+    "sign_flip",
 ]

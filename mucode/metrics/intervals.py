@@ -48,7 +48,7 @@ class Comparison:
     difference: Estimate  # second minus first
     better: int  # problems on which the second has the higher mean over its searches
     worse: int
-    p_value: float  # exact McNemar, two-sided
+    p_value: float  # exact sign test over problems, two-sided
 
 
 def estimate(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
@@ -68,8 +68,8 @@ def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap) -> Comparis
     """The paired difference after - before over the same problems.
 
     The interval resamples the problems, each with the searches of both methods: a problem counts by its mean over them.
-    The p-value is the exact McNemar test (McNemar 1947) over problems: how improbable so uneven a split of the problems
-    that changed would be if change were as likely for better as for worse.
+    The p-value is the exact sign test over problems (with one search each McNemar's, 1947): how improbable so uneven a
+    split of the problems that changed would be if change were as likely for better as for worse.
 
     Returns:
         None if there is no problem.
@@ -93,6 +93,26 @@ def mcnemar(better: int, worse: int) -> float:
     changed = better + worse
     tail = sum(math.comb(changed, i) for i in range(min(better, worse) + 1))
     return min(1.0, float(2 * tail / 2**changed))
+
+
+def sign_flip(before: Outcomes, after: Outcomes) -> float:
+    """The two-sided exact p-value of the paired permutation test (Fisher 1935) of after - before over problems.
+
+    How improbable a sum of differences so far from zero would be if each problem's had either sign alike: unlike the sign
+    test it counts by how much a problem changed. Values are means of a few searches' rewards, so that few sums differ and
+    all 2^n signs can be counted.
+    """
+    changes = [fmean(after[problem]) - fmean(before[problem]) for problem in before]
+    chances = {0.0: 1.0}  # of each sum
+    for change in filter(None, changes):
+        following: dict[float, float] = {}
+        for total, chance in chances.items():
+            for signed in (total - change, total + change):
+                place = round(signed, 9)
+                following[place] = following.get(place, 0.0) + chance / 2
+        chances = following
+    observed = abs(sum(changes)) - 1e-6
+    return min(1.0, sum(chance for total, chance in chances.items() if abs(total) >= observed))
 
 
 def _estimate(terms: Sequence[tuple[float, Outcomes]], bootstrap: Bootstrap, lower: float) -> Estimate | None:

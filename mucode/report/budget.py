@@ -100,14 +100,14 @@ def _blocks(material: Material, benchmark: str, found: Sequence[Budget]) -> list
         rows.setdefault(_name(one), []).append(Dot(method_name(one.method), css, one.change.difference))
     caption = (
         f"By {main}: multi-turn searches minus independent samples, paired on the same problems; "
-        f"{percent(material.config.report.confidence, 0)} bootstrap intervals over problems and searches. Right of "
-        "zero, turns are worth more than more samples."
+        f"{percent(material.config.report.confidence, 0)} bootstrap intervals over problems, each with all its "
+        "searches. Right of zero, turns are worth more than more samples."
     )
     figure = Figure("Multi-turn minus independent", dots("equal budget", list(rows.items()), difference=True), caption)
     meaning = (
         "Multi-turn: N programs at each of T turns. Independent: N × T programs of the first turn, among which the "
         "same selector picks. Programs drawn: the mean that the multi-turn search really drew, because it ends "
-        "when its pick passes the public test. Differences: in percentage points, p: exact McNemar."
+        "when its pick passes the public test. Differences: in percentage points; p: the exact sign test over problems."
     )
     table = Table(HEAD, tuple(_cells(one) for one in chosen), meaning, labels=3)
     rest = tuple(_cells(one) for one in found if one.selector != main)

@@ -134,9 +134,9 @@ def _blocks(material: Material, benchmark: str, found: Sequence[Compared]) -> li
 def caption(material: Material) -> str:
     return (
         f"The first method minus the second, paired on the same problems and seeds, in percentage points with "
-        f"{percent(material.config.report.confidence, 0)} bootstrap intervals over problems and searches; p: exact "
-        "McNemar. Each method has its own verifier and its own number of turns. No p is corrected for the number of "
-        "comparisons: of twenty without any true difference, one falls below 0.05."
+        f"{percent(material.config.report.confidence, 0)} bootstrap intervals over problems, each with all its "
+        f"searches; p: the exact sign test over problems. Each method has its own verifier and its own number of turns. "
+        "No p is corrected for the number of comparisons: of twenty without any true difference, one falls below 0.05."
     )
 
 

@@ -17,7 +17,7 @@ def grid(material: Material, rows: Sequence[Result]) -> str:
     """Every row of results.json in one Markdown table, all seeds of a method together.
 
     A column is a turn: what the search's answer would be if it ended there. With several seeds each seed's own accuracy
-    stands behind the interval, which is over problems and searches and leaves out how trainings differ.
+    stands behind the interval, which is over problems, each with all its searches, and leaves out how trainings differ.
     """
     lines: dict[Line, dict[int, list[Result]]] = {}
     for row in rows:

@@ -15,8 +15,8 @@ from mucode.search import GREEDY
 HEAD = ("answers by", "model", "accuracy", "interval", "n", "difference", "interval", "better : worse", "p")
 SEEDS = (
     "Seed by seed: each has models, rollouts and searches of its own. Apart: the highest seed minus the lowest, in "
-    "percentage points. The intervals above are over problems and searches, all seeds together; how much one training "
-    "differs from another is seen here only."
+    "percentage points. The intervals above are over problems, each with all its searches under every seed; how much one "
+    "training differs from another is seen here only."
 )
 CLAIMS_NOTHING = (
     "The model is random and its replies are scripted: these numbers show that every stage ran, and claim "
@@ -66,7 +66,7 @@ def _after(material: Material, row: Row, change: Comparison) -> str:
     start = f"After {row.method}" if row.method in material.trained else f"{row.method}, untrained and in one turn"
     return (
         f"{start}: {percent(row.accuracy.value)} {interval(row.accuracy)}, a paired difference of "
-        f"{signed_points(found.value)} points {interval(found, points=True)}, McNemar p "
+        f"{signed_points(found.value)} points {interval(found, points=True)}, sign test p "
         f"{probability(change.p_value, relation=True)}{verdict}."
     )
 
@@ -145,8 +145,8 @@ def caption(material: Material, benchmark: str, rows: Sequence[Row]) -> str:
         f"{benchmark}. {count(rows[0].accuracy.n, 'problem')} (n), {count(search.searches, 'search', 'searches')} each"
         f"{several}, at most {count(search.turns, 'turn')}{_single_turn(material)}, temperature "
         f"{search.temperature:g}.{_unusual(material, benchmark)} Intervals: {confidence(material)} bootstrap over "
-        "problems and searches. Differences: paired, in percentage points, with the problems solved better : worse "
-        "than before and the exact McNemar p."
+        "problems, each with all its searches. Differences: paired, in percentage points, with the problems solved "
+        "better : worse than before and the p of the exact sign test over them."
     )
 
 
@@ -183,7 +183,7 @@ def meanings(material: Material) -> Terms:
         "lv": "The highest verifier score.",
         "pt": "The first that passes the public test, else the first.",
         "pt+lv": "A public pass, the verifier deciding among several; if none passes, the highest score.",
-        "oracle": "Looks at the private tests too: an upper bound, not a method.",
+        "oracle": "Looks at the private tests too, turn by turn: no method, since nobody has them when it counts.",
     }
     best = (
         f"At each of at most {turns}, {search.candidates} programs are drawn and a selector picks one; the search "

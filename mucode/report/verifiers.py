@@ -177,7 +177,7 @@ def _worth(
     n = material.config.search.candidates
     caption = (
         f"Share of problems solved by one of {n} stored first-turn samples: a blind pick (pass@1), the verifier\u2019s "
-        f"pick, the best possible pick (pass@{n}); {confidence(material)} intervals over problems and searches."
+        f"pick, the best possible pick (pass@{n}); {confidence(material)} intervals over problems."
     )
     columns = (*head, "problems", "pass@1", f"best of {n}, lv", f"pass@{n}")
     folded = f"What a verifier\u2019s pick is worth on {where}"

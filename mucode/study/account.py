@@ -11,12 +11,13 @@ from dataclasses import asdict, dataclass
 from itertools import groupby, pairwise
 from typing import Any
 
-from mucode.metrics import quality
+from mucode.metrics import Estimate, Scored, auc_within, distinct
 from mucode.records import Experience
 from mucode.report.cost import costs
 from mucode.report.results import bootstrap
 from mucode.report.sources import Material, Round, Training
 from mucode.study.drawn import Drawn, drawn
+from mucode.study.imitated import Imitated
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +46,21 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """One pair's verifier on the distinct programs that searches of a test set sampled."""
+    """One pair's verifier on distinct programs that searches of a test set sampled, of problems with right and wrong ones.
+
+    A problem counts by its own AUC, all alike.
+    """
 
     group: str
     benchmark: str
+    among: str  # "all" | "passers": of the public test; between these alone a verifier's choice decides what is right
     programs: int
     correct: int
-    auc: float | None  # ROC AUC within problems
-    auc_low: float | None
-    auc_high: float | None
-    problems: int  # with programs of both kinds
+    auc: Estimate | None  # ROC AUC within problems; n: the problems. None: there is no such problem
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Ranked:
+        return cls(**{**values, "auc": values["auc"] and Estimate(**values["auc"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,7 @@ class Account:
 
     data: tuple[Data, ...]
     learned: tuple[Learned, ...]
+    imitated: tuple[Imitated, ...]
     ranked: tuple[Ranked, ...]
     drawn: tuple[Drawn, ...]
     tokens: tuple[Tokens, ...]
@@ -86,16 +93,18 @@ class Account:
         return cls(
             tuple(Data(**row) for row in values["data"]),
             learned,
-            tuple(Ranked(**row) for row in values["ranked"]),
+            tuple(Imitated(**row) for row in values["imitated"]),
+            tuple(Ranked.from_json(row) for row in values["ranked"]),
             tuple(Drawn.from_json(row) for row in values["drawn"]),
             tuple(Tokens(**row) for row in values["tokens"]),
         )
 
 
-def account_of(material: Material) -> Account:
+def account_of(material: Material, imitated: Iterable[Imitated]) -> Account:
     return Account(
         tuple(_data(each) for each in material.rounds),
         tuple(_learned(each) for each in material.trainings),
+        tuple(imitated),
         tuple(_ranked(material)),
         tuple(drawn(material)),
         tuple(_tokens(material)),
@@ -129,18 +138,25 @@ def _learned(one: Training) -> Learned:
 def _ranked(material: Material) -> Iterable[Ranked]:
     for origin, searches in sorted(material.test.items()):
         for benchmark in material.benchmarks:
-            found = quality(searches.of(benchmark).samples, material.config.search.candidates, bootstrap(material))
-            auc = found.auc_within
-            yield Ranked(
-                group=f"{origin.method}-{origin.seed}",
-                benchmark=benchmark,
-                programs=len(found.scored),
-                correct=found.correct,
-                auc=auc.value if auc else None,
-                auc_low=auc.low if auc else None,
-                auc_high=auc.high if auc else None,
-                problems=auc.n if auc else 0,
-            )
+            samples = searches.of(benchmark).samples
+            for among, own in (("all", samples), ("passers", [row for row in samples if row.public_passed])):
+                scored = _of_both_kinds(distinct(own))
+                yield Ranked(
+                    group=f"{origin.method}-{origin.seed}",
+                    benchmark=benchmark,
+                    among=among,
+                    programs=len(scored),
+                    correct=sum(row.correct for row in scored),
+                    auc=auc_within(scored, bootstrap(material)),
+                )
+
+
+def _of_both_kinds(scored: Sequence[Scored]) -> list[Scored]:
+    """The programs of problems that have right and wrong ones: there alone is anything to rank."""
+    kinds: dict[str, set[bool]] = {}
+    for row in scored:
+        kinds.setdefault(row.problem_id, set()).add(row.correct)
+    return [row for row in scored if len(kinds[row.problem_id]) == 2]
 
 
 def _tokens(material: Material) -> Iterable[Tokens]:

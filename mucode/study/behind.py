@@ -11,6 +11,7 @@ from mucode.study.account import Data, Learned, Ranked, Tokens
 from mucode.study.cells import verifier_of
 from mucode.study.collected import Collected
 from mucode.study.drawn import Drawn
+from mucode.study.imitated import Imitated
 from mucode.study.meter import Spent
 
 COST = (
@@ -19,14 +20,21 @@ COST = (
     "each stage counts once."
 )
 LEARNED = "Examples: pairs of programs (verifier), demonstrations (generator); tokens of one epoch, without padding."
+IMITATED = (
+    "What generators are trained on: of D*, at most as many states of a problem as the parameters allow. Turn 1: problems "
+    "with their first turn among these. Weight: the share of the loss that states after a failure have."
+)
 DATA = "Solved: problems with a correct program in any turn. Repaired: failures followed by a correct program."
 RANKED = (
-    "The distinct programs that the searches sampled; an AUC of 0.5 is a coin. Problems: those with correct and wrong "
-    "programs."
+    "The distinct programs that the searches sampled, greedy ones included, of problems with correct and wrong ones; AUC: "
+    "the mean of these problems' own, all alike; 0.5 is a coin. Passers: of the public test. Between these alone pt+lv "
+    "lets the verifier decide what is right; elsewhere it chooses which failure to go on from."
 )
 DRAWN = (
     "Best of N with pt+lv (without public tests: lv); later turns hold the problems that had not passed the public test. "
-    "Shares are means over these problems, with bootstrap intervals. The same again: the very text that has just failed."
+    "Each method's own, so the problems differ from row to row. States: one for each search that got so far. Shares are "
+    "means over the problems, all alike, with bootstrap intervals. The same again: the very text that has just failed. A "
+    "reply without a program is a text of its own."
 )
 Row = TypeVar("Row")
 
@@ -45,13 +53,20 @@ def trainings_table(pieces: Sequence[Collected]) -> Table:
     return Table(head, tuple(_learned(name, row) for name, row in found), LEARNED, labels=3)
 
 
+def imitated_table(pieces: Sequence[Collected]) -> Table:
+    """What each generator was shown, and how much of it after a failure."""
+    head = ("generator", "piece", "demonstrations", "problems", "turn 1", "programs", "after a failure", "weight")
+    rows = _once(((piece.name, row) for piece in pieces for row in piece.account.imitated), lambda row: row)
+    return Table(head, tuple(_imitated(name, row) for name, row in rows), IMITATED, labels=2)
+
+
 def verifiers_table(pieces: Sequence[Collected]) -> Table:
     """How well each pair's verifier ranks the programs of problems that it was not trained on."""
     numbers = ("programs", "correct", "problems", "AUC within problems", "interval")
-    head = ("programs of", "verifier", "test set", "piece", *numbers)
+    head = ("programs of", "verifier", "test set", "among", "piece", *numbers)
     rows = [(piece, row) for piece in pieces for row in piece.account.ranked]
     found = _once(((piece.name, (_verifier(piece, row), row)) for piece, row in rows), lambda row: row)
-    return Table(head, tuple(_ranked(name, *row) for name, row in found), RANKED, labels=4)
+    return Table(head, tuple(_ranked(name, *row) for name, row in found), RANKED, labels=5)
 
 
 def drawn_table(pieces: Sequence[Collected]) -> Table:
@@ -61,6 +76,7 @@ def drawn_table(pieces: Sequence[Collected]) -> Table:
         "test set",
         "turn",
         "piece",
+        "problems",
         "states",
         "programs",
         "right",
@@ -78,7 +94,9 @@ def cost_table(pieces: Sequence[Collected]) -> Table:
         lines.append((piece.name, *_spent(piece.spent), *_tokens(piece.account.tokens)))
     together = sum((piece.spent for piece in pieces[1:]), start=pieces[0].spent)
     distinct = {each for piece in pieces for each in piece.account.tokens}
-    return Table(head, (*lines, ("together", *_spent(together), *_tokens(distinct))), COST)
+    to_come = [f"{piece.name} ({', '.join(piece.to_come)})" for piece in pieces if piece.to_come]
+    words = f"{COST} Not at its end: {'; '.join(to_come)}." if to_come else COST
+    return Table(head, (*lines, ("together", *_spent(together), *_tokens(distinct))), words)
 
 
 def _tokens(rows: Iterable[Tokens]) -> tuple[str, str]:
@@ -105,6 +123,11 @@ def _learned(piece: str, row: Learned) -> tuple[str, ...]:
     return (row.kind, row.key, piece, " ".join(f"{loss:.3f}" for loss in row.losses), *numbers)
 
 
+def _imitated(piece: str, row: Imitated) -> tuple[str, ...]:
+    numbers = (row.demonstrations, row.problems, row.first_turns, row.programs, row.after_failure)
+    return (row.key, piece, *map(str, numbers), percent(row.weight))
+
+
 def _verifier(piece: Collected, row: Ranked) -> str:
     """Its loss, and how often it was trained."""
     config, method = piece.material.config, row.group.rsplit("-", 1)[0]
@@ -112,11 +135,10 @@ def _verifier(piece: Collected, row: Ranked) -> str:
 
 
 def _ranked(piece: str, verifier: str, row: Ranked) -> tuple[str, ...]:
-    counts = (f"{row.programs:,}", f"{row.correct:,}", str(row.problems))
+    labels = (row.group, verifier, row.benchmark, row.among, piece, f"{row.programs:,}", f"{row.correct:,}")
     if row.auc is None:
-        return (row.group, verifier, row.benchmark, piece, *counts, "", "")
-    interval = f"[{row.auc_low:.3f}, {row.auc_high:.3f}]"
-    return (row.group, verifier, row.benchmark, piece, *counts, f"{row.auc:.3f}", interval)
+        return (*labels, "0", "", "")
+    return (*labels, str(row.auc.n), f"{row.auc.value:.3f}", f"[{row.auc.low:.3f}, {row.auc.high:.3f}]")
 
 
 def _drawn(piece: str, row: Drawn) -> tuple[str, ...]:
@@ -124,7 +146,16 @@ def _drawn(piece: str, row: Drawn) -> tuple[str, ...]:
         "" if each is None else f"{percent(each.value)} {interval(each)}"
         for each in (row.right, row.again, row.distinct)
     )
-    return (row.group, row.benchmark, str(row.turn), piece, str(row.states), f"{row.programs:,}", *shares)
+    return (
+        row.group,
+        row.benchmark,
+        str(row.turn),
+        piece,
+        str(row.right.n),
+        str(row.states),
+        f"{row.programs:,}",
+        *shares,
+    )
 
 
 def _spent(cost: Spent) -> tuple[str, str]:

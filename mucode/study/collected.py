@@ -22,6 +22,7 @@ from mucode.records import SearchChoice, folder_written_whole, read_rows, write_
 from mucode.report.sources import Folders, Material, Origin, Searches, read_material
 from mucode.study.account import Account, account_of
 from mucode.study.finished import done_stages, finished
+from mucode.study.imitated import imitated
 from mucode.study.meter import Spent, runs, together
 from mucode.study.pieces import PIECES
 from mucode.types import MucodeError
@@ -83,13 +84,14 @@ def collect(workspace: Path, out: Path) -> tuple[str, ...]:
         **{name: layout.outs(name) for name in ("rollouts", "verifiers", "generators")},
     )
     material = read_material(folders, config)
+    account = account_of(material, imitated(layout.outs("demonstrations"), config))
     cost = (_json(out / SPENT) if (out / SPENT).exists() else {}) | {n: c.as_json() for n, c in runs(workspace).items()}
     with folder_written_whole(out) as partial:
         shutil.copyfile(workspace / PARAMS, partial / PARAMS)
         (partial / LOCK).write_text(lock.text)
         for group in groups:
             shutil.copyfile(layout.benchmark(group) / "choices.parquet", partial / f"{group}.parquet")
-        write_json(partial / ACCOUNT, account_of(material).as_json())
+        write_json(partial / ACCOUNT, account.as_json())
         write_json(partial / SPENT, cost)
     return groups
 
@@ -166,9 +168,17 @@ def _outs(stage: Mapping[str, Any]) -> dict[str, str]:
 
 def _holds(out: Path, params: Path, lock: str, groups: Sequence[str]) -> bool:
     kept = [out / PARAMS, out / LOCK, *(out / f"{group}.parquet" for group in groups)]
-    if not all(path.exists() for path in kept):
+    if not all(path.exists() for path in kept) or not _of_this_version(out / ACCOUNT):
         return False
     return (out / PARAMS).read_bytes() == params.read_bytes() and (out / LOCK).read_text() == lock
+
+
+def _of_this_version(account: Path) -> bool:
+    try:
+        Account.from_json(_json(account))
+    except (MucodeError, TypeError, KeyError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,7 @@ def _drawn(group: str, benchmark: str, turn: int, visits: Sequence[_Visit], sett
 
 
 def _again(visit: _Visit) -> list[float]:
-    return [float(sample.program == visit.failed) for sample in visit.samples]
+    return [float(sample.program is not None and sample.program == visit.failed) for sample in visit.samples]
 
 
 def _distinct(visit: _Visit) -> float:

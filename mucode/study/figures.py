@@ -10,7 +10,8 @@ from mucode.report.blocks import Figure, colour
 from mucode.report.charts import Point, Series, lines
 from mucode.study.cells import Spec, bootstrap_of, find, value
 from mucode.study.collected import Collected
-from mucode.study.tables import BY_TURN, candidates, shared_seeds
+from mucode.study.tables import candidates
+from mucode.study.turns import BEST, BEST_BLIND, BY_TURN, seeds_of
 
 DRAWN = "N, programs drawn at each turn"
 N = (DRAWN, "Best of N with pt+lv on MBPP, three turns.")  # axis, caption
@@ -51,9 +52,9 @@ def _by_n(ns: Sequence[int], methods: Sequence[str], losses: Sequence[str]) -> I
 
 
 def _by_turn(pieces: Sequence[Collected]) -> Iterable[Line]:
-    for words, specs in zip(("", ", no tests"), BY_TURN.values(), strict=True):
-        seeds = shared_seeds(pieces, specs)
-        for spec in specs:
+    for kind, words in ((BEST, ""), (BEST_BLIND, ", no tests")):
+        seeds = seeds_of(pieces, BY_TURN[kind])
+        for spec in BY_TURN[kind]:
             yield f"{spec.method}{words}", [(turn, replace(spec, turns=turn)) for turn in (1, 2, 3)], seeds
 
 

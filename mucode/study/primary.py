@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
-from mucode.metrics import Comparison, Estimate, Outcomes
+from mucode.metrics import Bootstrap, Comparison, Estimate, Outcomes, sign_flip
 from mucode.study.cells import Cell, Spec, alike, bootstrap_of, difference, find, value
 from mucode.study.collected import Collected
 
@@ -27,11 +27,25 @@ class Primary:
     rival: Cell
     accuracies: tuple[Estimate, Estimate]  # ours, rival
     comparison: Comparison  # ours minus rival
+    bootstrap: Bootstrap
 
     @property
-    def by_seed(self) -> dict[int, float]:
+    def by_seed(self) -> dict[int, Estimate]:
         """Ours minus the rival's accuracy, training by training."""
-        return {seed: _mean(self.ours.by_seed[seed]) - _mean(self.rival.by_seed[seed]) for seed in SEEDS}
+        found = {seed: difference(_of(self.rival, seed), _of(self.ours, seed), self.bootstrap) for seed in SEEDS}
+        return {seed: each.difference for seed, each in found.items() if each is not None}
+
+    @property
+    def moved(self) -> tuple[int, int]:
+        """Searches won on the problems that are better, and lost on those that are worse."""
+        ours, rival = self.ours.outcomes(), self.rival.outcomes()
+        changes = [round(sum(ours[problem]) - sum(rival[problem])) for problem in ours]
+        return sum(change for change in changes if change > 0), -sum(change for change in changes if change < 0)
+
+    @property
+    def by_size(self) -> float:
+        """The p-value that counts by how much each problem changed."""
+        return sign_flip(self.rival.outcomes(), self.ours.outcomes())
 
     @property
     def error(self) -> float:
@@ -50,7 +64,7 @@ def primary(pieces: Sequence[Collected]) -> Primary | None:
     compared = difference(rival, ours, bootstrap)
     if accuracies[0] is None or accuracies[1] is None or compared is None:
         return None
-    return Primary(ours, rival, (accuracies[0], accuracies[1]), compared)
+    return Primary(ours, rival, (accuracies[0], accuracies[1]), compared, bootstrap)
 
 
 def there(pieces: Sequence[Collected]) -> dict[str, dict[int, int]]:
@@ -63,17 +77,17 @@ def _own(pieces: Sequence[Collected]) -> list[Collected]:
     return [piece for piece in pieces if piece.name == PIECE]
 
 
+def _of(cell: Cell, seed: int) -> Cell:
+    return Cell({seed: cell.by_seed[seed]})
+
+
 def _searches(cell: Cell | None, seed: int) -> int:
-    return 0 if cell is None or seed not in cell.by_seed else Cell({seed: cell.by_seed[seed]}).searches
+    return 0 if cell is None or seed not in cell.by_seed else _of(cell, seed).searches
 
 
 def _first(cell: Cell) -> Cell:
     """The searches that were fixed beforehand, whatever has been added since."""
     return Cell({seed: {name: own[:EACH] for name, own in cell.by_seed[seed].items()} for seed in SEEDS})
-
-
-def _mean(outcomes: Outcomes) -> float:
-    return fmean(fmean(values) for values in outcomes.values())
 
 
 def planned_error(problems: int, discordant: float = DISCORDANT) -> float:

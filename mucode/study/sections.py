@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from mucode.report.blocks import Block, Figures, Paragraph, Section, Table
-from mucode.report.words import count, interval, percent, probability, signed_points
-from mucode.study.behind import cost_table, data_table, drawn_table, trainings_table, verifiers_table
-from mucode.study.cells import MBPP
+from mucode.report.words import count, percent
+from mucode.study.behind import cost_table, data_table, drawn_table, imitated_table, trainings_table, verifiers_table
 from mucode.study.claims import claims_table, summary
 from mucode.study.collected import Collected
 from mucode.study.figures import figures
 from mucode.study.pieces import PIECES
-from mucode.study.primary import DISCORDANT, SEARCHES, SEEDS, Primary, detectable, planned_error, primary, there
-from mucode.study.tables import by_n_table, by_turn_table, methods_table, selectors_table, training_table
+from mucode.study.tables import by_n_table, methods_table, selectors_table, training_table
+from mucode.study.turns import by_turn_table
+from mucode.study.verdict import primary_words
 
 CELL = (
     "A cell is an accuracy with its interval (bootstrap over problems, each with all its searches), and n = problems × "
-    "searches of each, all seeds together. N = 1 is greedy. Beside ours stand the numbers of the paper (Jain et al., "
-    "Multi-Turn Code Generation Through Single-Step Rewards, ICML 2025): Llama models of 1B and 8B parameters, wholly "
-    "fine-tuned, on its test sets, without intervals. Ours is another model with other prompts on a part of the "
-    "problems: what can be compared is the order of the rows, not their level."
+    "searches of each, all seeds together; differences are taken before rounding. N = 1 is greedy. Beside ours stand the "
+    "numbers of the paper (Jain et al., Multi-Turn Code Generation Through Single-Step Rewards, ICML 2025): Llama models "
+    "of 1B and 8B parameters, wholly fine-tuned, on its test sets, without intervals. Ours is another model with other "
+    "prompts on a part of the problems: what can be compared is the order of the rows, not their level."
 )
 STAND_IN = "{}; a local copy in place of the hub's that the plan names, weights rounded if it is quantised"
 
@@ -45,7 +45,7 @@ def sections(pieces: Sequence[Collected]) -> list[Section]:
         _section("turn", "By turn", by_turn_table(pieces)),
         *([_section("figures", "Figures", Figures(drawings))] if drawings else []),
         _section("data", "What there was to learn from", data_table(pieces)),
-        _section("trainings", "What was learned", trainings_table(pieces)),
+        _section("trainings", "What was learned", trainings_table(pieces), imitated_table(pieces)),
         _section("verifiers", "How well the verifiers rank", verifiers_table(pieces)),
         _section("drawn", "What was drawn turn by turn", drawn_table(pieces)),
         _section("cost", "What it cost", cost_table(pieces)),
@@ -86,59 +86,3 @@ def _if_run(pieces: Sequence[Collected], table: Callable[[Sequence[Collected]], 
     if any(piece.name in names for piece in pieces):
         return table(pieces)
     return Paragraph(f'Not run yet: `make study PIECES="{" ".join(names)}"`.')
-
-
-def primary_words(pieces: Sequence[Collected], *, judge: bool) -> str:
-    """The paragraph that the README may quote."""
-    planned = (
-        f"Fixed beforehand: mucode minus multi_star on {MBPP}, pt+lv, N = 5, T = 3, {SEARCHES} searches of every problem. "
-        "It is read once, when all of them are there."
-    )
-    found = primary(pieces)
-    if found is None:
-        return f"{planned} {_progress(there(pieces))}"
-    n = found.comparison.difference.n
-    before = planned_error(n)
-    width = (
-        f"Expected beforehand for {n} problems searched once, {percent(DISCORDANT, 0)} of them discordant: a standard error "
-        f"of {100 * before:.1f} points, so that a true difference of {100 * detectable(before):.1f} is found four times in "
-        f"five; {SEARCHES} searches of each need less. The standard error came out as {100 * found.error:.1f} points: a "
-        f"true difference of {100 * detectable(found.error):.1f} would be found four times in five."
-    )
-    return " ".join([planned, _outcome(found, judge), _trainings(found), width])
-
-
-def _progress(searches: Mapping[str, Mapping[int, int]]) -> str:
-    """What of the comparison has run."""
-    if not any(count for counts in searches.values() for count in counts.values()):
-        return "Not run yet."
-    told = "; ".join(
-        f"{method} {', '.join(f'{count} with seed {seed}' for seed, count in counts.items())}"
-        for method, counts in searches.items()
-    )
-    return f"Not decided. Searches of every problem so far: {told}."
-
-
-def _trainings(found: Primary) -> str:
-    """What the interval does not hold: how much one training differs from another."""
-    each = ", ".join(f"{signed_points(change)} points with seed {seed}" for seed, change in found.by_seed.items())
-    return f"By training: {each}; the interval is over problems, each with all its searches, and not over further trainings."
-
-
-def _outcome(found: Primary, judge: bool) -> str:
-    ours, rival = found.accuracies
-    change = found.comparison.difference
-    words = (
-        f"µCode solves {percent(ours.value)} {interval(ours)}, Multi-STaR {percent(rival.value)} {interval(rival)}: "
-        f"{signed_points(change.value)} points {interval(change, points=True)} (n = {change.n} problems, "
-        f"{SEARCHES} searches each, seeds {', '.join(map(str, SEEDS))}; better : worse "
-        f"{found.comparison.better} : {found.comparison.worse}, sign test over problems p "
-        f"{probability(found.comparison.p_value, relation=True)})."
-    )
-    if not judge:
-        return words
-    if change.low > 0:
-        return f"{words} The interval decides: µCode beats Multi-STaR here."
-    if change.high < 0:
-        return f"{words} The interval decides: Multi-STaR beats µCode here."
-    return f"{words} The interval, which decides, holds zero: this study cannot tell the two apart."

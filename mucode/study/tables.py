@@ -8,7 +8,7 @@ from dataclasses import replace
 from mucode.report.blocks import Table
 from mucode.report.words import interval, percent
 from mucode.search import GREEDY
-from mucode.study.cells import BLIND, HEADLINE, HUMANEVAL, MBPP, Cell, Spec, bootstrap_of, find, value
+from mucode.study.cells import HEADLINE, HUMANEVAL, MBPP, Cell, Spec, bootstrap_of, find, value
 from mucode.study.collected import Collected
 from mucode.study.paper import BY_N, METHODS, SELECTORS, TRAINING, Reported
 
@@ -27,14 +27,6 @@ SINGLE_TURN = ("instruct_single", "star")
 BY_N_CAPTION = (
     "With pt+lv, three turns; N = 1 is one program drawn at each turn here, a greedy one in the paper. Its further "
     "numbers: " + ", ".join(f"N = {n}: {row.mbpp_1b}" for n, row in BY_N.items() if n > 5) + "."
-)
-BY_TURN = {
-    "public tests, pt+lv": [Spec(method) for method in ("instruct", "multi_star", "mucode")],
-    "no public tests, lv": [Spec(method, BLIND, selector="lv") for method in ("instruct", "multi_star", "mucode")],
-}
-BY_TURN_CAPTION = (
-    "MBPP, best of 5, under the seeds that all methods run so far have; a search that passed the public test keeps its "
-    "answer."
 )
 PAPER_HEAD = ("paper 1B MBPP", "1B HumanEval", "8B MBPP", "8B HumanEval", "8B CodeContests")
 
@@ -65,7 +57,7 @@ def training_table(pieces: Sequence[Collected]) -> Table:
 
 
 def selectors_table(pieces: Sequence[Collected]) -> Table:
-    """Table 3: µCode; the oracle is an upper bound that the paper does not have. All rows from the same searches."""
+    """Table 3: µCode; the paper does not have the oracle. All rows from the same searches."""
     own = [piece for piece in pieces if piece.name == "selectors"]
     head = ("selector", "MBPP", *PAPER_HEAD[:2])
     lines: list[tuple[str, ...]] = []
@@ -85,18 +77,6 @@ def by_n_table(pieces: Sequence[Collected]) -> Table:
         paper = _reported(BY_N.get(n, Reported()))[0]
         lines.append((str(n), *(_cell(own, spec) for spec in specs), paper))
     return Table(head, tuple(lines), BY_N_CAPTION)
-
-
-def by_turn_table(pieces: Sequence[Collected]) -> Table:
-    """Accuracy after each turn, with and without public tests: under the seeds that the methods of a row's kind share."""
-    head = ("searches", "method", "turn 1", "turn 2", "turn 3")
-    lines: list[tuple[str, ...]] = []
-    for words, specs in BY_TURN.items():
-        seeds = shared_seeds(pieces, specs)
-        for spec in specs:
-            cells = [_cell(pieces, replace(spec, turns=turn), seeds) for turn in (1, 2, 3)]
-            lines.append((words, spec.method, *cells))
-    return Table(head, tuple(lines), BY_TURN_CAPTION, labels=2)
 
 
 def candidates(pieces: Sequence[Collected]) -> list[int]:

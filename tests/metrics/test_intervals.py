@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mucode.metrics import Bootstrap, compare, estimate, mcnemar
+from mucode.metrics import Bootstrap, compare, estimate, mcnemar, sign_flip
 
 FEW = Bootstrap(confidence=0.95, resamples=200)
 values = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=3)
@@ -113,3 +113,27 @@ def test_methods_measured_on_other_problems_are_not_compared() -> None:
 )
 def test_mcnemar_is_the_two_sided_binomial_tail(better: int, worse: int, p: float) -> None:
     assert mcnemar(better, worse) == p == mcnemar(worse, better)
+
+
+def test_the_permutation_test_counts_signs_and_looks_at_sizes() -> None:
+    """Of the 2**6 signs of 4, 1, 1, 1, 1, 1 those sum to 9 in absolute value that are all alike: 2 of 64."""
+    after = {str(place): [size / 4] for place, size in enumerate((4, 1, 1, 1, 1, 1))}
+    before = {name: [0.0] for name in after}
+    assert sign_flip(before, after) == pytest.approx(2 / 64)
+    assert sign_flip(after, before) == pytest.approx(2 / 64)
+    # One loss of size 1 more: |sum| >= 8 needs the 4 and five of the other six on one side: 2 * (6 + 1) of 128.
+    after |= {"lost": [0.0]}
+    before |= {"lost": [0.25]}
+    assert sign_flip(before, after) == pytest.approx(14 / 128)
+
+
+@given(st.integers(0, 12), st.integers(0, 12))
+def test_of_changes_of_one_size_the_permutation_test_is_the_sign_test(better: int, worse: int) -> None:
+    changes = [1.0] * better + [-1.0] * worse + [0.0]
+    before = {str(place): [max(0.0, -change)] for place, change in enumerate(changes)}
+    after = {str(place): [max(0.0, change)] for place, change in enumerate(changes)}
+    assert sign_flip(before, after) == pytest.approx(mcnemar(better, worse))
+
+
+def test_a_permutation_test_of_nothing_changed_finds_nothing() -> None:
+    assert sign_flip({"a": [1.0], "b": [0.0]}, {"a": [1.0], "b": [0.0]}) == 1.0

@@ -18,13 +18,14 @@ from mucode.checks.gate import GateReport, label_facts
 from mucode.config import Config, Method, parse_config, read_yaml
 from mucode.config import Study as StudySection
 from mucode.dataset import experiences, label_steps, union
+from mucode.expert import candidates_by_problem, demonstrations
 from mucode.parameters import overlaid
 from mucode.plan import expand
 from mucode.records import Experience, SearchChoice, SearchSample, Step, read_rows, write_json, write_rows
 from mucode.rollout import roll_out, to_steps
 from mucode.search import Conditions, Players, SearchSettings, search
 from mucode.seeds import seed_for
-from mucode.types import Answer, Completion, Half, Job, Problem, Sampling, State, Status, Test, Verdict
+from mucode.types import Answer, Completion, Demonstration, Half, Job, Problem, Sampling, State, Status, Test, Verdict
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 HOSTILE = '</pre><script>alert("x")</script><img src=//evil.example onerror=alert(1)>\u202e\x1b[31m'
@@ -183,7 +184,8 @@ def write_study(root: Path, config: Config, *, problems: int = 12, worlds: dict[
         losses = (0.69, 0.55, 0.48)
         account = {"losses": losses, "final_loss": losses[-1], "accuracy": 0.8, "examples": 40, "tokens": 5200}
         write_json(root / "verifiers" / item["out"] / "training.json", account)
-    for item in config.plan["generators"].values():
+    for key, item in config.plan["generators"].items():
+        _write_demonstrations(root, config, key, item)
         write_json(root / "generators" / item["out"] / "training.json", {"losses": [0.31, 0.22], "tokens": 20480})
     for item in config.plan["evaluations"].values():
         folder, world = root / "evaluations" / item["out"], _world(known, item["generator"])
@@ -201,6 +203,13 @@ def write_study(root: Path, config: Config, *, problems: int = 12, worlds: dict[
         }
         _write_searches(root / "benchmarks" / group, _world(known, generator), sets, splits["test"])
     return study
+
+
+def _write_demonstrations(root: Path, config: Config, key: str, item: dict[str, Any]) -> None:
+    rows = read_rows(root / f"datasets/{item['dataset']}.parquet", Experience)
+    scores = {(c.problem_id, c.program): c.reward for found in candidates_by_problem(rows).values() for c in found}
+    found = demonstrations(rows, scores, **config.methods[item["method"]].choice)
+    write_rows(root / f"demonstrations/{key}.parquet", found, Demonstration)
 
 
 def _world(worlds: dict[str, World], generator: str) -> World:

@@ -13,10 +13,11 @@ from xml.etree import ElementTree
 import pytest
 
 from mucode.config import load_config, load_yaml
+from mucode.metrics import Bootstrap
 from mucode.records import SearchChoice, SearchSample, read_rows, write_json
 from mucode.report.headline import CLAIMS_NOTHING
 from mucode.report.sources import Material, Origin, Searches
-from mucode.study.cells import HUMANEVAL, Spec, bootstrap_of, difference, find
+from mucode.study.cells import HUMANEVAL, Cell, Spec, bootstrap_of, difference, find, value
 from mucode.study.claims import CLAIMS, MUCODE, compared, verdict
 from mucode.study.collected import Collected, collect, read_collected, read_study
 from mucode.study.drawn import drawn
@@ -24,10 +25,10 @@ from mucode.study.figures import figures
 from mucode.study.meter import SPENT, Spent
 from mucode.study.page import html, markdown, write_results
 from mucode.study.pieces import chosen
-from mucode.study.primary import primary, standard_error, there
+from mucode.study.primary import SEEDS, Primary, primary, standard_error, there
 from mucode.study.rows import study_rows
-from mucode.study.sections import primary_words
-from mucode.study.tables import BY_TURN, by_turn_table, shared_seeds
+from mucode.study.turns import BEST, BY_TURN, ONE, by_turn_table, seeds_of
+from mucode.study.verdict import decided, primary_words
 from mucode.types import MucodeError
 from tests.study.conftest import ROOT, finish, write_lock
 
@@ -159,15 +160,71 @@ def test_a_seed_that_only_another_piece_has_counts_as_well(pieces: list[Collecte
 
 def test_turns_are_compared_under_the_seeds_that_all_methods_have(pieces: list[Collected]) -> None:
     half = [without(only(pieces, "main"), Origin("multi_star", 1))]
-    assert shared_seeds(half, BY_TURN["public tests, pt+lv"]) == {0}
-    assert all(cell.endswith("× 2") for row in by_turn_table(half).rows[:3] for cell in row[2:])
+    assert seeds_of(half, BY_TURN[BEST]) == {0}
+    assert all(cell.endswith("× 2") for row in by_turn_table(half).rows[:3] for cell in row[2:5])
 
 
 def test_each_training_s_difference_is_told(pieces: list[Collected]) -> None:
     found = primary(pieces)
     assert found is not None
-    assert fmean(found.by_seed.values()) == pytest.approx(found.comparison.difference.value)
+    assert fmean(each.value for each in found.by_seed.values()) == pytest.approx(found.comparison.difference.value)
     assert "By training: " in markdown(pieces)
+
+
+def points(cell: str) -> float:
+    """ "−4.0 [-9.3, +1.0]" -> -4.0."""
+    return float(cell.split(maxsplit=1)[0].replace("\u2212", "-"))
+
+
+def of_changes(better: int, worse: int) -> Primary:
+    """A primary comparison over 40 problems, so many of them changed in all their searches."""
+    won = [1.0] * better + [0.0] * (40 - better)
+    lost = [0.0] * better + [1.0] * worse + [0.0] * (40 - better - worse)
+    ours, rival = (
+        Cell({seed: {str(place): (value, value) for place, value in enumerate(values)} for seed in SEEDS})
+        for values in (won, lost)
+    )
+    bootstrap = Bootstrap(0.95, 400)
+    first, second = value(ours, bootstrap), value(rival, bootstrap)
+    found = difference(rival, ours, bootstrap)
+    assert first is not None
+    assert second is not None
+    assert found is not None
+    return Primary(ours, rival, (first, second), found, bootstrap)
+
+
+def test_the_interval_decides_and_where_the_claims_rule_would_not_the_page_says_so() -> None:
+    assert decided(of_changes(10, 0)).endswith("The interval decides: µCode beats Multi-STaR here.")
+    assert decided(of_changes(0, 10)).endswith("Multi-STaR beats µCode here.")
+    assert "holds zero" in decided(of_changes(6, 5))
+    open_by_the_other_rule = decided(of_changes(5, 0))  # 5 : 0 is p = 0.06
+    assert "µCode beats Multi-STaR here." in open_by_the_other_rule
+    assert "this would be open" in open_by_the_other_rule
+
+
+def test_searches_won_and_lost_are_told_and_a_test_that_weighs_them() -> None:
+    found = of_changes(5, 1)
+    assert found.moved == (20, 4)
+    assert of_changes(10, 0).by_size < 0.01
+    assert of_changes(6, 5).by_size > 0.5
+
+
+def test_the_difference_turn_by_turn_is_paired_and_ends_in_the_primary_one(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    found = primary([main])
+    assert found is not None
+    rows = {row[:2]: row[2:] for row in by_turn_table([main]).rows}
+    first, _, last, gain = map(points, rows[BEST, "mucode minus multi_star"])
+    assert last == pytest.approx(100 * found.comparison.difference.value, abs=0.05)
+    assert gain == pytest.approx(last - first, abs=0.11)
+    own = [points(rows[BEST, method][3]) for method in ("multi_star", "mucode")]
+    assert gain == pytest.approx(own[1] - own[0], abs=0.11)
+
+
+def test_the_base_model_s_greedy_search_does_not_reduce_the_other_methods_seeds(pieces: list[Collected]) -> None:
+    rows = {row[:2]: row[2:] for row in by_turn_table([only(pieces, "main")]).rows}
+    assert rows[ONE, "instruct"][2].endswith("× 1")
+    assert rows[ONE, "mucode"][2].endswith("× 2")
 
 
 def test_a_study_without_its_main_piece_says_that_the_comparison_was_not_run(pieces: list[Collected]) -> None:
@@ -293,6 +350,17 @@ def test_what_another_version_collected_is_refused_with_the_way_out(folder: Path
         read_study(tmp_path)
 
 
+def test_what_another_version_collected_is_collected_anew_where_its_workspace_is(tmp_path: Path) -> None:
+    (piece,) = chosen(["selectors"])
+    workspace = finish(piece, tmp_path / "work")
+    collect(workspace, tmp_path / "study")
+    account = tmp_path / "study/account.json"
+    before = account.read_text()
+    account.write_text(json.dumps({k: v for k, v in json.loads(before).items() if k != "imitated"}))
+    collect(workspace, tmp_path / "study")
+    assert account.read_text() == before
+
+
 def test_tokens_of_stages_that_pieces_share_count_once_in_the_total(pieces: list[Collected]) -> None:
     main = only(pieces, "main")
     alone, twice = (
@@ -354,6 +422,29 @@ def test_the_account_counts_what_there_was_to_learn_from(pieces: list[Collected]
     assert all(row.repaired <= row.failures and row.solved <= row.problems == 8 for row in data)
     assert all(row.turns == row.rollouts + row.failures for row in data)
     assert {row.benchmark for row in only(pieces, "main").account.ranked} == {"mbpp/test"}
+
+
+def test_a_verifier_is_measured_on_problems_that_have_something_to_rank(tmp_path: Path) -> None:
+    (piece,) = chosen(["selectors"])
+    workspace = finish(piece, tmp_path / "work")
+    collect(workspace, tmp_path / "selectors")
+    (all_, passers) = (row for row in read_collected(tmp_path / "selectors").account.ranked if row.group == "mucode-0")
+    samples = read_rows(workspace / "data/benchmarks/mucode-0/samples.parquet", SearchSample)
+    for row, own in ((all_, samples), (passers, [s for s in samples if s.public_passed])):
+        programs = {(s.problem_id, s.program): s.reward == 1.0 for s in own if s.program is not None}
+        kinds = {p: {right for (q, _), right in programs.items() if q == p} for p, _ in programs}
+        both = [right for (p, _), right in programs.items() if len(kinds[p]) == 2]
+        assert (row.programs, row.correct) == (len(both), sum(both))
+        assert (0 if row.auc is None else row.auc.n) == sum(len(kind) == 2 for kind in kinds.values())
+    assert (all_.among, passers.among) == ("all", "passers")
+    assert 0 < passers.programs < all_.programs
+
+
+def test_the_account_tells_what_generators_imitated(pieces: list[Collected]) -> None:
+    found = {row.key: row for row in only(pieces, "main").account.imitated}
+    ours, rival = found["mucode-0-1"], found["multi_star-0-1"]
+    assert ours.weight > rival.weight > 0
+    assert ours.programs == ours.problems < rival.programs
 
 
 def test_a_piece_kept_before_its_end_names_what_is_still_to_search(folder: Path, tmp_path: Path) -> None:

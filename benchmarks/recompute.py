@@ -1,0 +1,131 @@
+"""`python -m benchmarks.recompute`: the study's primary comparison once more, from the raw files and without the package.
+
+A second implementation of what docs/results.md says of it, and what the page leaves out because it was asked afterwards:
+the interval as it was made until the evening before, other tests, each training against each, without the problems that
+gained most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+FOLDER = Path(__file__).parent.parent / "docs/study/main"
+OURS, RIVAL, SEEDS, EACH = "mucode", "multi_star", (0, 1), 2
+RESAMPLES, SEED = 10_000, 1
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A paired difference in points, with its 95 % interval."""
+
+    words: str
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.words:<58} {self.value:+5.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+
+
+def rewards(folder: Path, method: str, turn: int = 3) -> Floats:
+    """Of best of 5 with pt+lv after a turn: [seeds, problems, searches], problems in the order of their names."""
+    return np.stack([_of_seed(folder / f"{method}-{seed}.parquet", turn) for seed in SEEDS])
+
+
+def _of_seed(path: Path, turn: int) -> Floats:
+    rows = [
+        row
+        for row in pq.read_table(path).to_pylist()
+        if (row["benchmark"], row["selector"], row["n"], row["turn"]) == ("mbpp/test", "pt+lv", 5, turn)
+        and row["search"] < EACH
+    ]
+    problems = sorted({row["problem_id"] for row in rows})
+    table = np.full((len(problems), EACH), np.nan)
+    for row in rows:
+        table[problems.index(row["problem_id"]), row["search"]] = row["reward"]
+    if np.isnan(table).any():
+        raise SystemExit(f"{path} does not hold {EACH} searches of every problem: run the piece with `make study`")
+    return table
+
+
+def interval(words: str, changes: Floats) -> Finding:
+    """Of the mean of the problems' differences; the problems are drawn."""
+    drawn = np.random.default_rng(SEED).integers(len(changes), size=(RESAMPLES, len(changes)))
+    return _finding(words, changes, changes[drawn].mean(axis=1))
+
+
+def nested_interval(words: str, ours: Floats, rival: Floats) -> Finding:
+    """As it was made until 2026-11-26: problems are drawn, and searches again within each. [problems, searches] each."""
+    rng = np.random.default_rng(SEED)
+    n, searches = ours.shape
+    means = np.empty(RESAMPLES)
+    for place in range(RESAMPLES):
+        drawn = rng.integers(n, size=n)
+        one, other = (
+            np.take_along_axis(table[drawn], rng.integers(searches, size=(n, searches)), axis=1)
+            for table in (ours, rival)
+        )
+        means[place] = one.mean() - other.mean()
+    return _finding(words, ours.mean(axis=1) - rival.mean(axis=1), means)
+
+
+def _finding(words: str, changes: Floats, means: Floats) -> Finding:
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Finding(words, 100 * float(changes.mean()), 100 * float(low), 100 * float(high))
+
+
+def sign_test(changes: Floats) -> float:
+    better, worse = int((changes > 0).sum()), int((changes < 0).sum())
+    tail = sum(math.comb(better + worse, i) for i in range(min(better, worse) + 1))
+    return float(min(1.0, 2 * tail / 2 ** (better + worse)))
+
+
+def permutation_test(changes: Floats) -> float:
+    """Signs flipped at random."""
+    signs = np.random.default_rng(SEED).choice([-1.0, 1.0], size=(RESAMPLES, len(changes)))
+    return float((np.abs(signs @ changes) >= abs(changes.sum()) - 1e-9).mean())
+
+
+def findings(folder: Path = FOLDER) -> Iterator[Finding]:
+    """All of them, the page's first."""
+    ours, rival = rewards(folder, OURS), rewards(folder, RIVAL)
+    by_problem = (ours.mean(axis=(0, 2)), rival.mean(axis=(0, 2)))
+    changes = by_problem[0] - by_problem[1]
+    yield interval("mucode minus multi_star", changes)
+    for one in range(len(SEEDS)):
+        for other in range(len(SEEDS)):
+            words = f"mucode of seed {SEEDS[one]} minus multi_star of seed {SEEDS[other]}"
+            yield interval(words, ours[one].mean(axis=1) - rival[other].mean(axis=1))
+    first = [rewards(folder, method, turn=1).mean(axis=(0, 2)) for method in (OURS, RIVAL)]
+    yield interval("at turn 1", first[0] - first[1])
+    yield interval("what turns 2 and 3 add", changes - (first[0] - first[1]))
+    yield interval("without the two problems that gained most", np.sort(changes)[:-2])
+    yield nested_interval("with the interval as it was made before", *(np.hstack(list(each)) for each in (ours, rival)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="what `make study` keeps of the piece main")
+    folder = parser.parse_args().folder
+    for finding in findings(folder):
+        print(finding)
+    changes = rewards(folder, OURS).mean(axis=(0, 2)) - rewards(folder, RIVAL).mean(axis=(0, 2))
+    won, lost = changes[changes > 0], changes[changes < 0]
+    each = len(SEEDS) * EACH
+    print(f"problems better {len(won)} (+{each * won.sum():.0f} searches), worse {len(lost)} ({each * lost.sum():.0f})")
+    error = changes.std(ddof=1) / math.sqrt(len(changes))
+    print(f"n = {len(changes)}, standard error {100 * error:.2f} points")
+    print(f"sign test p = {sign_test(changes):.3f}, permutation test p = {permutation_test(changes):.3f}")
+
+
+if __name__ == "__main__":
+    main()

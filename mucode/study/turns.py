@@ -1,0 +1,89 @@
+"""Accuracy after each turn: what the turns add, and where along them two methods come to differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from mucode.metrics import Bootstrap, Comparison, Outcomes, compare
+from mucode.report.blocks import Table
+from mucode.report.words import interval, signed_points
+from mucode.search import GREEDY
+from mucode.study.cells import BLIND, Cell, Spec, alike, bootstrap_of, difference, find
+from mucode.study.collected import Collected
+from mucode.study.tables import NOT_RUN, cell_text, shared_seeds
+
+METHODS, TURNS = ("instruct", "multi_star", "mucode"), (1, 2, 3)
+BEST, BEST_BLIND, ONE = "public tests, pt+lv", "no public tests, lv", "public tests, greedy"
+BY_TURN = {
+    BEST: [Spec(method) for method in METHODS],
+    BEST_BLIND: [Spec(method, BLIND, selector="lv") for method in METHODS],
+    ONE: [Spec(method, selector=GREEDY, n=1) for method in METHODS],
+}
+CAPTION = (
+    "MBPP, best of 5 or one greedy program a turn, under the seeds that all methods run so far have (the base model's "
+    "greedy search is the same under every seed); a search that passed the public test keeps its answer. Last column: "
+    "turn 3 minus turn 1. Gains and differences are paired, in points. A lead at turn 1 is none of recovering: that "
+    "shows in what the turns add."
+)
+
+
+def by_turn_table(pieces: Sequence[Collected]) -> Table:
+    """Every method's accuracy after each turn, and of µCode and Multi-STaR the paired difference."""
+    head = ("searches", "method", "turn 1", "turn 2", "turn 3", "turn 1 to 3")
+    lines: list[tuple[str, ...]] = []
+    for words, specs in BY_TURN.items():
+        seeds = seeds_of(pieces, specs)
+        for spec in specs:
+            found = _cells(pieces, spec, seeds)
+            cells = [cell_text(cell, pieces) for cell in found]
+            lines.append((words, spec.method, *cells, _points(_gain(found, bootstrap_of(pieces)))))
+        rival, ours = (_cells(pieces, spec, seeds) for spec in specs[1:])
+        lines.append((words, "mucode minus multi_star", *map(_points, _differences(rival, ours, bootstrap_of(pieces)))))
+    return Table(head, tuple(lines), CAPTION, labels=2)
+
+
+def seeds_of(pieces: Sequence[Collected], specs: Iterable[Spec]) -> set[int] | None:
+    """The seeds that the rows of one kind share; the base model's greedy search has one, and stands for all."""
+    return shared_seeds(pieces, [spec for spec in specs if (spec.method, spec.selector) != ("instruct", GREEDY)])
+
+
+def _cells(pieces: Sequence[Collected], spec: Spec, seeds: set[int] | None) -> list[Cell | None]:
+    """Turn by turn."""
+    return [_under(find(pieces, replace(spec, turns=turn)), seeds) for turn in TURNS]
+
+
+def _under(cell: Cell | None, seeds: set[int] | None) -> Cell | None:
+    own = {} if cell is None else {s: found for s, found in cell.by_seed.items() if seeds is None or s in seeds}
+    return Cell(own) if own else None
+
+
+def _gain(cells: Sequence[Cell | None], bootstrap: Bootstrap) -> Comparison | None:
+    first, *_, last = cells
+    return difference(first, last, bootstrap) if first and last else None
+
+
+def _differences(
+    rival: Sequence[Cell | None], ours: Sequence[Cell | None], bootstrap: Bootstrap
+) -> list[Comparison | None]:
+    """After each turn, and of the gain over the turns."""
+    by_turn = [
+        difference(before, after, bootstrap) if before and after else None
+        for before, after in zip(rival, ours, strict=True)
+    ]
+    found = [cell for pair in (rival[0], rival[-1], ours[0], ours[-1]) if (cell := pair) is not None]
+    if len(found) < 4:
+        return [*by_turn, None]
+    first, last, our_first, our_last = (cell.outcomes() for cell in alike(found))
+    return [*by_turn, compare(_minus(last, first), _minus(our_last, our_first), bootstrap)]
+
+
+def _minus(after: Outcomes, before: Outcomes) -> Outcomes:
+    """Search by search."""
+    return {name: tuple(b - a for a, b in zip(before[name], after[name], strict=True)) for name in before}
+
+
+def _points(found: Comparison | None) -> str:
+    if found is None:
+        return NOT_RUN
+    return f"{signed_points(found.difference.value)} {interval(found.difference, points=True)}"
