@@ -27,8 +27,8 @@ def by_samples(material: Material, benchmark: str, groups: Sequence[Searches], t
     xs = ns if len(ns) > 1 else range(1, ns[0] + 1)
     found = []
     for selector in _selectors(material, benchmark):
-        ranked = [_ranked_rewards(group.samples, selector) for group in groups]
-        points = [(n, joined(_subsets(each, n) for each in ranked)) for n in xs]
+        ranked = [ranked_rewards(group.samples, selector) for group in groups]
+        points = [(n, joined(subsets(each, n) for each in ranked)) for n in xs]
         found.append((selector, CSS[selector], _estimates(material, points)))
     return [one for one in found if one[2]]
 
@@ -75,7 +75,7 @@ def _estimates(material: Material, points: Sequence[tuple[int, Outcomes]]) -> tu
     return tuple((x, value) for x, value in found if value is not None)
 
 
-def _ranked_rewards(samples: Sequence[SearchSample], selector: str) -> dict[str, list[list[float]]]:
+def ranked_rewards(samples: Sequence[SearchSample], selector: str) -> dict[str, list[list[float]]]:
     """The rewards of each first turn's samples, search by search, in the selector's order of preference.
 
     A random order has no first: every place then holds the mean.
@@ -94,7 +94,7 @@ def _ranked_rewards(samples: Sequence[SearchSample], selector: str) -> dict[str,
     return table
 
 
-def _subsets(ranked: Mapping[str, Sequence[Sequence[float]]], n: int) -> Outcomes:
+def subsets(ranked: Mapping[str, Sequence[Sequence[float]]], n: int) -> Outcomes:
     """The expected reward of the selector's pick among n of the first turn's samples, one value of each search."""
     return {
         problem: tuple(best_of_subsets(rewards, n) for rewards in searches if n <= len(rewards))

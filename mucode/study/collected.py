@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from mucode.config import Config, load_config, load_yaml
 from mucode.layout import Layout
 from mucode.lineage.compare import stages_of
-from mucode.records import SearchChoice, folder_written_whole, read_rows, write_json
+from mucode.records import SearchChoice, SearchSample, folder_written_whole, read_rows, write_json, write_rows
 from mucode.report.sources import Folders, Material, Origin, Searches, read_material
 from mucode.study.account import Account, account_of
 from mucode.study.finished import done_stages, finished
@@ -34,6 +34,7 @@ SHARED = (
     "train_verifier@base-",
 )  # what pieces have in common, if both have it
 PARAMS, LOCK, ACCOUNT, SPENT = "params.yaml", "dvc.lock", "account.json", "spent.json"
+FIRST = "first"  # the folder of the first turns' samples, without their text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,9 @@ class Collected:
     """A piece, read back."""
 
     name: str
-    material: Material  # without rollouts, trainings and samples: what needs them is in the account
+    material: (
+        Material  # without rollouts and trainings, of samples the first turns' alone: the account has what needs them
+    )
     account: Account
     spent: Spent
     lock: Mapping[str, Any]  # dvc.lock's stages
@@ -91,6 +94,8 @@ def collect(workspace: Path, out: Path) -> tuple[str, ...]:
         (partial / LOCK).write_text(lock.text)
         for group in groups:
             shutil.copyfile(layout.benchmark(group) / "choices.parquet", partial / f"{group}.parquet")
+            samples = material.test[Origin.of(group)].samples
+            write_rows(partial / FIRST / f"{group}.parquet", first_turns(samples), SearchSample)
         write_json(partial / ACCOUNT, account.as_json())
         write_json(partial / SPENT, cost)
     return groups
@@ -103,21 +108,25 @@ def read_collected(folder: Path) -> Collected:
         MucodeError: its parameters, lock file or account are missing or not valid.
     """
     config = load_config(folder / PARAMS)
-    test = {
-        Origin.of(group): Searches((), tuple(read_rows(folder / f"{group}.parquet", SearchChoice)))
-        for group in config.plan["benchmarks"]
-        if (folder / f"{group}.parquet").exists()
-    }
-    material = Material(config, {}, (), {}, {}, test, ())
+    groups = [group for group in config.plan["benchmarks"] if (folder / f"{group}.parquet").exists()]
     try:
+        test = {Origin.of(group): _searches(folder, group) for group in groups}
+        material = Material(config, {}, (), {}, {}, test, ())
         account, cost = Account.from_json(_json(folder / ACCOUNT)), [Spent(**c) for c in _json(folder / SPENT).values()]
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, FileNotFoundError) as error:
         raise MucodeError(
             f"{folder} was collected by another version ({error}): remove it and give `make study` again, which keeps "
             "what has run"
         ) from error
     lock = load_yaml((folder / LOCK).read_text()).get("stages", {})
     return Collected(folder.name, material, account, together(cost), lock)
+
+
+def _searches(folder: Path, group: str) -> Searches:
+    choices, first = folder / f"{group}.parquet", folder / FIRST / f"{group}.parquet"
+    if not first.exists():
+        raise FileNotFoundError(f"no {first.relative_to(folder)}")
+    return Searches(tuple(read_rows(first, SearchSample)), tuple(read_rows(choices, SearchChoice)))
 
 
 def read_study(folder: Path) -> list[Collected]:
@@ -150,6 +159,15 @@ def require_model(folder: Path, first: Collected, config: Config) -> None:
         )
 
 
+def first_turns(samples: Sequence[SearchSample]) -> list[SearchSample]:
+    """What a selector looks at in the first turn, and the reward: the samples without their text."""
+    return [
+        replace(row, program=None if row.program is None else "")
+        for row in samples
+        if row.turn == 1 and row.candidate >= 0
+    ]
+
+
 def _require_shared(one: Collected, other: Collected) -> None:
     """Methods are to differ by their generators alone: rollouts and verifier of a seed are the same in all pieces."""
     same_loss = one.material.config.verifier.loss == other.material.config.verifier.loss
@@ -167,7 +185,7 @@ def _outs(stage: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _holds(out: Path, params: Path, lock: str, groups: Sequence[str]) -> bool:
-    kept = [out / PARAMS, out / LOCK, *(out / f"{group}.parquet" for group in groups)]
+    kept = [out / PARAMS, out / LOCK, *(out / place / f"{g}.parquet" for g in groups for place in ("", FIRST))]
     if not all(path.exists() for path in kept) or not _of_this_version(out / ACCOUNT):
         return False
     return (out / PARAMS).read_bytes() == params.read_bytes() and (out / LOCK).read_text() == lock

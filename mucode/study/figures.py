@@ -10,6 +10,7 @@ from mucode.report.blocks import Figure, colour
 from mucode.report.charts import Point, Series, lines
 from mucode.study.cells import Spec, bootstrap_of, find, value
 from mucode.study.collected import Collected
+from mucode.study.first import picks_figure
 from mucode.study.tables import candidates
 from mucode.study.turns import BEST, BEST_BLIND, BY_TURN, seeds_of
 
@@ -29,6 +30,7 @@ def figures(pieces: Sequence[Collected]) -> dict[str, Figure]:
     turn = TURN_BLIND if any(piece.name == "blind" for piece in pieces) else TURN
     drawn = {
         "n": _drawn("By N", both, _by_n(ns, ("instruct", "mucode"), ("bradley_terry",)), N),
+        "first": picks_figure(pieces),
         "turns": _drawn("By turn", pieces, _by_turn(pieces), turn),
     }
     if len(own) > 1 and find(both, Spec("mucode", n=ns[-1], loss="bce")):

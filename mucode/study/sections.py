@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from mucode.report.blocks import Block, Figures, Paragraph, Section, Table
 from mucode.report.words import count, percent
 from mucode.study.behind import cost_table, data_table, drawn_table, imitated_table, trainings_table, verifiers_table
+from mucode.study.cells import bootstrap_of
 from mucode.study.claims import claims_table, summary
 from mucode.study.collected import Collected
 from mucode.study.figures import figures
+from mucode.study.first import picks, picks_table, worth_table
 from mucode.study.pieces import PIECES
 from mucode.study.tables import by_n_table, methods_table, selectors_table, training_table
 from mucode.study.turns import by_turn_table
@@ -41,6 +43,7 @@ def sections(pieces: Sequence[Collected]) -> list[Section]:
         _section("methods", "Table 1: methods", Paragraph(CELL), methods_table(pieces)),
         _section("training", "Table 2: what the generator is trained on", training_table(pieces)),
         _section("selectors", "Table 3: who picks", _if_run(pieces, selectors_table, "selectors")),
+        _section("first", "Who picks, and by N: the first turn alone", *_first(pieces)),
         _section("n", "By N", _if_run(pieces, by_n_table, "candidates", "loss")),
         _section("turn", "By turn", by_turn_table(pieces)),
         *([_section("figures", "Figures", Figures(drawings))] if drawings else []),
@@ -79,6 +82,11 @@ def _run(piece: Collected) -> str:
 
 def _section(name: str, title: str, *blocks: Block) -> Section:
     return Section(name, title, blocks)
+
+
+def _first(pieces: Sequence[Collected]) -> list[Block]:
+    found, bootstrap = picks(pieces), bootstrap_of(pieces)
+    return [picks_table(found, bootstrap), worth_table(found, bootstrap)]
 
 
 def _if_run(pieces: Sequence[Collected], table: Callable[[Sequence[Collected]], Table], *names: str) -> Block:

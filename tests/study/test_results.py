@@ -270,7 +270,7 @@ def test_the_first_page_of_one_piece_speaks_of_that_piece_alone(pieces: list[Col
     text = markdown([only(pieces, "main")])
     assert 'Not run yet: `make study PIECES="selectors"`.' in text
     assert 'Not run yet: `make study PIECES="candidates loss"`.' in text
-    assert list(figures([only(pieces, "main")])) == ["study-turns.svg"]
+    assert list(figures([only(pieces, "main")])) == ["study-first.svg", "study-turns.svg"]
     assert "without (lv)" not in text
     assert list(figures([only(pieces, "main"), only(pieces, "loss")])) == ["study-turns.svg"]
 
@@ -390,7 +390,8 @@ def test_equal_files_give_equal_pages(folder: Path, tmp_path: Path) -> None:
     for name in ("one", "other"):
         write_results(folder, tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert files == ["results.html", "results.json", "results.md", "study-loss.svg", "study-n.svg", "study-turns.svg"]
+    drawn = [f"study-{name}.svg" for name in ("first", "loss", "n", "turns")]
+    assert files == ["results.html", "results.json", "results.md", *drawn]
     assert all((tmp_path / "one" / f).read_bytes() == (tmp_path / "other" / f).read_bytes() for f in files)
 
 

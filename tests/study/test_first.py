@@ -1,0 +1,80 @@
+"""What the first turn's samples tell of selectors and N."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+
+from mucode.metrics import Outcomes, first_turn_passes
+from mucode.records import SearchSample, read_rows
+from mucode.search import SELECTORS
+from mucode.study.cells import MBPP, Spec, bootstrap_of, find
+from mucode.study.collected import Collected, first_turns, read_study
+from mucode.study.first import Picks, picks, picks_figure, picks_table, worth_table
+from mucode.types import MucodeError
+
+
+def mean(outcomes: Outcomes) -> float:
+    return fmean(fmean(values) for values in outcomes.values())
+
+
+def of(pieces: list[Collected], method: str) -> Picks:
+    return next(one for one in picks(pieces) if (one.benchmark, one.method) == (MBPP, method))
+
+
+@pytest.mark.parametrize("method", ["mucode", "multi_star", "instruct"])
+def test_the_pick_among_all_samples_is_what_the_search_had_chosen_after_turn_1(
+    pieces: list[Collected], method: str
+) -> None:
+    chosen = find(pieces[:1], Spec(method, turns=1))
+    assert chosen is not None
+    found = of(pieces, method)
+    assert found.by["pt+lv"][found.most] == chosen.outcomes()
+
+
+def test_one_program_is_a_random_pick_and_the_oracle_is_pass_at_n(pieces: list[Collected], folder: Path) -> None:
+    found = of(pieces, "mucode")
+    alone = {selector: mean(by_n[1]) for selector, by_n in found.by.items()}
+    assert set(alone) == {*SELECTORS, "oracle"}
+    assert list(alone.values()) == pytest.approx([alone["random"]] * len(alone))
+    seeds = [read_rows(folder / f"main/first/mucode-{seed}.parquet", SearchSample) for seed in (0, 1)]
+    for n in (1, 2, 3):
+        passes = fmean(mean(first_turn_passes(rows, n)) for rows in seeds)
+        assert mean(found.by["oracle"][n]) == pytest.approx(passes)
+
+
+def test_where_there_are_no_public_tests_nothing_picks_by_them(pieces: list[Collected]) -> None:
+    blind = next(one for one in picks(pieces) if one.benchmark == "mbpp/test/no-public-tests")
+    assert set(blind.by) == {"random", "lv", "oracle"}
+    rows = worth_table([blind], bootstrap_of(pieces)).rows
+    assert rows == ()
+
+
+def test_what_is_kept_holds_no_program_and_ranks_as_the_whole_did(pieces: list[Collected]) -> None:
+    (piece, *_) = pieces
+    for searches in piece.material.test.values():
+        assert {sample.program for sample in searches.samples} <= {"", None}
+        assert all(sample.turn == 1 and sample.candidate >= 0 for sample in searches.samples)
+    lost = SearchSample("mbpp/test", "p", 0, 1, "s", 0, None, False, float("-inf"), 0.0, 9)
+    assert [row.program for row in first_turns([lost])] == [None]
+
+
+def test_the_tables_name_problems_and_searches_and_the_figure_has_a_line_for_each_selector(
+    pieces: list[Collected],
+) -> None:
+    found = [of(pieces, "mucode")]
+    rows = picks_table(found, bootstrap_of(pieces)).rows
+    assert {row[3] for row in rows} == {"8 \N{MULTIPLICATION SIGN} 4"}
+    figure = picks_figure(pieces)
+    assert figure is not None
+    assert all(f">{selector}<" in str(figure.drawing) for selector in found[0].by)
+
+
+def test_a_piece_without_its_first_turns_is_refused(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "main", tmp_path / "main")
+    shutil.rmtree(tmp_path / "main/first")
+    with pytest.raises(MucodeError, match=r"collected by another version .* remove it and give `make study` again"):
+        read_study(tmp_path)
