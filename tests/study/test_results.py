@@ -272,7 +272,7 @@ def test_the_first_page_of_one_piece_speaks_of_that_piece_alone(pieces: list[Col
     assert 'Not run yet: `make study PIECES="candidates loss"`.' in text
     assert list(figures([only(pieces, "main")])) == ["study-first.svg", "study-turns.svg"]
     assert "without (lv)" not in text
-    assert list(figures([only(pieces, "main"), only(pieces, "loss")])) == ["study-turns.svg"]
+    assert list(figures([only(pieces, "main"), only(pieces, "loss")])) == ["study-first.svg", "study-turns.svg"]
 
 
 def test_the_base_model_s_greedy_search_counts_once_however_many_seeds(pieces: list[Collected]) -> None:
