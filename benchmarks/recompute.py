@@ -1,8 +1,7 @@
 """`python -m benchmarks.recompute`: the study's primary comparison once more, from the raw files and without the package.
 
-A second implementation of what docs/results.md says of it, and what the page leaves out because it was asked afterwards:
-the interval as it was made until the evening before, other tests, each training against each, without the problems that
-gained most.
+A second implementation of what docs/results.md says of it, and what the page leaves out: the interval as it was made until
+the evening before, each training against each, the lead without the problems that gained most.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from pathlib import Path
 from flows.quickstart import INTERRUPTED
 from mucode.config import load_config
 from mucode.processes import tied
-from mucode.study.collected import collect, read_collected, read_study, require_model
+from mucode.study.collected import collect, is_current, read_collected, read_study, require_model
 from mucode.study.meter import metered
 from mucode.study.page import write_results
 from mucode.study.pieces import PIECES, Piece, chosen
@@ -56,6 +56,7 @@ def run_piece(piece: Piece, over: str, root: Path) -> int:
     """
     size, documents = piece.size(over), documents_of(over, root)
     workspace = make_workspace(size, root)
+    renew(over, root)
     if any((documents / "study").glob("*/params.yaml")):
         first, *_ = read_study(documents / "study")
         require_model(documents / "study", first, load_config(workspace / "params.yaml"))
@@ -75,6 +76,7 @@ def keep_piece(piece: Piece, over: str, root: Path) -> int:
     """
     documents = documents_of(over, root)
     kept = documents / "study" / piece.name
+    renew(over, root)
     if not collect(folder_of(piece.size(over), root), kept):
         _say(f"{piece.name}: no search on a test set has run yet\n")
         return 1
@@ -83,6 +85,14 @@ def keep_piece(piece: Piece, over: str, root: Path) -> int:
     if to_come := read_collected(kept).to_come:
         _say(f"{piece.name} has still to search: {', '.join(to_come)}\n")
     return 1 if to_come else 0
+
+
+def renew(over: str, root: Path) -> None:
+    """Keep anew, as this version does, the small files of pieces that an older one kept and whose workspace is here."""
+    for piece in PIECES:
+        kept, workspace = documents_of(over, root) / "study" / piece.name, folder_of(piece.size(over), root)
+        if (kept / "params.yaml").exists() and (workspace / "dvc.lock").exists() and not is_current(kept):
+            collect(workspace, kept)
 
 
 def documents_of(over: str, root: Path) -> Path:

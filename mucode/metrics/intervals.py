@@ -64,8 +64,8 @@ def estimate(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
     return _estimate([(1.0, outcomes)], bootstrap, lower=0.0)
 
 
-def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap) -> Comparison | None:
-    """The paired difference after - before over the same problems.
+def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap, bound: float = 1.0) -> Comparison | None:
+    """The paired difference after - before over the same problems; it lies in [-bound, bound].
 
     The interval resamples the problems, each with the searches of both methods: a problem counts by its mean over them.
     The p-value is the exact sign test over problems (with one search each McNemar's, 1947): how improbable so uneven a
@@ -79,7 +79,7 @@ def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap) -> Comparis
     """
     if set(before) != set(after):
         raise ValueError(f"not the same problems: {sorted(set(before) ^ set(after))[:3]}")
-    difference = _estimate([(-1.0, before), (1.0, after)], bootstrap, lower=-1.0)
+    difference = _estimate([(-1.0, before), (1.0, after)], bootstrap, lower=-bound, upper=bound)
     if difference is None:
         return None
     changes = [fmean(after[problem]) - fmean(before[problem]) for problem in before]
@@ -115,22 +115,24 @@ def sign_flip(before: Outcomes, after: Outcomes) -> float:
     return min(1.0, sum(chance for total, chance in chances.items() if abs(total) >= observed))
 
 
-def _estimate(terms: Sequence[tuple[float, Outcomes]], bootstrap: Bootstrap, lower: float) -> Estimate | None:
-    """A signed sum of means over the same problems; each problem's sum lies in [lower, 1]."""
+def _estimate(
+    terms: Sequence[tuple[float, Outcomes]], bootstrap: Bootstrap, lower: float, upper: float = 1.0
+) -> Estimate | None:
+    """A signed sum of means over the same problems; each problem's sum lies in [lower, upper]."""
     problems = sorted(terms[0][1])
     if not problems:
         return None
     per_problem = np.array([sum(sign * fmean(outcomes[problem]) for sign, outcomes in terms) for problem in problems])
     value = float(per_problem.mean())
     if np.ptp(per_problem) < 1e-12:
-        return without_spread(value, len(problems), bootstrap, lower)
+        return without_spread(value, len(problems), bootstrap, lower, upper)
     return percentiles(value, _resampled(per_problem, bootstrap), len(problems), bootstrap)
 
 
-def without_spread(value: float, n: int, bootstrap: Bootstrap, lower: float = 0.0) -> Estimate:
-    """The interval of n equal values, which resampling cannot widen: the exact binomial one, scaled to [lower, 1]."""
+def without_spread(value: float, n: int, bootstrap: Bootstrap, lower: float = 0.0, upper: float = 1.0) -> Estimate:
+    """The interval of n equal values, which resampling cannot widen: the exact binomial one, scaled to [lower, upper]."""
     unseen = 1 - ((1 - bootstrap.confidence) / 2) ** (1 / n)
-    return Estimate(value, value - unseen * (value - lower), value + unseen * (1 - value), n)
+    return Estimate(value, value - unseen * (value - lower), value + unseen * (upper - value), n)
 
 
 def percentiles(value: float, resampled: Floats, n: int, bootstrap: Bootstrap) -> Estimate:

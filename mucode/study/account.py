@@ -19,6 +19,8 @@ from mucode.report.sources import Material, Round, Training
 from mucode.study.drawn import Drawn, drawn
 from mucode.study.imitated import Imitated
 
+VERSION = 2  # one more whenever a number of the account comes to mean something else
+
 
 @dataclass(frozen=True, slots=True)
 class Data:
@@ -85,10 +87,13 @@ class Account:
     tokens: tuple[Tokens, ...]
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"version": VERSION, **asdict(self)}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Sequence[Mapping[str, Any]]]) -> Account:
+    def from_json(cls, values: Mapping[str, Any]) -> Account:
+        """Raises KeyError and TypeError where it is of another version."""
+        if values["version"] != VERSION:
+            raise KeyError(f"version {values['version']}")
         learned = tuple(Learned(**{**row, "losses": tuple(row["losses"])}) for row in values["learned"])
         return cls(
             tuple(Data(**row) for row in values["data"]),
@@ -139,7 +144,10 @@ def _ranked(material: Material) -> Iterable[Ranked]:
     for origin, searches in sorted(material.test.items()):
         for benchmark in material.benchmarks:
             samples = searches.of(benchmark).samples
-            for among, own in (("all", samples), ("passers", [row for row in samples if row.public_passed])):
+            kinds = {"all": samples}
+            if material.conditions(benchmark).public_tests:
+                kinds["passers"] = tuple(row for row in samples if row.public_passed)
+            for among, own in kinds.items():
                 scored = _of_both_kinds(distinct(own))
                 yield Ranked(
                     group=f"{origin.method}-{origin.seed}",

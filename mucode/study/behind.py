@@ -22,19 +22,23 @@ COST = (
 LEARNED = "Examples: pairs of programs (verifier), demonstrations (generator); tokens of one epoch, without padding."
 IMITATED = (
     "What generators are trained on: of D*, at most as many states of a problem as the parameters allow. Turn 1: problems "
-    "with their first turn among these. Weight: the share of the loss that states after a failure have."
+    "with their first turn among these. Weight: the share of the demonstrations' weight, by which each counts in the loss, "
+    "that states after a failure have."
 )
 DATA = "Solved: problems with a correct program in any turn. Repaired: failures followed by a correct program."
 RANKED = (
     "The distinct programs that the searches sampled, greedy ones included, of problems with correct and wrong ones; AUC: "
     "the mean of these problems' own, all alike; 0.5 is a coin. Passers: of the public test. Between these alone pt+lv "
-    "lets the verifier decide what is right; elsewhere it chooses which failure to go on from."
+    "lets the verifier decide what is right; elsewhere it chooses which failure to go on from. Without public tests it "
+    "decides among all."
 )
 DRAWN = (
-    "Best of N with pt+lv (without public tests: lv); later turns hold the problems that had not passed the public test. "
+    "Best of N with pt+lv (without public tests: lv); later turns hold the problems that had not passed the public test "
+    "(without public tests: all). "
     "Each method's own, so the problems differ from row to row. States: one for each search that got so far. Shares are "
-    "means over the problems, all alike, with bootstrap intervals. The same again: the very text that has just failed. A "
-    "reply without a program is a text of its own."
+    "means over the problems, all alike, with bootstrap intervals. The same again: the very text that "
+    "was chosen in the turn before and had failed (without public tests it may have been right). A reply without a program "
+    "is a text of its own."
 )
 Row = TypeVar("Row")
 

@@ -113,13 +113,22 @@ def read_collected(folder: Path) -> Collected:
         test = {Origin.of(group): _searches(folder, group) for group in groups}
         material = Material(config, {}, (), {}, {}, test, ())
         account, cost = Account.from_json(_json(folder / ACCOUNT)), [Spent(**c) for c in _json(folder / SPENT).values()]
-    except (TypeError, KeyError, FileNotFoundError) as error:
+    except (TypeError, KeyError, ValueError, FileNotFoundError) as error:
         raise MucodeError(
             f"{folder} was collected by another version ({error}): remove it and give `make study` again, which keeps "
             "what has run"
         ) from error
     lock = load_yaml((folder / LOCK).read_text()).get("stages", {})
     return Collected(folder.name, material, account, together(cost), lock)
+
+
+def is_current(folder: Path) -> bool:
+    """Whether this version can read what was collected."""
+    try:
+        read_collected(folder)
+    except MucodeError:
+        return False
+    return True
 
 
 def _searches(folder: Path, group: str) -> Searches:
@@ -186,17 +195,9 @@ def _outs(stage: Mapping[str, Any]) -> dict[str, str]:
 
 def _holds(out: Path, params: Path, lock: str, groups: Sequence[str]) -> bool:
     kept = [out / PARAMS, out / LOCK, *(out / place / f"{g}.parquet" for g in groups for place in ("", FIRST))]
-    if not all(path.exists() for path in kept) or not _of_this_version(out / ACCOUNT):
+    if not all(path.exists() for path in kept) or not is_current(out):
         return False
     return (out / PARAMS).read_bytes() == params.read_bytes() and (out / LOCK).read_text() == lock
-
-
-def _of_this_version(account: Path) -> bool:
-    try:
-        Account.from_json(_json(account))
-    except (MucodeError, TypeError, KeyError):
-        return False
-    return True
 
 
 @dataclass(frozen=True, slots=True)

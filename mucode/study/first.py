@@ -14,17 +14,18 @@ from mucode.report.blocks import Figure, Table, colour
 from mucode.report.charts import Point, Series, lines
 from mucode.report.panels import ranked_rewards, subsets
 from mucode.report.results import joined
-from mucode.report.sources import Material
+from mucode.report.sources import Material, Searches
 from mucode.report.words import interval, percent, signed_points
 from mucode.search import ORACLE, SELECTORS, UNTESTED
-from mucode.study.cells import MBPP, bootstrap_of
+from mucode.study.cells import MBPP, Spec, bootstrap_of, verifier_of
 from mucode.study.collected import Collected
 
 PICKS, TRUSTED = (*SELECTORS, ORACLE), "pt+lv"
 SHOWN = "mucode"  # whose figure is drawn
+PLAIN = Spec(SHOWN)  # the loss and the number of verifiers that every table means where it names none
 PICKED = (
     "The first turn alone, of the programs that the searches of a piece drew there: exact means over all choices of N of "
-    "the five of a state. The oracle looks at the private tests too. All selectors see the same programs; what a choice "
+    "a state's programs. The oracle looks at the private tests too. All selectors see the same programs; what a choice "
     "means for later turns is not in it."
 )
 WORTH = (
@@ -58,12 +59,22 @@ def picks(pieces: Sequence[Collected]) -> list[Picks]:
 
 
 def _of_piece(material: Material) -> Iterator[Picks]:
+    if material.config.verifier.loss != PLAIN.loss:
+        return
     for benchmark in material.benchmarks:
-        chosen = PICKS if material.conditions(benchmark).public_tests else UNTESTED
+        conditions = material.conditions(benchmark)
+        if conditions.feedback != "execution":
+            continue  # nothing has been fed back at turn 1: the programs are those of the plain set
+        chosen = PICKS if conditions.public_tests else UNTESTED
         for method in dict.fromkeys(_owner(material, method) for method in material.methods):
-            groups = [found.of(benchmark).samples for _, found in material.tests(method)]
-            if any(groups):
+            groups = [_drawn(material, found.of(benchmark)) for _, found in material.tests(method)]
+            if verifier_of(material, method) == PLAIN.verifier and any(groups):
                 yield _picks(material, method, benchmark, groups, chosen)
+
+
+def _drawn(material: Material, searches: Searches) -> list[SearchSample]:
+    """The N programs that the main searches chose from, where a piece has drawn more for other N."""
+    return [row for row in searches.samples if row.candidate < material.config.search.candidates]
 
 
 def _owner(material: Material, method: str) -> str:

@@ -22,7 +22,7 @@ class Imitated:
     first_turns: int  # problems with their first turn among them
     programs: int  # distinct, of all problems
     after_failure: int  # demonstrations at a state that holds a failure
-    weight: float  # their share of the loss's weight, in [0, 1]
+    weight: float  # their share of all demonstrations' weight, in [0, 1]
 
 
 def imitated(folder: Path, config: Config) -> Iterator[Imitated]:

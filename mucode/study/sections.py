@@ -86,7 +86,8 @@ def _section(name: str, title: str, *blocks: Block) -> Section:
 
 def _first(pieces: Sequence[Collected]) -> list[Block]:
     found, bootstrap = picks(pieces), bootstrap_of(pieces)
-    return [picks_table(found, bootstrap), worth_table(found, bootstrap)]
+    worth = worth_table(found, bootstrap)
+    return [picks_table(found, bootstrap), *([worth] if worth.rows else [])]
 
 
 def _if_run(pieces: Sequence[Collected], table: Callable[[Sequence[Collected]], Table], *names: str) -> Block:

@@ -108,6 +108,6 @@ def _reported(row: Reported) -> tuple[str, ...]:
 
 
 def shared_seeds(pieces: Sequence[Collected], specs: Iterable[Spec]) -> set[int] | None:
-    """The seeds of everything of this that was run at all; None: there are none, and each stands for itself."""
+    """The seeds that everything of this has that was run at all, perhaps none; None: nothing was run."""
     seeds = [set(cell.seeds) for spec in specs if (cell := find(pieces, spec)) is not None]
-    return (set.intersection(*seeds) if seeds else None) or None
+    return set.intersection(*seeds) if seeds else None

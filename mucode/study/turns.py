@@ -23,8 +23,8 @@ BY_TURN = {
 CAPTION = (
     "MBPP, best of 5 or one greedy program a turn, under the seeds that all methods run so far have (the base model's "
     "greedy search is the same under every seed); a search that passed the public test keeps its answer. Last column: "
-    "turn 3 minus turn 1. Gains and differences are paired, in points; differences under all seeds of the two. A lead at "
-    "turn 1 is none of recovering: that shows in what the turns add."
+    "turn 3 minus turn 1. Gains and differences are paired, in points; differences under all seeds that both have. A lead "
+    "at turn 1 is none of recovering: that shows in what the turns add."
 )
 
 
@@ -39,18 +39,24 @@ def by_turn_table(pieces: Sequence[Collected]) -> Table:
             cells = [cell_text(cell, pieces) for cell in found]
             lines.append((words, spec.method, *cells, _points(_gain(found, bootstrap_of(pieces)))))
         rival, ours = (_cells(pieces, spec, None) for spec in specs[1:])
-        lines.append((words, "mucode minus multi_star", *map(_points, _differences(rival, ours, bootstrap_of(pieces)))))
+        changes = _differences(rival, ours, bootstrap_of(pieces))
+        lines.append((words, "mucode minus multi_star", *(_points(change, _size(rival, ours)) for change in changes)))
     return Table(head, tuple(lines), CAPTION, labels=2)
 
 
 def seeds_of(pieces: Sequence[Collected], specs: Iterable[Spec]) -> set[int] | None:
     """The seeds that the rows of one kind share; the base model's greedy search has one, and stands for all."""
-    return shared_seeds(pieces, [spec for spec in specs if (spec.method, spec.selector) != ("instruct", GREEDY)])
+    return shared_seeds(pieces, [spec for spec in specs if not _same_under_every_seed(spec)])
+
+
+def _same_under_every_seed(spec: Spec) -> bool:
+    return (spec.method, spec.selector) == ("instruct", GREEDY)
 
 
 def _cells(pieces: Sequence[Collected], spec: Spec, seeds: set[int] | None) -> list[Cell | None]:
     """Turn by turn."""
-    return [_under(find(pieces, replace(spec, turns=turn)), seeds) for turn in TURNS]
+    own = None if _same_under_every_seed(spec) else seeds
+    return [_under(find(pieces, replace(spec, turns=turn)), own) for turn in TURNS]
 
 
 def _under(cell: Cell | None, seeds: set[int] | None) -> Cell | None:
@@ -75,7 +81,15 @@ def _differences(
     if len(found) < 4:
         return [*by_turn, None]
     first, last, our_first, our_last = (cell.outcomes() for cell in alike(found))
-    return [*by_turn, compare(_minus(last, first), _minus(our_last, our_first), bootstrap)]
+    return [*by_turn, compare(_minus(last, first), _minus(our_last, our_first), bootstrap, bound=2.0)]
+
+
+def _size(rival: Sequence[Cell | None], ours: Sequence[Cell | None]) -> str:
+    """What the differences rest on."""
+    if not (rival[-1] and ours[-1]):
+        return ""
+    cell, _ = alike([rival[-1], ours[-1]])
+    return f", n = {len(cell.outcomes())} × {cell.searches}"
 
 
 def _minus(after: Outcomes, before: Outcomes) -> Outcomes:
@@ -83,7 +97,7 @@ def _minus(after: Outcomes, before: Outcomes) -> Outcomes:
     return {name: tuple(b - a for a, b in zip(before[name], after[name], strict=True)) for name in before}
 
 
-def _points(found: Comparison | None) -> str:
+def _points(found: Comparison | None, size: str = "") -> str:
     if found is None:
         return NOT_RUN
-    return f"{signed_points(found.difference.value)} {interval(found.difference, points=True)}"
+    return f"{signed_points(found.difference.value)} {interval(found.difference, points=True)}{size}"

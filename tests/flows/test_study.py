@@ -10,6 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from flows.study import documents_of, keep_piece
+from mucode.study.collected import collect
+from mucode.study.pieces import chosen
+from mucode.workspace import folder_of
+from tests.study.conftest import finish
+
 REPOSITORY = Path(__file__).parent.parent.parent
 NEEDED = ("mucode", "flows", "mlflow", "profiles", "params.yaml", "dvc.yaml", ".dvcignore", "pyproject.toml")
 
@@ -71,3 +77,18 @@ def test_the_page_of_a_piece_that_has_not_begun_is_not_made(root: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "dvc.lock is missing: run the piece with `make study` first" in done.stderr
     assert not (root / "runs").exists()
+
+
+def test_what_an_older_version_kept_of_other_pieces_is_kept_anew_before_the_page_is_made(tmp_path: Path) -> None:
+    for piece in chosen(["main", "selectors"]):
+        collect(
+            finish(piece, folder_of(piece.size("smoke"), tmp_path)),
+            documents_of("smoke", tmp_path) / "study" / piece.name,
+        )
+    accounts = sorted((documents_of("smoke", tmp_path) / "study").glob("*/account.json"))
+    before = [account.read_text() for account in accounts]
+    for account in accounts:
+        account.write_text("{}")
+    (piece,) = chosen(["selectors"])
+    assert keep_piece(piece, "smoke", tmp_path) == 0
+    assert [account.read_text() for account in accounts] == before

@@ -10,6 +10,8 @@ import pytest
 
 from mucode.metrics import Outcomes, first_turn_passes
 from mucode.records import SearchSample, read_rows
+from mucode.report.panels import ranked_rewards
+from mucode.report.sources import Origin
 from mucode.search import SELECTORS
 from mucode.study.cells import MBPP, Spec, bootstrap_of, find
 from mucode.study.collected import Collected, first_turns, read_study
@@ -25,14 +27,23 @@ def of(pieces: list[Collected], method: str) -> Picks:
     return next(one for one in picks(pieces) if (one.benchmark, one.method) == (MBPP, method))
 
 
-@pytest.mark.parametrize("method", ["mucode", "multi_star", "instruct"])
+@pytest.mark.parametrize(
+    ("piece", "method"),
+    [("main", "mucode"), ("main", "multi_star"), ("main", "instruct"), ("candidates", "mucode")],
+)
 def test_the_pick_among_all_samples_is_what_the_search_had_chosen_after_turn_1(
-    pieces: list[Collected], method: str
+    pieces: list[Collected], piece: str, method: str
 ) -> None:
-    chosen = find(pieces[:1], Spec(method, turns=1))
+    own = [each for each in pieces if each.name == piece]
+    chosen = find(own, Spec(method, n=own[0].material.config.search.candidates, turns=1))
     assert chosen is not None
-    found = of(pieces, method)
+    found = of(own, method)
     assert found.by["pt+lv"][found.most] == chosen.outcomes()
+
+
+def test_another_loss_or_a_verifier_trained_anew_is_no_plain_first_turn(pieces: list[Collected]) -> None:
+    assert picks([each for each in pieces if each.name == "loss"]) == []
+    assert {one.method for one in picks([each for each in pieces if each.name == "verifier"])} == {"instruct"}
 
 
 def test_one_program_is_a_random_pick_and_the_oracle_is_pass_at_n(pieces: list[Collected], folder: Path) -> None:
@@ -53,8 +64,12 @@ def test_where_there_are_no_public_tests_nothing_picks_by_them(pieces: list[Coll
     assert rows == ()
 
 
-def test_what_is_kept_holds_no_program_and_ranks_as_the_whole_did(pieces: list[Collected]) -> None:
+def test_what_is_kept_holds_no_program_and_ranks_as_the_whole_did(pieces: list[Collected], folder: Path) -> None:
     (piece, *_) = pieces
+    whole = read_rows(folder.parent / "runs/main/data/benchmarks/mucode-0/samples.parquet", SearchSample)
+    for selector in SELECTORS:
+        kept = ranked_rewards(piece.material.test[Origin("mucode", 0)].samples, selector)
+        assert kept == ranked_rewards(whole, selector)
     for searches in piece.material.test.values():
         assert {sample.program for sample in searches.samples} <= {"", None}
         assert all(sample.turn == 1 and sample.candidate >= 0 for sample in searches.samples)

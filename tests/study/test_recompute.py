@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.recompute import FOLDER, OURS, RIVAL, findings, rewards, sign_test
+from benchmarks.recompute import FOLDER, OURS, RIVAL, findings, permutation_test, rewards, sign_test
 from mucode.study.collected import read_collected
 from mucode.study.primary import primary
 from mucode.study.turns import BEST, by_turn_table
@@ -24,6 +24,11 @@ def test_the_primary_comparison_is_what_the_raw_files_say() -> None:
         assert same.value == pytest.approx(100 * own.value)
     by_problem = rewards(FOLDER, OURS).mean(axis=(0, 2)) - rewards(FOLDER, RIVAL).mean(axis=(0, 2))
     assert found.comparison.p_value == pytest.approx(sign_test(by_problem))
+    assert found.by_size == pytest.approx(permutation_test(by_problem), abs=0.01)
+    each = 2 * len(found.by_seed)
+    won, lost = each * by_problem[by_problem > 0].sum(), -each * by_problem[by_problem < 0].sum()
+    assert found.moved == (round(won), round(lost))
+    assert found.error == pytest.approx(by_problem.std(ddof=1) / len(by_problem) ** 0.5)
     row = next(row for row in by_turn_table([main]).rows if row[:2] == (BEST, "mucode minus multi_star"))
     for cell, words in ((row[2], "at turn 1"), (row[5], "what turns 2 and 3 add")):
         assert float(cell.split()[0].replace("\N{MINUS SIGN}", "-")) == pytest.approx(again[words].value, abs=0.06)

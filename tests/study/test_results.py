@@ -19,7 +19,7 @@ from mucode.report.headline import CLAIMS_NOTHING
 from mucode.report.sources import Material, Origin, Searches
 from mucode.study.cells import HUMANEVAL, Cell, Spec, bootstrap_of, difference, find, value
 from mucode.study.claims import CLAIMS, MUCODE, compared, verdict
-from mucode.study.collected import Collected, collect, read_collected, read_study
+from mucode.study.collected import Collected, collect, is_current, read_collected, read_study
 from mucode.study.drawn import drawn
 from mucode.study.figures import figures
 from mucode.study.meter import SPENT, Spent
@@ -27,6 +27,7 @@ from mucode.study.page import html, markdown, write_results
 from mucode.study.pieces import chosen
 from mucode.study.primary import SEEDS, Primary, primary, standard_error, there
 from mucode.study.rows import study_rows
+from mucode.study.tables import NOT_RUN
 from mucode.study.turns import BEST, BY_TURN, ONE, by_turn_table, seeds_of
 from mucode.study.verdict import decided, primary_words
 from mucode.types import MucodeError
@@ -225,6 +226,22 @@ def test_the_base_model_s_greedy_search_does_not_reduce_the_other_methods_seeds(
     rows = {row[:2]: row[2:] for row in by_turn_table([only(pieces, "main")]).rows}
     assert rows[ONE, "instruct"][2].endswith("× 1")
     assert rows[ONE, "mucode"][2].endswith("× 2")
+    half = [without(only(pieces, "main"), Origin("multi_star", 0))]
+    rows = {row[:2]: row[2:] for row in by_turn_table(half).rows}
+    assert rows[ONE, "instruct"][2].endswith("× 1")
+
+
+def test_the_difference_rests_on_all_seeds_of_the_two_though_the_base_model_has_one(pieces: list[Collected]) -> None:
+    whole, half = only(pieces, "main"), without(only(pieces, "main"), Origin("instruct", 1))
+    rows = {row[:2]: row[2:] for row in by_turn_table([half]).rows}
+    assert all(rows[BEST, method][2].endswith("× 2") for method in ("instruct", "multi_star", "mucode"))
+    assert all(cell.endswith("n = 8 × 4") for cell in rows[BEST, "mucode minus multi_star"])
+    assert rows[BEST, "mucode minus multi_star"] == by_turn_table([whole]).rows[3][2:]
+
+
+def test_methods_that_share_no_seed_are_not_put_side_by_side(pieces: list[Collected]) -> None:
+    apart = [without(only(pieces, "main"), Origin("multi_star", 0), Origin("mucode", 1), Origin("instruct", 1))]
+    assert {cell for row in by_turn_table(apart).rows[:3] for cell in row[2:]} == {NOT_RUN}
 
 
 def test_a_study_without_its_main_piece_says_that_the_comparison_was_not_run(pieces: list[Collected]) -> None:
@@ -356,9 +373,11 @@ def test_what_another_version_collected_is_collected_anew_where_its_workspace_is
     collect(workspace, tmp_path / "study")
     account = tmp_path / "study/account.json"
     before = account.read_text()
-    account.write_text(json.dumps({k: v for k, v in json.loads(before).items() if k != "imitated"}))
-    collect(workspace, tmp_path / "study")
-    assert account.read_text() == before
+    for other in ({**json.loads(before), "version": 1}, {"version": 2}, "<<<<<<< ours"):
+        account.write_text(json.dumps(other) if isinstance(other, dict) else other)
+        assert not is_current(tmp_path / "study")
+        collect(workspace, tmp_path / "study")
+        assert account.read_text() == before
 
 
 def test_tokens_of_stages_that_pieces_share_count_once_in_the_total(pieces: list[Collected]) -> None:
