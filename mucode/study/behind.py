@@ -19,18 +19,25 @@ COST = (
     "tried in other workspaces is not in them. Tokens are those that a piece's files hold, shared ones included; together "
     "each stage counts once."
 )
-LEARNED = "Examples: pairs of programs (verifier), demonstrations (generator); tokens of one epoch, without padding."
-IMITATED = (
-    "What generators are trained on: of D*, at most as many states of a problem as the parameters allow. Turn 1: problems "
-    "with their first turn among these. Weight: the share of the demonstrations' weight, by which each counts in the loss, "
-    "that states after a failure have."
+LEARNED = (
+    "Loss by epoch: each epoch's mean. Examples: pairs of programs (verifier), demonstrations (generator); tokens of "
+    "one epoch, without padding."
 )
-DATA = "Solved: problems with a correct program in any turn. Repaired: failures followed by a correct program."
+IMITATED = (
+    "What generators are trained on: of D*, at most as many states of a problem as the parameters allow. Turn 1: "
+    "problems with their first turn among these. Programs: different ones to imitate. Weight: the share of the "
+    "demonstrations' weight, by which each counts in the loss, that states after a failure have."
+)
+DATA = (
+    "Correct: turns with a correct program, each the last of its episode. Failures gone on from: failed programs "
+    "that another turn followed. Solved: problems with a correct program in any turn. Repaired: failures followed by "
+    "a correct program."
+)
 RANKED = (
-    "The distinct programs that the searches sampled, greedy ones included, of problems with correct and wrong ones; AUC: "
-    "the mean of these problems' own, all alike; 0.5 is a coin. Passers: of the public test. Between these alone pt+lv "
-    "lets the verifier decide what is right; elsewhere it chooses which failure to go on from. Without public tests it "
-    "decides among all."
+    "The distinct programs that the searches sampled, greedy ones included, of problems with correct and wrong ones; "
+    "AUC: computed within each problem, then averaged, all alike; 0.5 is guessing. Passers: of the public test. "
+    "Between these alone pt+lv lets the verifier decide what is right; elsewhere it chooses which failure to go on "
+    "from. Without public tests it decides among all."
 )
 DRAWN = (
     "Best of N with pt+lv (without public tests: lv); later turns hold the problems that had not passed the public test "
@@ -38,7 +45,7 @@ DRAWN = (
     "Each method's own, so the problems differ from row to row. States: one for each search that got so far. Shares are "
     "means over the problems, all alike, with bootstrap intervals. The same again: the very text that "
     "was chosen in the turn before and had failed (without public tests it may have been right). A reply without a program "
-    "is a text of its own."
+    "is a text of its own. Distinct: different texts among the programs drawn at a state."
 )
 Row = TypeVar("Row")
 
@@ -163,5 +170,5 @@ def _drawn(piece: str, row: Drawn) -> tuple[str, ...]:
 
 
 def _spent(cost: Spent) -> tuple[str, str]:
-    energy = "not told" if cost.joules is None else f"{cost.joules / 3.6e6:.2f} kWh"
+    energy = "not measured" if cost.joules is None else f"{cost.joules / 3.6e6:.2f} kWh"
     return f"{cost.seconds / 3600:.2f}", energy

@@ -17,8 +17,8 @@ from mucode.study.sections import claims_nothing, facts, sections
 
 TITLE = "The study: does µCode beat Multi-STaR and STaR here?"
 BESIDE = (
-    "The plan, written before any result: [study.md](study.md). The rows behind the tables, seed by seed (the control with "
-    "another problem's feedback is in none): results.json."
+    "The plan, written before any result, says what each piece is: [study.md](study.md#the-pieces). The numbers of every "
+    "seed are in results.json (without the control piece `feedback`)."
 )
 
 
@@ -69,6 +69,6 @@ def _block(block: Block, files: Mapping[str, str]) -> list[str]:
         case Table(head=head, rows=rows, caption=caption, labels=labels):
             return [aligned([head, *rows], labels=labels), caption]
         case Figures(figures=drawn):
-            return [f"![{one.caption}]({files[one.title]})\n\n{one.title}: {one.caption}" for one in drawn]
+            return [f"![{one.title}]({files[one.title]})\n\n{one.caption}" for one in drawn]
         case _:
             raise TypeError(f"the study's page has no {block.kind}")

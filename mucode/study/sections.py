@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from mucode.report.blocks import Block, Figures, Paragraph, Section, Table
+from mucode.report.blocks import Block, Figure, Figures, Paragraph, Section, Table
 from mucode.report.words import count, percent
 from mucode.study.behind import cost_table, data_table, drawn_table, imitated_table, trainings_table, verifiers_table
 from mucode.study.cells import bootstrap_of
@@ -24,7 +24,23 @@ CELL = (
     "of 1B and 8B parameters, wholly fine-tuned, on its test sets, without intervals. Ours is another model with other "
     "prompts on a part of the problems: what can be compared is the order of the rows, not their level."
 )
-STAND_IN = "{}; a local copy in place of the hub's that the plan names, weights rounded if it is quantised"
+STAND_IN = "{}; a local copy in place of the hub's weights{}"
+QUANTISED = ", read from a quantised file and therefore not the published ones"
+METHODS = (
+    "Methods: instruct is the base model, instruct_single the same in one turn; star is trained on its own "
+    "correct first programs; multi_star on its own episodes that ended correct; mucode at every visited state on "
+    "the best known program of the problem, which oracle and verifier choose together; mucode_ov: which the oracle "
+    "alone chooses; mucode_lv: the verifier alone; rft_lv on the verifier's best episodes."
+)
+SELECTORS = (
+    "Who picks among a turn's programs: random; lv the highest score of the learned verifier; pt the first "
+    "that passes the public test; pt+lv the verifier among those that pass, or among all if none does; oracle "
+    "looks at the private tests; greedy is one program at temperature 0."
+)
+KEYS = (
+    "mucode-0 is a method and its seed, mucode-0-1 the round of training as well, base-0 the base model's "
+    "rollouts under seed 0. A verifier is trained once, on the base model's rollouts, or with each round."
+)
 
 
 def claims_nothing(pieces: Sequence[Collected]) -> bool:
@@ -36,19 +52,19 @@ def sections(pieces: Sequence[Collected]) -> list[Section]:
     """All of them; scripted replies are shown and not judged."""
     judge = not claims_nothing(pieces)
     verdict = [Paragraph(summary(pieces))] if judge else []
-    drawings = tuple(figures(pieces).values())
+    drawn = figures(pieces)
     return [
-        _section("primary", "The primary comparison", Paragraph(primary_words(pieces, judge=judge))),
+        _section("names", "Names", Paragraph(METHODS), Paragraph(SELECTORS), Paragraph(KEYS)),
+        _section("primary", "The primary comparison", *map(Paragraph, primary_words(pieces, judge=judge))),
+        _section("turn", "By turn", by_turn_table(pieces), *_drawn(drawn, "turns")),
         _section("claims", "What holds and what does not", *verdict, claims_table(pieces, judge=judge)),
         _section("methods", "Table 1: methods", Paragraph(CELL), methods_table(pieces)),
-        _section("training", "Table 2: what the generator is trained on", training_table(pieces)),
+        _section("training", "Table 2: variants of the expert", training_table(pieces)),
         _section("selectors", "Table 3: who picks", _if_run(pieces, selectors_table, "selectors")),
-        _section("first", "Who picks, and by N: the first turn alone", *_first(pieces)),
-        _section("n", "By N", _if_run(pieces, by_n_table, "candidates", "loss")),
-        _section("turn", "By turn", by_turn_table(pieces)),
-        *([_section("figures", "Figures", Figures(drawings))] if drawings else []),
-        _section("data", "What there was to learn from", data_table(pieces)),
-        _section("trainings", "What was learned", trainings_table(pieces), imitated_table(pieces)),
+        _section("first", "Who picks at the first turn, by N", *_first(pieces), *_drawn(drawn, "first")),
+        _section("n", "By N", _if_run(pieces, by_n_table, "candidates", "loss"), *_drawn(drawn, "n", "loss")),
+        _section("data", "The training data", data_table(pieces)),
+        _section("trainings", "Trainings: losses and demonstrations", trainings_table(pieces), imitated_table(pieces)),
         _section("verifiers", "How well the verifiers rank", verifiers_table(pieces)),
         _section("drawn", "What was drawn turn by turn", drawn_table(pieces)),
         _section("cost", "What it cost", cost_table(pieces)),
@@ -73,7 +89,9 @@ def facts(pieces: Sequence[Collected]) -> list[tuple[str, str]]:
 
 
 def _model(setting: str) -> str:
-    return STAND_IN.format(setting) if setting.startswith(("gguf:", "dir:")) else setting
+    if not setting.startswith(("gguf:", "dir:")):
+        return setting
+    return STAND_IN.format(setting, QUANTISED if "q4" in setting or "q8" in setting else "")
 
 
 def _run(piece: Collected) -> str:
@@ -82,6 +100,12 @@ def _run(piece: Collected) -> str:
 
 def _section(name: str, title: str, *blocks: Block) -> Section:
     return Section(name, title, blocks)
+
+
+def _drawn(figures: Mapping[str, Figure], *names: str) -> list[Block]:
+    """Those of these figures that there are."""
+    own = tuple(figures[file] for name in names if (file := f"study-{name}.svg") in figures)
+    return [Figures(own)] if own else []
 
 
 def _first(pieces: Sequence[Collected]) -> list[Block]:

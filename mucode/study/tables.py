@@ -38,9 +38,7 @@ def methods_table(pieces: Sequence[Collected]) -> Table:
     for (method, n), words in GROUPS.items():
         spec = Spec(method, selector=GREEDY if n == 1 else HEADLINE, n=n, turns=1 if method in SINGLE_TURN else 3)
         lines.append((words, method, str(n), *_both(pieces, spec), *_reported(METHODS[method, n])))
-    return Table(
-        head, tuple(lines), "The paper's accuracies carry no intervals. CodeContests was not run here.", labels=2
-    )
+    return Table(head, tuple(lines), "CodeContests was not run here.", labels=2)
 
 
 def training_table(pieces: Sequence[Collected]) -> Table:

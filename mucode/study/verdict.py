@@ -10,17 +10,18 @@ from mucode.study.collected import Collected
 from mucode.study.primary import DISCORDANT, LEVEL, SEARCHES, SEEDS, Primary, detectable, planned_error, primary, there
 
 
-def primary_words(pieces: Sequence[Collected], *, judge: bool) -> str:
-    """The paragraph that the README may quote; `judge` False: of scripted replies, which decide nothing."""
+def primary_words(pieces: Sequence[Collected], *, judge: bool) -> list[str]:
+    """Its paragraphs, the verdict in the first; `judge` False: of scripted replies, which decide nothing."""
     planned = (
         f"Fixed beforehand: mucode minus multi_star on {MBPP}, pt+lv, N = 5, T = 3, {SEARCHES} searches of every problem. "
-        "It is decided once, when all of them are there, and by the interval."
+        "It is decided once, when all of them are there, and by the interval, whose making was mended before the first "
+        "search on a test set (docs/study.md)."
     )
     found = primary(pieces)
     if found is None:
-        return f"{planned} {_progress(there(pieces))}"
+        return [f"{planned} {_progress(there(pieces))}"]
     verdict = [decided(found)] if judge else []
-    return " ".join([planned, _outcome(found), *verdict, _afterwards(found), _trainings(found), _width(found)])
+    return [" ".join([planned, _outcome(found), *verdict]), f"{_trainings(found)} {_afterwards(found)}", _width(found)]
 
 
 def _progress(searches: Mapping[str, Mapping[int, int]]) -> str:
@@ -55,8 +56,8 @@ def decided(found: Primary) -> str:
     if test < LEVEL:
         return words
     return (
-        f"{words} The sign test, which counts problems and not by how much they changed, does not tell the two apart: by "
-        "the rule for the claims below, interval and test together, this would be open."
+        f"{words} The sign test, which counts problems and not by how much they changed, does not tell the two apart. "
+        "The exploratory claims below need interval and test to agree; by that rule this would be open."
     )
 
 
@@ -75,19 +76,18 @@ def _trainings(found: Primary) -> str:
         f"{signed_points(change.value)} points {interval(change, points=True)} with seed {seed}"
         for seed, change in found.by_seed.items()
     )
-    return (
-        f"By training: {each}; intervals are over problems, each with all its searches, and not over further trainings."
-    )
+    return f"By training: {each}; the intervals cover the choice of problems, not the luck of training."
 
 
 def _width(found: Primary) -> str:
     """What the study could have found."""
     change = found.comparison.difference
     before, after = planned_error(change.n), found.error
+    less = abs(change.value) < detectable(after)
+    caution = " The difference found is smaller than that, and such a one tends to be overestimated." if less else ""
     return (
         f"Expected beforehand for {change.n} problems searched once, {percent(DISCORDANT, 0)} of them discordant: a "
         f"standard error of {100 * before:.1f} points, so that a true difference of {100 * detectable(before):.1f} is found "
         f"four times in five; {SEARCHES} searches of each need less. The standard error came out as {100 * after:.1f} "
-        f"points: a true difference of {100 * detectable(after):.1f} would be found four times in five. A difference that "
-        "is found with less power than that tends to be too large."
+        f"points: a true difference of {100 * detectable(after):.1f} would be found four times in five.{caution}"
     )
