@@ -76,14 +76,18 @@ def compared(pieces: Sequence[Collected], claim: Claim) -> Compared | None:
     if better is None or worse is None or not set(better.seeds) & set(worse.seeds):
         return None
     found = difference(worse, better, bootstrap_of(pieces))
-    whole = not any(_to_come(piece, spec) for piece in own for spec in (claim.better, claim.worse))
+    pairs = ((claim.better, better), (claim.worse, worse))
+    whole = not any(_to_come(piece, spec, cell) for piece in own for spec, cell in pairs)
     return None if found is None else Compared(found, alike([worse, better])[0], whole)
 
 
-def _to_come(piece: Collected, spec: Spec) -> bool:
-    """Whether the piece has still to search with this method."""
-    trains = piece.material.config.methods[spec.method].trains
-    return any(Origin.of(group).method == (spec.method if trains else BEFORE) for group in piece.to_come)
+def _to_come(piece: Collected, spec: Spec, cell: Cell) -> bool:
+    """Whether the piece has still to search with this method what no piece has searched yet."""
+    config = piece.material.config
+    owner = spec.method if config.methods[spec.method].trains else BEFORE
+    seeds = {Origin.of(group).seed for group in piece.to_come if Origin.of(group).method == owner}
+    each = 1 if spec.selector == GREEDY else config.search.searches
+    return any(seed not in cell.by_seed or Cell({seed: cell.by_seed[seed]}).searches < each for seed in seeds)
 
 
 def verdict(found: Comparison, *, whole: bool = True) -> str:

@@ -89,6 +89,19 @@ def test_a_claim_is_open_while_its_searches_are_to_come(pieces: list[Collected])
     assert [verdict(better, whole=whole) for whole in (True, False)] == ["holds", "open"]
 
 
+def test_what_another_piece_has_still_to_search_and_this_one_has_leaves_no_claim_open(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    begun = dataclasses.replace(without(main, *main.material.test), name="methods")
+    assert set(begun.to_come) >= {"base-0", "mucode-1"}
+    claim = next(claim for claim in CLAIMS if claim.words == "µCode beats the base model")
+    both = compared([main, begun], claim)
+    assert both is not None
+    assert both.whole
+    partial = compared([with_one_seed(main), begun], claim)
+    assert partial is not None
+    assert not partial.whole
+
+
 def test_a_seed_that_only_another_piece_has_counts_as_well(pieces: list[Collected]) -> None:
     half = without(only(pieces, "main"), Origin("mucode", 0))
     joint = find([half, only(pieces, "candidates")], MUCODE)
