@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,17 +35,18 @@ class Finding:
         return f"{self.words:<58} {self.value:+5.1f} [{self.low:+.1f}, {self.high:+.1f}]"
 
 
-def rewards(folder: Path, method: str, turn: int = 3) -> Floats:
+def rewards(folder: Path, method: str, turn: int = 3, without: Collection[str] = ()) -> Floats:
     """Of best of 5 with pt+lv after a turn: [seeds, problems, searches], problems in the order of their names."""
-    return np.stack([_of_seed(folder / f"{method}-{seed}.parquet", turn) for seed in SEEDS])
+    return np.stack([_of_seed(folder / f"{method}-{seed}.parquet", turn, without) for seed in SEEDS])
 
 
-def _of_seed(path: Path, turn: int) -> Floats:
+def _of_seed(path: Path, turn: int, without: Collection[str]) -> Floats:
     rows = [
         row
         for row in pq.read_table(path).to_pylist()
         if (row["benchmark"], row["selector"], row["n"], row["turn"]) == ("mbpp/test", "pt+lv", 5, turn)
         and row["search"] < EACH
+        and row["problem_id"] not in without
     ]
     problems = sorted({row["problem_id"] for row in rows})
     table = np.full((len(problems), EACH), np.nan)
@@ -94,9 +95,9 @@ def permutation_test(changes: Floats) -> float:
     return float((np.abs(signs @ changes) >= abs(changes.sum()) - 1e-9).mean())
 
 
-def findings(folder: Path = FOLDER) -> Iterator[Finding]:
+def findings(folder: Path = FOLDER, without: Collection[str] = ()) -> Iterator[Finding]:
     """All of them, the page's first."""
-    ours, rival = rewards(folder, OURS), rewards(folder, RIVAL)
+    ours, rival = (rewards(folder, method, without=without) for method in (OURS, RIVAL))
     by_problem = (ours.mean(axis=(0, 2)), rival.mean(axis=(0, 2)))
     changes = by_problem[0] - by_problem[1]
     yield interval("mucode minus multi_star", changes)
@@ -104,20 +105,23 @@ def findings(folder: Path = FOLDER) -> Iterator[Finding]:
         for other in range(len(SEEDS)):
             words = f"mucode of seed {SEEDS[one]} minus multi_star of seed {SEEDS[other]}"
             yield interval(words, ours[one].mean(axis=1) - rival[other].mean(axis=1))
-    first = [rewards(folder, method, turn=1).mean(axis=(0, 2)) for method in (OURS, RIVAL)]
+    first = [rewards(folder, method, turn=1, without=without).mean(axis=(0, 2)) for method in (OURS, RIVAL)]
     yield interval("at turn 1", first[0] - first[1])
     yield interval("what turns 2 and 3 add", changes - (first[0] - first[1]))
-    yield interval("without the two problems that gained most", np.sort(changes)[:-2])
+    for best in (1, 2, 3):
+        yield interval(f"without the {best} that gained most", np.sort(changes)[:-best])
     yield nested_interval("with the interval as it was made before", *(np.hstack(list(each)) for each in (ours, rival)))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=FOLDER, help="what `make study` keeps of the piece main")
-    folder = parser.parse_args().folder
-    for finding in findings(folder):
+    parser.add_argument("--without", nargs="*", default=(), metavar="ID", help="problems to leave out, such as mbpp/67")
+    options = parser.parse_args()
+    for finding in findings(options.folder, options.without):
         print(finding)
-    changes = rewards(folder, OURS).mean(axis=(0, 2)) - rewards(folder, RIVAL).mean(axis=(0, 2))
+    ours, rival = (rewards(options.folder, method, without=options.without) for method in (OURS, RIVAL))
+    changes = ours.mean(axis=(0, 2)) - rival.mean(axis=(0, 2))
     won, lost = changes[changes > 0], changes[changes < 0]
     each = len(SEEDS) * EACH
     print(f"problems better {len(won)} (+{each * won.sum():.0f} searches), worse {len(lost)} ({each * lost.sum():.0f})")

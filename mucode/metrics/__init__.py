@@ -21,7 +21,17 @@ from mucode.metrics.calibration import (
     reliability,
     sigmoids,
 )
-from mucode.metrics.intervals import Bootstrap, Comparison, Estimate, Outcomes, compare, estimate, mcnemar, sign_flip
+from mucode.metrics.intervals import (
+    Bootstrap,
+    Comparison,
+    Estimate,
+    Outcomes,
+    compare,
+    estimate,
+    mcnemar,
+    pooled,
+    sign_flip,
+)
 from mucode.metrics.ranking import (
     Curve,
     Scored,
@@ -63,6 +73,7 @@ __all__ = [
     "pair_accuracy",
     "pair_count",
     "pass_at_k",
+    "pooled",
     "quality",
     "raw_bins",
     "reliability",

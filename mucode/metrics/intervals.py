@@ -64,6 +64,25 @@ def estimate(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
     return _estimate([(1.0, outcomes)], bootstrap, lower=0.0)
 
 
+def pooled(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
+    """Mean over all values of all problems: a problem counts by how many it has. Problems (n) are resampled with theirs.
+
+    For values that a problem has more of the harder it is, such as those of its failures, whose mean over problems would
+    prefer the problems that fail seldom.
+
+    Returns:
+        None if there is no value.
+    """
+    counts = np.array([len(values) for values in outcomes.values()], dtype=np.float64)
+    if not counts.sum():
+        return None
+    sums = np.array([sum(values) for values in outcomes.values()])
+    times = np.random.default_rng(bootstrap.seed).multinomial(
+        len(counts), np.full(len(counts), 1 / len(counts)), size=bootstrap.resamples
+    )
+    return percentiles(float(sums.sum() / counts.sum()), (times @ sums) / (times @ counts), len(counts), bootstrap)
+
+
 def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap, bound: float = 1.0) -> Comparison | None:
     """The paired difference after - before over the same problems; it lies in [-bound, bound].
 

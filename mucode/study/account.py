@@ -19,7 +19,7 @@ from mucode.report.sources import Material, Round, Training
 from mucode.study.drawn import Drawn, drawn
 from mucode.study.imitated import Imitated
 
-VERSION = 2  # one more whenever a number of the account comes to mean something else
+VERSION = 3  # one more whenever a number of the account comes to mean something else
 
 
 @dataclass(frozen=True, slots=True)

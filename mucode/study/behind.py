@@ -90,6 +90,8 @@ def drawn_table(pieces: Sequence[Collected]) -> Table:
         "problems",
         "states",
         "programs",
+        "pass public",
+        "of these wrong",
         "right",
         "the same again",
         "distinct at a state",
@@ -157,16 +159,12 @@ def _drawn(piece: str, row: Drawn) -> tuple[str, ...]:
         "" if each is None else f"{percent(each.value)} {interval(each)}"
         for each in (row.right, row.again, row.distinct)
     )
-    return (
-        row.group,
-        row.benchmark,
-        str(row.turn),
-        piece,
-        str(row.right.n),
-        str(row.states),
-        f"{row.programs:,}",
-        *shares,
-    )
+    return (row.group, row.benchmark, str(row.turn), piece, str(row.right.n), *_counts(row), *shares)
+
+
+def _counts(row: Drawn) -> tuple[str, ...]:
+    wrong = f"{row.wrong_passers} ({percent(row.wrong_passers / row.passers, 0)})" if row.passers else ""
+    return str(row.states), f"{row.programs:,}", str(row.passers), wrong
 
 
 def _spent(cost: Spent) -> tuple[str, str]:

@@ -23,6 +23,8 @@ class Drawn:
     turn: int
     states: int
     programs: int
+    passers: int  # programs that pass the public test; without public tests 0
+    wrong_passers: int  # of these, those that fail a private one
     right: Estimate
     again: Estimate | None  # the very text that failed in the turn before; of turn 1 None
     distinct: Estimate  # different texts among a state's programs
@@ -82,6 +84,8 @@ def _drawn(group: str, benchmark: str, turn: int, visits: Sequence[_Visit], sett
         turn=turn,
         states=len(visits),
         programs=sum(len(visit.samples) for visit in visits),
+        passers=sum(sample.public_passed for visit in visits for sample in visit.samples),
+        wrong_passers=sum(s.public_passed and s.reward < 1.0 for visit in visits for s in visit.samples),
         right=_share(visits, [[sample.reward for sample in visit.samples] for visit in visits], settings),
         again=None if turn == 1 else _share(visits, [_again(visit) for visit in visits], settings),
         distinct=_share(visits, [[_distinct(visit)] for visit in visits], settings),

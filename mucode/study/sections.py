@@ -12,6 +12,7 @@ from mucode.study.claims import claims_table, summary
 from mucode.study.collected import Collected
 from mucode.study.figures import figures
 from mucode.study.first import picks, picks_table, worth_table
+from mucode.study.fresh import fresh, fresh_tables
 from mucode.study.pieces import PIECES
 from mucode.study.tables import by_n_table, methods_table, selectors_table, training_table
 from mucode.study.turns import by_turn_table
@@ -57,6 +58,7 @@ def sections(pieces: Sequence[Collected]) -> list[Section]:
         _section("names", "Names", Paragraph(METHODS), Paragraph(SELECTORS), Paragraph(KEYS)),
         _section("primary", "The primary comparison", *map(Paragraph, primary_words(pieces, judge=judge))),
         _section("turn", "By turn", by_turn_table(pieces), *_drawn(drawn, "turns")),
+        *([_section("fresh", "Further turns or fresh programs", *fresh_tables(pieces))] if fresh(pieces) else []),
         _section("claims", "What holds and what does not", *verdict, claims_table(pieces, judge=judge)),
         _section("methods", "Table 1: methods", Paragraph(CELL), methods_table(pieces)),
         _section("training", "Table 2: variants of the expert", training_table(pieces)),

@@ -22,7 +22,7 @@ BY_TURN = {
 }
 CAPTION = (
     "MBPP, best of 5 or one greedy program a turn, under the seeds that all methods run so far have (the base model's "
-    "greedy search is the same under every seed); a search that passed the public test keeps its answer. Last column: "
+    "greedy search counts once); a search that passed the public test keeps its answer. Last column: "
     "turn 3 minus turn 1. Gains and differences are paired, in points; differences under all seeds that both have. A lead "
     "at turn 1 is not recovery, which shows in what later turns add, most cleanly in the greedy rows."
 )

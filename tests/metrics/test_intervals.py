@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mucode.metrics import Bootstrap, compare, estimate, mcnemar, sign_flip
+from mucode.metrics import Bootstrap, compare, estimate, mcnemar, pooled, sign_flip
 
 FEW = Bootstrap(confidence=0.95, resamples=200)
 values = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=3)
@@ -137,3 +137,18 @@ def test_of_changes_of_one_size_the_permutation_test_is_the_sign_test(better: in
 
 def test_a_permutation_test_of_nothing_changed_finds_nothing() -> None:
     assert sign_flip({"a": [1.0], "b": [0.0]}, {"a": [1.0], "b": [0.0]}) == 1.0
+
+
+def test_a_pooled_mean_counts_values_and_its_interval_draws_problems() -> None:
+    many = Bootstrap(confidence=0.95, resamples=4000)
+    table = {"often": [0.0] * 9, "seldom": [1.0]}
+    found = pooled(table, many)
+    assert found is not None
+    assert (found.value, found.n) == (0.1, 2)  # the mean over problems would be a half
+    assert (found.low, found.high) == (0.0, 1.0)
+    alike = pooled({str(place): [float(place % 2)] for place in range(40)}, many)
+    assert alike is not None
+    usual = estimate({str(place): [float(place % 2)] for place in range(40)}, many)
+    assert usual is not None
+    assert (alike.low, alike.high) == pytest.approx((usual.low, usual.high), abs=0.03)
+    assert pooled({}, many) is None

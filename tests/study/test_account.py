@@ -65,6 +65,8 @@ def test_what_was_drawn_is_told_turn_by_turn(pieces: list[Collected]) -> None:
     first = rows[0]
     assert (first.states, first.right.n, first.again) == (16, 8, None)  # 8 problems, 2 searches
     assert first.programs == 16 * main.material.config.search.candidates
+    assert all(0 <= row.wrong_passers <= row.passers <= row.programs for row in rows)
+    assert all(row.right.value * row.programs <= row.programs - row.wrong_passers for row in rows)
     assert all(later.states <= before.states for before, later in itertools.pairwise(rows))
     assert all(row.again is not None and 0 <= row.again.value <= 1 for row in rows[1:])
     assert all(0 < row.distinct.value <= 1 for row in rows)
@@ -98,5 +100,6 @@ def test_a_program_that_has_just_failed_is_known_again() -> None:
     one, two = drawn(material)
     assert (one.turn, one.states, one.programs, one.right.value, one.distinct.value) == (1, 1, 2, 0.0, 1.0)
     assert (two.turn, two.states, two.programs, two.right.value) == (2, 1, 2, 0.5)
+    assert [(each.passers, each.wrong_passers) for each in (one, two)] == [(0, 0), (1, 0)]
     assert two.again is not None
     assert two.again.value == 0.5

@@ -50,7 +50,7 @@ def test_what_another_version_collected_is_collected_anew_where_its_workspace_is
     collect(workspace, tmp_path / "study")
     account = tmp_path / "study/account.json"
     before = account.read_text()
-    for other in ({**json.loads(before), "version": 1}, {"version": 2}, "<<<<<<< ours"):
+    for other in ({**json.loads(before), "version": 1}, {"version": 3}, "<<<<<<< ours"):
         account.write_text(json.dumps(other) if isinstance(other, dict) else other)
         assert not is_current(tmp_path / "study")
         collect(workspace, tmp_path / "study")
