@@ -6,13 +6,14 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from mucode.report.blocks import Table
-from mucode.report.words import interval, percent
+from mucode.report.words import percent
 from mucode.study.account import Data, Learned, Ranked, Tokens
 from mucode.study.cells import verifier_of
 from mucode.study.collected import Collected
 from mucode.study.drawn import Drawn
 from mucode.study.imitated import Imitated
 from mucode.study.meter import Spent
+from mucode.study.words import share
 
 COST = (
     "Hours are what it took to bring a piece about; what pieces share was paid by the one that ran first, and what was "
@@ -155,10 +156,7 @@ def _ranked(piece: str, verifier: str, row: Ranked) -> tuple[str, ...]:
 
 
 def _drawn(piece: str, row: Drawn) -> tuple[str, ...]:
-    shares = (
-        "" if each is None else f"{percent(each.value)} {interval(each)}"
-        for each in (row.right, row.again, row.distinct)
-    )
+    shares = map(share, (row.right, row.again, row.distinct))
     return (row.group, row.benchmark, str(row.turn), piece, str(row.right.n), *_counts(row), *shares)
 
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mucode.metrics import Bootstrap, Outcomes, compare, estimate
+from mucode.metrics import Bootstrap, Outcomes, estimate
 from mucode.records import SearchSample
 from mucode.report.blocks import Figure, Table, colour
 from mucode.report.charts import Point, Series, lines
 from mucode.report.panels import ranked_rewards, subsets
 from mucode.report.results import joined
 from mucode.report.sources import Material, Searches
-from mucode.report.words import interval, percent, signed_points
 from mucode.search import ORACLE, SELECTORS, UNTESTED
 from mucode.study.cells import MBPP, Spec, bootstrap_of, verifier_of
 from mucode.study.collected import Collected
+from mucode.study.words import minus, share
 
 PICKS, TRUSTED = (*SELECTORS, ORACLE), "pt+lv"
 SHOWN = "mucode"  # whose figure is drawn
@@ -99,7 +99,7 @@ def picks_table(found: Sequence[Picks], bootstrap: Bootstrap) -> Table:
     numbers = sorted({n for one in found for by_n in one.by.values() for n in by_n})
     head = ("test set", "method", "selector", "n", *(f"N = {n}" for n in numbers))
     rows = [
-        (one.benchmark, one.method, selector, one.size, *(_cell(by_n.get(n), bootstrap) for n in numbers))
+        (one.benchmark, one.method, selector, one.size, *(share(estimate(by_n.get(n, {}), bootstrap)) for n in numbers))
         for one in found
         for selector, by_n in one.by.items()
     ]
@@ -114,8 +114,8 @@ def worth_table(found: Sequence[Picks], bootstrap: Bootstrap) -> Table:
     for one in found:
         if TRUSTED in one.by:
             ours, n = one.by[TRUSTED], one.most
-            cells = [_minus(one.by[selector][n], ours[n], bootstrap) for selector in others]
-            rows.append((one.benchmark, one.method, *cells, _minus(ours[n], one.by[ORACLE][n], bootstrap)))
+            cells = [minus(one.by[selector][n], ours[n], bootstrap) for selector in others]
+            rows.append((one.benchmark, one.method, *cells, minus(ours[n], one.by[ORACLE][n], bootstrap)))
     return Table(head, tuple(rows), WORTH, labels=2)
 
 
@@ -136,13 +136,3 @@ def _points(by_n: Mapping[int, Outcomes], bootstrap: Bootstrap) -> Iterator[Poin
     for n, outcomes in by_n.items():
         if found := estimate(outcomes, bootstrap):
             yield Point(n, found.value, found)
-
-
-def _cell(outcomes: Outcomes | None, bootstrap: Bootstrap) -> str:
-    found = estimate(outcomes, bootstrap) if outcomes else None
-    return f"{percent(found.value)} {interval(found)}" if found else ""
-
-
-def _minus(before: Outcomes, after: Outcomes, bootstrap: Bootstrap) -> str:
-    found = compare(before, after, bootstrap)
-    return f"{signed_points(found.difference.value)} {interval(found.difference, points=True)}" if found else ""

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from mucode.metrics import Bootstrap, Estimate, Outcomes, compare, estimate, first_turns, pooled
+from mucode.metrics import Bootstrap, Outcomes, estimate, first_turns, pooled
 from mucode.records import SearchChoice, SearchSample
 from mucode.report.blocks import Table
 from mucode.report.panels import preference
 from mucode.report.sources import Searches
-from mucode.report.words import interval, percent, signed_points
 from mucode.study.cells import HEADLINE, MBPP, Spec, bootstrap_of
 from mucode.study.collected import Collected
+from mucode.study.words import minus, points, share
 
 METHODS = ("instruct", "multi_star", "mucode")
 HEAD = ("method", "n", "turns", "programs", "fresh", "programs", "turns minus fresh")
@@ -127,7 +127,7 @@ def _outcomes(rewards: Sequence[tuple[str, float]]) -> Outcomes:
 
 
 def fresh_tables(pieces: Sequence[Collected]) -> list[Table]:
-    """Turns against fresh programs: by method, after a failure, between methods. None if no piece has two searches."""
+    """Turns against fresh programs: by method, after a failure, between methods; none if no piece has two searches."""
     found, bootstrap = {one.method: one for one in fresh(pieces)}, bootstrap_of(pieces)
     if not found:
         return []
@@ -136,7 +136,7 @@ def fresh_tables(pieces: Sequence[Collected]) -> list[Table]:
     across = [
         (
             f"{ours}, {way}, minus {rival}, {other}",
-            _minus(getattr(found[rival], other), getattr(found[ours], way), bootstrap),
+            minus(getattr(found[rival], other), getattr(found[ours], way), bootstrap),
         )
         for ours, way, rival, other in CROSS
         if {ours, rival} <= set(found) and found[ours].turns.keys() == found[rival].turns.keys()
@@ -148,8 +148,8 @@ def fresh_tables(pieces: Sequence[Collected]) -> list[Table]:
 def _by_method(one: Fresh, bootstrap: Bootstrap) -> tuple[str, ...]:
     size = f"{len(one.turns)} × {min(map(len, one.turns.values()))}"
     ways = ((one.turns, one.turns_drawn), (one.fresh, one.fresh_drawn))
-    cells = [cell for rewards, drawn in ways for cell in (_share(rewards, bootstrap), f"{drawn:.1f}")]
-    return (one.method, size, *cells, _minus(one.fresh, one.turns, bootstrap))
+    cells = [cell for rewards, drawn in ways for cell in (share(estimate(rewards, bootstrap)), f"{drawn:.1f}")]
+    return (one.method, size, *cells, minus(one.fresh, one.turns, bootstrap))
 
 
 def _after(one: Fresh, bootstrap: Bootstrap) -> tuple[str, ...]:
@@ -159,19 +159,4 @@ def _after(one: Fresh, bootstrap: Bootstrap) -> tuple[str, ...]:
     }
     searches = sum(map(len, changes.values()))
     shares = [pooled(each, bootstrap) for each in (one.after_turns, one.after_fresh)]
-    cells = [f"{percent(each.value)} {interval(each)}" if each else "" for each in shares]
-    return (one.method, str(len(changes)), str(searches), *cells, _points(pooled(changes, bootstrap)))
-
-
-def _share(outcomes: Outcomes, bootstrap: Bootstrap) -> str:
-    found = estimate(outcomes, bootstrap)
-    return f"{percent(found.value)} {interval(found)}" if found else ""
-
-
-def _minus(before: Outcomes, after: Outcomes, bootstrap: Bootstrap) -> str:
-    found = compare(before, after, bootstrap)
-    return _points(found.difference if found else None)
-
-
-def _points(found: Estimate | None) -> str:
-    return f"{signed_points(found.value)} {interval(found, points=True)}" if found else ""
+    return (one.method, str(len(changes)), str(searches), *map(share, shares), points(pooled(changes, bootstrap)))

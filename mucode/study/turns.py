@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from mucode.metrics import Bootstrap, Comparison, Outcomes, compare
 from mucode.report.blocks import Table
-from mucode.report.words import interval, signed_points
 from mucode.search import GREEDY
 from mucode.study.cells import BLIND, Cell, Spec, alike, bootstrap_of, difference, find
 from mucode.study.collected import Collected
 from mucode.study.tables import NOT_RUN, cell_text, shared_seeds
+from mucode.study.words import points
 
 METHODS, TURNS = ("instruct", "multi_star", "mucode"), (1, 2, 3)
 BEST, BEST_BLIND, ONE = "public tests, pt+lv", "no public tests, lv", "public tests, greedy"
@@ -100,6 +100,4 @@ def _minus(after: Outcomes, before: Outcomes) -> Outcomes:
 
 
 def _points(found: Comparison | None, size: str = "") -> str:
-    if found is None:
-        return NOT_RUN
-    return f"{signed_points(found.difference.value)} {interval(found.difference, points=True)}{size}"
+    return NOT_RUN if found is None else f"{points(found.difference)}{size}"
