@@ -65,7 +65,10 @@ def test_locks_of_the_dead_go(workspace: Path) -> None:
 def test_locks_of_the_living_stay(workspace: Path) -> None:
     """While a stage's command runs DVC holds nothing else."""
     rwlock = workspace / ".dvc/tmp/rwlock"
-    with subprocess.Popen([sys.executable, "-c", "input()", "dvc"], stdin=subprocess.PIPE) as living:
+    waiting = [sys.executable, "-c", "print('ready', flush=True); input()", "dvc"]
+    with subprocess.Popen(waiting, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as living:
+        assert living.stdout is not None
+        assert living.stdout.readline() == b"ready\n"  # `exec` returns before /proc has the new command line
         rwlock.write_text(json.dumps({"read": {}, "write": {"/a": {"pid": living.pid, "cmd": "dvc repro"}}}))
         mend(workspace)
         assert rwlock.exists()
