@@ -1,0 +1,148 @@
+"""The policy: a pair is promoted only when it says so, against pairs that were measured alike."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from mucode.config import load_config
+from mucode.registry.promotion import Measured, decide, load_policy
+from mucode.registry.selected import SelectedPair, best_on_validation, selected_pairs
+from mucode.types import MucodeError
+from tests.registry.measured import POLICY, measured
+from tests.registry.workspace import ROOT, write_lock, write_problems, write_workspace
+
+
+@pytest.mark.parametrize(("first", "promoted"), [("promote", True), ("hold", False)])
+def test_the_policy_says_what_happens_while_there_is_no_champion(first: str, promoted: bool) -> None:
+    decision = decide(POLICY.model_copy(update={"first": first}), measured([1.0]), None)
+    assert decision.promote is promoted
+
+
+def test_a_challenger_that_is_no_worse_becomes_champion() -> None:
+    assert decide(POLICY, measured([1.0, 1.0, 0.0]), measured([1.0, 0.0, 0.0])).promote
+    assert decide(POLICY, measured([1.0, 0.0]), measured([1.0, 0.0])).promote
+
+
+def test_a_worse_challenger_is_held_and_the_reason_gives_the_difference() -> None:
+    decision = decide(POLICY, measured([1.0, 0.0, 0.0, 0.0]), measured([1.0, 1.0, 0.0, 0.0]))
+    assert not decision.promote
+    assert "-0.250" in decision.reason
+
+
+def test_a_gain_that_may_be_chance_is_held_when_the_policy_asks_for_proof() -> None:
+    proof = POLICY.model_copy(update={"lower_bound": 0.0})
+    narrow = decide(proof, measured([1.0, 1.0, 0.0, 0.0]), measured([0.0, 1.0, 0.0, 1.0]))
+    assert not narrow.promote
+    assert decide(proof, measured([1.0] * 30), measured([0.0] * 30)).promote
+
+
+def test_a_loss_on_a_test_set_holds_a_challenger_that_wins_on_validation() -> None:
+    decision = decide(POLICY, measured([1.0, 1.0], test=[0.0, 0.0]), measured([1.0, 0.0], test=[1.0, 0.0]))
+    assert not decision.promote
+    assert "starter/test" in decision.reason
+
+
+def test_a_set_that_only_the_champion_was_measured_on_holds_the_challenger() -> None:
+    champion = measured([0.0, 0.0])
+    narrower = dataclasses.replace(measured([1.0, 1.0]), sets={"validation": measured([1.0, 1.0]).sets["validation"]})
+    decision = decide(POLICY, narrower, champion)
+    assert not decision.promote
+    assert "not measured on starter/test" in decision.reason
+    assert decide(POLICY, measured([1.0, 1.0]), dataclasses.replace(champion, sets=narrower.sets)).promote
+
+
+@pytest.mark.parametrize("champion", [None, measured([0.0])])
+def test_a_gate_that_is_not_green_holds_the_best_challenger_and_the_first(champion: Measured | None) -> None:
+    red = measured([1.0], green=False)
+    decision = decide(POLICY, red, champion)
+    assert not decision.promote
+    assert "mucode-0-2" in decision.reason
+    assert not decide(POLICY, dataclasses.replace(red, gates={}), champion).promote
+    assert decide(POLICY.model_copy(update={"gates": "any"}), red, champion).promote
+    assert decide(POLICY, measured([1.0]), champion).promote
+
+
+@pytest.mark.parametrize(
+    "champion",
+    [
+        measured([0.0, 0.0], settings="N=8"),
+        dataclasses.replace(measured([0.0, 0.0]), selector="lv"),
+        measured([0.0, 0.0, 0.0]),
+        Measured("pt+lv", "N=4", {"starter/test": {}}),
+        dataclasses.replace(measured([0.0, 0.0]), problems={"validation": "of other tests"}),
+        dataclasses.replace(measured([0.0, 0.0]), problems={"starter/test": "of other tests"}),
+    ],
+)
+def test_pairs_that_were_not_measured_alike_are_not_compared(champion: Measured) -> None:
+    assert not decide(POLICY, measured([1.0, 1.0]), champion).promote
+
+
+def test_what_was_measured_survives_its_file() -> None:
+    stored = Measured.from_json(measured([1.0, 0.5]).as_json())
+    assert stored.as_json() == measured([1.0, 0.5]).as_json()
+    assert decide(POLICY, measured([1.0, 0.5]), stored).promote
+
+
+def test_the_policy_of_the_repository_is_valid_and_a_misspelt_key_is_named(tmp_path: Path) -> None:
+    committed = ROOT / "mlflow/promotion.yaml"
+    assert load_policy(committed).first == "promote"
+    path = tmp_path / "promotion.yaml"
+    path.write_text(committed.read_text().replace("regression:", "regresion:").replace("0.0 ", "0   "))
+    with pytest.raises(MucodeError, match="regres"):
+        load_policy(path)
+
+
+@pytest.mark.parametrize(("more", "promoted"), [(-4, False), (0, False), (3, False), (4, True)])
+def test_the_policy_of_the_repository_asks_for_a_gain_that_is_no_chance(more: int, promoted: bool) -> None:
+    policy = load_policy(ROOT / "mlflow/promotion.yaml")
+    challenger, champion = measured([1.0] * (4 + more) + [0.0] * (8 - more)), measured([1.0] * 4 + [0.0] * 8)
+    assert decide(policy, challenger, champion).promote is promoted
+
+
+def test_the_challenger_is_the_best_pair_on_validation_and_the_earlier_one_of_two_alike() -> None:
+    pairs = [
+        SelectedPair(Path(), f"mucode-{seed}", "", "", {}, "", measured(rewards), ())
+        for seed, rewards in enumerate(([0.0, 1.0], [1.0, 1.0], [1.0, 1.0], [0.0, 0.0]))
+    ]
+    assert best_on_validation(pairs).group == "mucode-1"
+    assert best_on_validation(pairs[2:]).group == "mucode-2"
+
+
+@pytest.mark.parametrize(
+    ("section", "change", "alike"),
+    [
+        ("search", {"searches": 2}, False),
+        ("search", {"temperature": 0.1}, False),
+        ("execution", {"timeout": 9.0}, False),
+        ("generation", {"engine": "vllm"}, False),
+        ("rollout", {"show_public_tests": False}, False),
+        ("rollout", {"temperature": 0.1}, True),
+        ("generation", {"log_probabilities": True}, True),
+        ("search", {"other_candidates": (2,), "independent": True, "greedy": True}, True),
+        ("search", {"benchmarks": ("starter/test",), "selectors": ("pt+lv", "oracle")}, True),
+    ],
+)
+def test_pairs_are_compared_if_all_that_their_rewards_depend_on_is_alike(
+    section: str, change: dict[str, object], alike: bool, tmp_path: Path
+) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    config = load_config(tmp_path / "params.yaml")
+    changed = config.model_copy(update={section: getattr(config, section).model_copy(update=change)})
+    (before,), (after,) = selected_pairs(tmp_path, config), selected_pairs(tmp_path, changed)
+    assert decide(POLICY, after.measured, before.measured).promote is alike
+
+
+@pytest.mark.parametrize(("harder", "alike"), [(1, False), (2, True)])  # problem 2 is in no set
+def test_pairs_are_compared_if_the_problems_of_the_sets_are_the_same_to_their_private_tests(
+    harder: int, alike: bool, tmp_path: Path
+) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    config = load_config(tmp_path / "params.yaml")
+    (before,) = selected_pairs(tmp_path, config)
+    write_problems(tmp_path, 3, harder)
+    write_lock(tmp_path)
+    (after,) = selected_pairs(tmp_path, config)
+    assert decide(POLICY, after.measured, before.measured).promote is alike

@@ -1,0 +1,56 @@
+"""The audit trail: who was champion when, and by whose word."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from mucode.registry.trail import Entry, What, new_entry, reigns, removal_of
+
+
+def decided(*steps: tuple[What, int]) -> list[Entry]:
+    """A trail about pairs 1/1, 2/2, ...; each step says what became of which."""
+    made: list[Entry] = []
+    for number, (what, pair) in enumerate(steps):
+        before = made[-1].pair if made else None
+        made.append(Entry(f"{number:03}", "ada", what, (pair, pair), before, "why", "run", ""))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("steps", "champions"),
+    [
+        ([], []),
+        ([("promoted", 1), ("held", 2), ("promoted", 3)], [1, 3]),
+        ([("promoted", 1), ("promoted", 2), ("rolled back", 1)], [1]),
+        ([("promoted", 1), ("found", 2), ("promoted", 3), ("rolled back", 2), ("rolled back", 1)], [1]),
+        ([("promoted", 1), ("promoted", 2), ("rolled back", 1), ("promoted", 3)], [1, 3]),
+        ([("rolled back", 1)], [1]),
+    ],
+)
+def test_the_trail_says_who_was_champion_before(steps: list[tuple[What, int]], champions: list[int]) -> None:
+    assert reigns(decided(*steps)) == [(number, number) for number in champions]
+
+
+def test_a_pair_that_was_rolled_back_counts_as_such_until_it_is_champion_again() -> None:
+    undone = decided(("promoted", 1), ("promoted", 2), ("rolled back", 1))
+    assert removal_of(undone, (2, 2)) == undone[-1]
+    assert removal_of(undone, (1, 1)) is None
+    assert removal_of([*undone, *decided(("found", 2))], (2, 2)) is None
+
+
+def test_a_pair_that_was_replaced_by_hand_counts_as_such_until_it_is_champion_again() -> None:
+    replaced = decided(("promoted", 1), ("promoted", 2), ("found", 1))
+    assert removal_of(replaced, (2, 2)) == replaced[-1]
+    assert removal_of(replaced, (1, 1)) is None
+    again = decided(("promoted", 1), ("promoted", 2), ("found", 1), ("rolled back", 2))
+    assert removal_of(again, (2, 2)) is None
+    assert removal_of(decided(("promoted", 1), ("promoted", 2)), (1, 1)) is None  # the policy's word, no person's
+
+
+def test_an_entry_survives_its_text() -> None:
+    for entry in (new_entry("held", (2, 1), (1, 1), "why", "run"), new_entry("promoted", (1, 1), None, "first", "run")):
+        assert Entry.from_json(json.dumps(dataclasses.asdict(entry))) == entry
+        assert "@" in entry.who
