@@ -4,10 +4,14 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from prefect.client.schemas.objects import TaskRun
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import disable_run_logger
+from prefect.testing.utilities import prefect_test_harness
 
 from flows.commands import Finished, run_visibly
 from flows.stage import GATE_REFUSED, culprit, exit_code, failure, may_pass, run_stage
@@ -107,6 +111,27 @@ def test_a_failed_stage_is_a_failed_state_with_its_sentence(toy: Callable[..., P
         state = run_stage.fn("label@base-0", workspace)
     assert state.is_failed()
     assert str(state.message).startswith("label@base-0: no model at X: name another (all of it: ")
+
+
+@pytest.mark.slow
+def test_the_labels_that_a_gate_refused_are_shown_on_the_run_s_page(
+    toy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    refused = json.dumps({"sentence": "1 label holds NaN", "rows": [{"problem_id": "starter/1", "reward": None}]})
+    gate = f"mkdir -p .mucode/failures && echo '{refused}' > .mucode/failures/base-0.json && exit {GATE_REFUSED}"
+    workspace = toy(slow=gate)
+
+    @flow
+    def labels() -> State[Any]:
+        run_stage("prepare", workspace)
+        return run_stage("label@base-0", workspace, return_state=True)
+
+    with prefect_test_harness(server_startup_timeout=300), get_client(sync_client=True) as client:
+        assert labels(return_state=True).is_failed()
+        (shown,) = client.read_artifacts()
+    assert (shown.key, shown.type, shown.description) == ("failed-labels-base-0", "table", "1 label holds NaN")
+    assert json.loads(str(shown.data)) == json.loads(refused)["rows"]
 
 
 @pytest.mark.slow

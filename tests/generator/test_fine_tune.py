@@ -70,6 +70,12 @@ def test_an_answer_without_room_is_refused_by_its_problem(tokenizer: Any) -> Non
         encode(tokenizer, demonstration(), PROBLEM, 20, True)
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_state_that_is_imitated_shows_public_tests_as_the_rollouts_did(tokenizer: Any, shown: bool) -> None:
+    encoded = encode(tokenizer, demonstration("a = 1"), PROBLEM, 4096, shown)
+    assert (PROBLEM.public_tests[0].code in tokenizer.decode(encoded.prompt)) is shown
+
+
 def test_the_states_of_a_rollout_form_a_conversation_and_every_demonstration_is_in_one() -> None:
     states = [(), ("a",), ("b",), ("a", "c"), ("a", "c")]
     data = [demonstration(*history, program=f"y{number}") for number, history in enumerate(states)]

@@ -71,6 +71,15 @@ def test_the_server_reads_the_tokens_of_our_chat_and_the_sampling_of_each_reques
     assert [c.prompt_tokens for c in done] == [len(prompt) for prompt in prompts]
 
 
+def test_public_tests_that_are_not_to_be_shown_are_in_no_prompt() -> None:
+    script = Script(program_of)
+    with generator(script, show_public_tests=False) as it:
+        it.generate(STATES[:1], SEEDS[:1], LONG)
+    (body,) = script.asked()
+    assert STATES[0].problem.public_tests[0].code not in "".join(map(chr, body["prompt"]))
+    assert body["prompt"] == prompt_tokens(Letters(), chat(STATES[0], show_public_tests=False))
+
+
 def test_a_request_that_fails_twice_is_asked_a_third_time() -> None:
     script = Script(program_of, fault=lambda body, earlier: 500 if earlier < 2 else None)
     with generator(script) as it:

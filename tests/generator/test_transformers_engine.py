@@ -157,6 +157,13 @@ def test_no_reply_is_longer_than_allowed_and_no_states_give_no_replies(parts: tu
     assert TransformersGenerator(*parts).generate([], [], WARM) == []
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_public_tests_are_in_the_prompt_if_they_are_to_be_shown(parts: tuple[Any, Any], shown: bool) -> None:
+    (completion,) = TransformersGenerator(*parts, show_public_tests=shown).generate([STATES[0]], [0], WARM)
+    assert completion.prompt_tokens == len(prompt_tokens(parts[1], chat(STATES[0], shown)))
+    assert chat(STATES[0], shown) != chat(STATES[0], not shown)
+
+
 def test_a_prompt_that_exceeds_the_context_is_refused_by_the_problems_name(parts: tuple[Any, Any]) -> None:
     with pytest.raises(MucodeError, match=r"toy/p at turn 1: .* tokens exceed"):
         TransformersGenerator(*parts).generate([State(make_problem())], [0], Sampling(1.0, 1.0, 8192))
