@@ -100,12 +100,13 @@ def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
     with process.stdout, selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while True:
-            if selector.select(timeout=0.5):
+            ended = has_ended(process)  # asked first: what it wrote before its end is in the pipe by now
+            if selector.select(timeout=0 if ended else 0.5):
                 chunk = os.read(process.stdout.fileno(), 1 << 16)
                 if not chunk:
                     return
                 yield chunk
-            elif has_ended(process):
+            elif ended:
                 return
 
 

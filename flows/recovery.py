@@ -78,7 +78,7 @@ def _drop_dead_locks(rwlock: Path) -> None:
 def _is_dvc(pid: int) -> bool:
     try:
         return b"dvc" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 

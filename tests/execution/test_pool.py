@@ -97,14 +97,17 @@ def test_a_judge_that_always_dies_says_that_the_label_is_missing() -> None:
         def kill_every_judge() -> None:
             while not ending.is_set():
                 for process in judges():
-                    os.kill(process, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(process, signal.SIGKILL)
                 time.sleep(0.02)
 
         thread = threading.Thread(target=kill_every_judge)
         thread.start()
-        status = sandbox.judge(slow_jobs(1), "private")[0].status
-        ending.set()
-        thread.join()
+        try:
+            status = sandbox.judge(slow_jobs(1), "private")[0].status
+        finally:  # or it would kill the judges of later tests
+            ending.set()
+            thread.join()
     assert status is Status.INTERNAL
 
 

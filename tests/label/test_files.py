@@ -67,7 +67,7 @@ def test_every_kind_of_completion_gets_its_label(tmp_path: Path) -> None:
         ("add", "I would rather not.", (False, False, "no_code", 0, 3)),
     ]
     completions = [{"task_id": task_id, "completion": text, "model": "m"} for task_id, text, _ in rows]
-    found = labelled(tmp_path, [DOUBLE, HUMANEVAL, ADD], completions, timeout=0.5)
+    found = labelled(tmp_path, [DOUBLE, HUMANEVAL, ADD], completions, timeout=1.0)
     assert [list(row) for row in found] == [FIELDS] * len(rows)
     assert [tuple(row.values()) for row in found] == [(task_id, *expected) for task_id, _, expected in rows]
     meta = json.loads((tmp_path / "l.jsonl.meta.json").read_text())

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
-from mucode.serving.local import Launch, LocalServer, free_port
+from mucode.serving.local import Launch, LocalServer
 from mucode.types import MucodeError
 
 # It writes its process id and that of a child beside it (vLLM computes in a child, too)
@@ -42,11 +44,14 @@ with LocalServer(launch):
 
 
 @pytest.fixture
-def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Launch:
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
     monkeypatch.chdir(tmp_path)
-    port = free_port()
-    command = [sys.executable, "-c", HEALTHY, str(port)]
-    return Launch("the toy server", command, port, tmp_path / "logs/toy.log", seconds_to_start=30.0, restarts=1)
+    with socket.socket() as reserved:  # it does not listen, so the server may; nobody else is given the port meanwhile
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        port = reserved.getsockname()[1]
+        command = [sys.executable, "-c", HEALTHY, str(port)]
+        yield Launch("the toy server", command, port, tmp_path / "logs/toy.log", seconds_to_start=30.0, restarts=1)
 
 
 def answers(server: LocalServer) -> bool:
