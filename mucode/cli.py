@@ -117,7 +117,7 @@ def workspace(*, size: str, folder: Path | None = None) -> None:
     size:
         A file of profiles/, such as full or study/main; one+other lays one over the other.
     folder:
-        Where; runs/SIZE if not given.
+        Where, in an empty folder or one that was made so before; runs/SIZE if not given.
     """
     from mucode.workspace import make_workspace
 
