@@ -21,6 +21,7 @@ from flows.commands import Finished, dvc, run_visibly
 from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
 from flows.recovery import keep_lock_file, mend
+from mucode.collect.version import require_version
 from mucode.tracking.server import TrackingUnavailable
 from mucode.types import MucodeError
 from mucode.workspace import alone_in
@@ -96,6 +97,7 @@ def bring_up_to_date(
     ends = time.monotonic() + hours * 3600
     try:
         with alone_in(workspace):
+            require_version(workspace)  # `dvc repro --single-item` would run without them
             mend(workspace)  # reading the graph reads dvc.lock
             state = _run_all(closure(workspace, names), workspace, lambda: ends - time.monotonic())
             track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})

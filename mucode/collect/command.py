@@ -15,6 +15,7 @@ from typing import Any
 
 from mucode.collect.examine import Examined, examine
 from mucode.collect.incoming import Arrival, arrivals, fetch_revision
+from mucode.collect.version import require_version
 from mucode.config import Config, load_config
 from mucode.problems import SOURCES, load_problems, local_path
 from mucode.problems.collected import COLLECTED_FILE
@@ -58,6 +59,7 @@ def collect(*, hub: str | None = None, dry_run: bool = False) -> Collection:
 
     config = load_config()
     with held(Path(".mucode/collect.lock"), _BUSY):
+        require_version(Path())
         if hub is not None:
             fetch_revision(hub, INCOMING)
         before = load_collected()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import random
@@ -88,6 +89,23 @@ def test_nothing_is_accepted_while_a_test_set_cannot_be_had(workspace: Path, mon
         collect()
     assert not COLLECTED_FILE.exists()
     assert len(CONTENT) == 64
+
+
+@pytest.mark.parametrize("there", [None, "row 1\n"])
+def test_nothing_is_collected_while_what_was_collected_elsewhere_is_to_come(workspace: Path, there: str | None) -> None:
+    known = b"row 1\nrow 2\n"
+    drop(INCOMING, "new.jsonl", NEW)
+    COLLECTED_FILE.parent.mkdir()
+    if there:
+        COLLECTED_FILE.write_text(there)
+    pointer = COLLECTED_FILE.with_name("problems.jsonl.dvc")
+    pointer.write_text(
+        f"outs:\n- md5: {hashlib.md5(known).hexdigest()}\n  size: {len(known)}\n  path: problems.jsonl\n"
+    )
+    before = sorted((workspace / "data").rglob("*"))
+    with pytest.raises(MucodeError, match=r"is not what problems\.jsonl\.dvc points at: run `dvc pull"):
+        collect()
+    assert sorted((workspace / "data").rglob("*")) == before
 
 
 @needs_mbpp
