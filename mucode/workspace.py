@@ -74,11 +74,10 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     if size == DEFAULT and folder is None:
         return root
     place = place_of(size, root, folder)
-    text = parameters(size, root)
-    shared = "" if folder else "[cache]\n    dir = ../../../.dvc/cache\n"  # counted from the folder of the setting
+    text = _with_files_of(root, parameters(size, root), place)
     with alone_in(place):
         _link_model(place, text)
-        _set_up(place, root, text, DVC_CONFIG + shared)
+        _set_up(place, root, text, DVC_CONFIG + ("" if folder else _cache_of(root, place)))
     return place
 
 
@@ -135,9 +134,9 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
     said = json.dumps(changes, sort_keys=True, ensure_ascii=False)
     committed = workspace / "params.yaml"
     title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
-    text = _merged(read_yaml(committed), changes, title, committed)
+    text = _with_files_of(workspace, _merged(read_yaml(committed), changes, title, committed), folder)
     with alone_in(folder):
-        _set_up(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
+        _set_up(folder, workspace, text, DVC_CONFIG + _cache_of(workspace, folder))
         for path in (COLLECTED, POINTER):
             if (workspace / path).exists():
                 _write(folder / path, (workspace / path).read_text())
@@ -204,12 +203,27 @@ def furnish(folder: Path, origin: Path, dvc_config: str = DVC_CONFIG) -> None:
     _link(folder / "mucode", (origin / "mucode").resolve())
 
 
-def _cache_seen_from(folder: Path, workspace: Path) -> str:
+def _with_files_of(origin: Path, text: str, folder: Path) -> str:
+    """The parameters of `origin` for `folder`: problem files that the one names by a relative path are the other's, too."""
+    values = load_yaml(text)
+    moved = {
+        source: {"path": os.path.relpath(origin.resolve() / file["path"], folder.resolve())}
+        for source, file in values["problems"]["files"].items()
+        if not Path(file["path"]).is_absolute()
+    }
+    if not moved:
+        return text
+    del values["plan"]
+    title = text.splitlines(keepends=True)[0]
+    return with_plan(title + dump_yaml(overlaid(values, {"problems": {"files": moved}}), allow_unicode=True))
+
+
+def _cache_of(workspace: Path, folder: Path) -> str:
     """The setting by which `folder` uses the cache of `workspace`; both count from the folder of the setting."""
     settings = ConfigParser(interpolation=None)
     settings.read([workspace / ".dvc/config", workspace / ".dvc/config.local"])
     cache = workspace / ".dvc" / settings.get("cache", "dir", fallback="cache")
-    return os.path.relpath(cache, folder / ".dvc")
+    return f"[cache]\n    dir = {os.path.relpath(cache, folder / '.dvc')}\n"
 
 
 def _at_hand(model: dict[str, Any]) -> dict[str, Any]:

@@ -191,6 +191,24 @@ def test_a_size_shares_the_repository_s_cache_and_a_folder_elsewhere_has_its_own
     assert "[cache]" not in (make_workspace("small", root, tmp_path / "elsewhere") / ".dvc/config").read_text()
 
 
+def test_a_cache_that_was_moved_is_the_one_that_a_size_shares(root: Path, tmp_path: Path) -> None:
+    (root / ".dvc/config").write_text(f"[cache]\n    dir = {tmp_path}/moved\n")
+    workspace = make_workspace("small", root)
+    cache = (workspace / ".dvc/config").read_text().partition("dir = ")[2].strip()
+    assert (workspace / ".dvc" / cache).resolve() == tmp_path / "moved"
+
+
+def test_a_file_of_problems_is_the_same_one_wherever_a_size_or_a_varied_run_lies(root: Path, tmp_path: Path) -> None:
+    own, other = root / "data/my.jsonl", tmp_path / "other.jsonl"
+    said = f"{{mbpp: {{path: data/my.jsonl, sha256: {'a' * 64}}}, humaneval: {{path: {other}, sha256: {'b' * 64}}}}}"
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(re.sub(r"  files: \{\}", lambda found: f"  files: {said}", text))
+    workspace = make_workspace("small", root)
+    for folder in (workspace, make_workspace("small", root, tmp_path / "a/b/c"), varied_workspace(workspace, {})):
+        files = load_config(folder / "params.yaml").problems.files
+        assert ((folder / files["mbpp"].path).resolve(), files["humaneval"].path) == (own, str(other))
+
+
 def test_the_stages_of_a_workspace_are_the_repository_s(root: Path) -> None:
     workspace = make_workspace("small", root)
     assert load_yaml((workspace / "dvc.yaml").read_text()) == load_yaml((root / "dvc.yaml").read_text())
