@@ -37,6 +37,10 @@ def main() -> int:
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
         return 1
+    except OSError as error:
+        reason = error.strerror or error
+        sys.stderr.write(f"mucode: {error.filename or 'the system'}: {reason}; mend that and run again\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nall have stopped\n")
     return 0
