@@ -24,6 +24,6 @@ def require_version(workspace: Path) -> None:
         begins = file.read_bytes()[: out["size"]] if file.exists() else b""
         if hashlib.md5(begins, usedforsecurity=False).hexdigest() != out["md5"]:
             raise MucodeError(
-                f"{file} is not what {pointer.name} points at: run `dvc pull {POINTER}` in {workspace} "
+                f"{file} is not what {pointer.name} points at: run `dvc pull {POINTER}` in {workspace.resolve()} "
                 "(`dvc checkout` where no remote is set), then run again"
             )
