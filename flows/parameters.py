@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema
 
 from flows.graph import Workspace
 from flows.remotes import inherit
+from mucode.collect.version import require_version
 from mucode.config import read_yaml
 from mucode.workspace import varied_workspace
 
@@ -58,11 +59,13 @@ def workspace_of(workspace: Workspace, variation: Variation) -> Path:
     """The folder in which a run happens: `workspace` itself, or one beside its runs with the variation's parameters.
 
     Raises:
-        MucodeError: the variation does not fit the workspace's params.yaml.
+        MucodeError: the variation does not fit the workspace's params.yaml, or the collected problems, which it takes
+            along, are not the workspace's version.
     """
     changes = variation.as_parameters()
     if not changes:
         return workspace.resolve()
+    require_version(workspace)
     varied = varied_workspace(workspace.resolve(), changes)
     inherit(varied, workspace)
     return varied

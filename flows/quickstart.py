@@ -14,7 +14,7 @@ from flows.server import Server, prefect_server, settings, wait_until_up, watche
 from mucode.config import load_config
 from mucode.processes import held
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT, make_workspace, sizes
+from mucode.workspace import DEFAULT, make_workspace, place_of, sizes
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import State
@@ -27,11 +27,12 @@ def main() -> int:
     options = _options()
     started = time.monotonic()
     try:
-        workspace = make_workspace(options.size, Path.cwd(), options.folder)
-        inherit(workspace, Path.cwd())
-        load_config(workspace / "params.yaml")
+        workspace = place_of(options.size, Path.cwd(), options.folder)
         refusal = f"a run is going on in {workspace} already: wait for it, or stop it first"
         with held(workspace / ".mucode/quickstart.lock", refusal):
+            make_workspace(options.size, Path.cwd(), options.folder)
+            inherit(workspace, Path.cwd())
+            load_config(workspace / "params.yaml")
             run(workspace)
     except MucodeError as error:
         return _end(1, f"mucode: {error}")

@@ -66,7 +66,16 @@ def settings(workspace: Path, url: str) -> dict[str, str]:
         "PREFECT_API_URL": f"{url}/api",
         "PREFECT_SERVER_UI_API_URL": f"{url}/api",  # without it the UI asks port 4200
         "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+        **_no_proxy(os.environ.get("no_proxy", os.environ.get("NO_PROXY", ""))),
     }
+
+
+def _no_proxy(said: str) -> dict[str, str]:
+    """No proxy for our own servers either, in both spellings, since some read the one and some the other."""
+    hosts = [host for each in said.split(",") if (host := each.strip())]
+    if hosts != ["*"]:  # all, but only where it stands alone
+        hosts = list(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(hosts))
 
 
 def wait_until_up(server: Server, name: str, health: str) -> None:

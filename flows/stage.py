@@ -21,9 +21,10 @@ from flows.commands import Finished, dvc, run_visibly
 from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
 from flows.recovery import keep_lock_file, mend
-from mucode.processes import held
+from mucode.collect.version import require_version
 from mucode.tracking.server import TrackingUnavailable
 from mucode.types import MucodeError
+from mucode.workspace import alone_in
 
 GATE_REFUSED = 3  # the exit code of `mucode stage validate` on labels that must not be trained on
 LINES_SHOWN = 15  # of a failed command's output, on the run's page
@@ -93,10 +94,10 @@ def bring_up_to_date(
     iterations the concerns wait for each other, so none could run without the stages below it. A stage gets what is
     left of the run's `hours`. `then` is what else is to be done with the finished stages before another run may begin.
     """
-    refusal = f"{workspace} is at work in another run: wait for it, or give this run a workspace of its own"
     ends = time.monotonic() + hours * 3600
     try:
-        with held(workspace / ".mucode/run.lock", refusal):
+        with alone_in(workspace):
+            require_version(workspace)  # `dvc repro --single-item` would run without them
             mend(workspace)  # reading the graph reads dvc.lock
             state = _run_all(closure(workspace, names), workspace, lambda: ends - time.monotonic())
             track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})

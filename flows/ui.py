@@ -20,7 +20,7 @@ from mucode.lineage.git import without_credentials
 from mucode.processes import has_ended, held, spawn, stop
 from mucode.tracking import tracking_uri
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT, make_workspace
+from mucode.workspace import DEFAULT, is_at_work, make_workspace, place_of
 
 
 def main() -> int:
@@ -29,7 +29,7 @@ def main() -> int:
     try:
         if options.team:
             os.environ.update(read_settings(options.team))
-        workspace = make_workspace(options.size, Path.cwd(), options.folder)
+        workspace = brought_up_to_date(options.size, Path.cwd(), options.folder)
         inherit(workspace, Path.cwd())
         refusal = f"the UIs of {workspace} are open already: use those, or stop them first"
         with held(workspace / ".mucode/ui.lock", refusal):
@@ -37,9 +37,23 @@ def main() -> int:
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
         return 1
+    except OSError as error:
+        reason = error.strerror or error
+        sys.stderr.write(f"mucode: {error.filename or 'the system'}: {reason}; mend that and run again\n")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nall have stopped\n")
     return 0
+
+
+def brought_up_to_date(size: str, root: Path, folder: Path | None) -> Path:
+    """The workspace to show; one that a run is at work in stays as that run has found it.
+
+    Raises:
+        MucodeError: as `make_workspace`.
+    """
+    workspace = place_of(size, root, folder)
+    return workspace if is_at_work(workspace) else make_workspace(size, root, folder)
 
 
 def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 from flows.commands import Finished, dvc, run_visibly
 from mucode.shards import digest
@@ -49,11 +50,18 @@ def take_over(workspace: Path, stage: str, log: Path) -> Finished | None:
 
     Where DVC cannot save it this time either, the note stays for the next run.
     """
-    path = _note(workspace, stage)
-    noted = path.read_text().strip() if path.exists() else ""
-    if not noted or json.loads(noted) != _contents(workspace, stage):
+    noted = _noted(_note(workspace, stage))
+    if noted is None or noted != _contents(workspace, stage):
         return None
     return run_visibly(dvc("commit", "--force", stage), workspace, log)
+
+
+def _noted(path: Path) -> Any:
+    """What a note says; None where there is none yet, or one that was cut short."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _contents(workspace: Path, name: str) -> dict[str, str]:

@@ -17,9 +17,8 @@ from flows.stage import failure, log_of, run_command
 from mucode.collect.command import QUARANTINE
 from mucode.problems.collected import COLLECTED_FILE
 from mucode.problems.rows import json_rows
-from mucode.processes import held
 from mucode.types import MucodeError
-from mucode.workspace import POINTER
+from mucode.workspace import POINTER, alone_in
 
 
 def take_in(workspace: Path, hub: str | None) -> State[Any]:
@@ -27,9 +26,8 @@ def take_in(workspace: Path, hub: str | None) -> State[Any]:
 
     The remote is asked for nothing here: what is new is pushed with the rest.
     """
-    refusal = f"{workspace} is at work in another run: wait for it, or give this run a workspace of its own"
     try:
-        with held(workspace / ".mucode/run.lock", refusal):
+        with alone_in(workspace):
             collect = run_command.with_options(name="collect", task_run_name="collect")
             asked = ["collect", *(["--hub", hub] if hub else [])]
             collected: State[Any] = collect("collect", asked, workspace, return_state=True)

@@ -35,6 +35,9 @@ SOLVE = """Solve one problem with a trained pair, or with a generator alone.
 
 The program goes to standard output, everything else to standard error. Exit status 0: the program passes the public
 tests, or there are none; 3: it does not; 1: an error.
+
+The problem's tests, setup and docstring examples run outside the sandbox, in the judge: take problem files from people
+you trust.
 """  # here, because reading it off the function would import the function
 
 
@@ -117,7 +120,7 @@ def workspace(*, size: str, folder: Path | None = None) -> None:
     size:
         A file of profiles/, such as full or study/main; one+other lays one over the other.
     folder:
-        Where; runs/SIZE if not given.
+        Where, in an empty folder or one that was made so before; runs/SIZE if not given.
     """
     from mucode.workspace import make_workspace
 

@@ -5,6 +5,7 @@ No section has defaults: a default would be a second home for a value. A misspel
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -257,7 +258,7 @@ def load_config(path: Path = Path("params.yaml")) -> Config:
     """Read and check params.yaml.
 
     Raises:
-        MucodeError: no such file, not YAML, or a key that is unknown, missing or out of bounds, by name.
+        MucodeError: no such file, not UTF-8, not YAML, or a key that is unknown, missing or out of bounds, by name.
     """
     return parse_config(read_yaml(path), path)
 
@@ -267,6 +268,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise MucodeError(f"{path} is missing: run in the project's folder, or in one that `mucode workspace` made")
     try:
         values = load_yaml(path.read_text())
+    except UnicodeDecodeError as error:
+        raise MucodeError(f"{path} is not UTF-8 (byte {error.start}): write it as UTF-8") from error
     except yaml.YAMLError as error:
         raise MucodeError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
@@ -315,4 +318,8 @@ def _first_sentence(error: ValidationError) -> str:
     if first["type"] == "value_error":
         said = first["msg"].removeprefix("Value error, ")
         return f"{where}: {said}" if where else said
-    return f"{where} = {first.get('input')!r}: {first['msg'].lower()}"
+    given = first.get("input")
+    if first["type"] == "float_type" and (number := re.fullmatch(r"([-+]?\d+)(\.\d+)?e([-+]?\d+)", str(given).lower())):
+        whole, part, exponent = number.groups()
+        return f"{where} = {given!r}: YAML takes that for text: write {whole}{part or '.0'}e{int(exponent):+}"
+    return f"{where} = {given!r}: {first['msg'].lower()}"

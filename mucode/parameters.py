@@ -23,12 +23,20 @@ def overlaid(base: dict[str, Any], profile: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_plan(text: str) -> str:
-    """A parameter file's text with its plan made anew; everything above it, comments included, stays."""
+    """A parameter file's text with its plan made anew; everything above it, comments included, stays.
+
+    Raises:
+        ValueError: no study, no methods, one that is not defined, or a plan that is not where it was written.
+    """
     head = text.split(PLAN_TITLE, maxsplit=1)[0].rstrip("\n")
     values = load_yaml(head)
     missing = {"study", "methods"} - set(values)
     if missing:
         raise ValueError(f"{min(missing)} is missing: add it")
+    if "plan" in values:  # YAML would take the last of the two
+        raise ValueError(
+            "the comment above plan is gone, by which it is found: remove what begins with `plan:`, and run again"
+        )
     study = Study.model_validate(values["study"])
     methods = {name: Method.model_validate(block) for name, block in values["methods"].items()}
     unknown = sorted(set(study.methods) - set(methods))

@@ -10,9 +10,11 @@ profiles/study/main.yaml; "study/main+smoke" lays profiles/smoke.yaml over both.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from configparser import ConfigParser
 from itertools import accumulate
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any
 
 from mucode.config import dump_yaml, load_yaml, parse_config, read_yaml
 from mucode.parameters import overlaid, with_plan
+from mucode.processes import held
 from mucode.records import written_whole
 from mucode.types import MucodeError
 
@@ -65,16 +68,56 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     instead gets a cache of its own, and can be thrown away whole.
 
     Raises:
-        MucodeError: no such size, or a profile that names an unknown parameter.
+        MucodeError: no such size, a profile that names an unknown parameter, a folder that holds something else, or one
+            that a run is at work in.
     """
     if size == DEFAULT and folder is None:
         return root
-    text = parameters(size, root)
-    shared = "" if folder else "[cache]\n    dir = ../../../.dvc/cache\n"  # counted from the folder of the setting
-    folder = (folder or folder_of(size, root)).absolute()
-    _link_model(folder, text)
-    _set_up(folder, root, text, DVC_CONFIG + shared)
-    return folder
+    place = place_of(size, root, folder)
+    text = _with_files_of(root, parameters(size, root), place)
+    with alone_in(place):
+        _link_model(place, text)
+        _set_up(place, root, text, DVC_CONFIG + ("" if folder else _cache_of(root, place)))
+    return place
+
+
+def place_of(size: str, root: Path, folder: Path | None = None) -> Path:
+    """The folder that `make_workspace` makes or brings up to date; nothing is written.
+
+    Raises:
+        MucodeError: no such size, or the folder holds parameters or stages that were not made for it.
+    """
+    if size == DEFAULT and folder is None:
+        return root
+    title = _title(size, root)
+    place = (folder or folder_of(size, root)).absolute()
+    there = [name for name in ("params.yaml", "dvc.yaml", ".dvc/config") if (place / name).exists()]
+    if there and not _begins_with(place / "params.yaml", title):
+        raise MucodeError(
+            f"{place} has a {there[0]} that was not made for the size {size}: name an empty folder, or move this one away"
+        )
+    return place
+
+
+@contextlib.contextmanager
+def alone_in(workspace: Path) -> Iterator[None]:
+    """What a run holds while it is at work in a workspace.
+
+    Raises:
+        MucodeError: another one is.
+    """
+    refusal = f"{workspace} is at work in another run: wait for it, or give this run a workspace of its own"
+    with held(workspace / ".mucode/run.lock", refusal):
+        yield
+
+
+def is_at_work(workspace: Path) -> bool:
+    """Whether a run is at work in a workspace just now."""
+    try:
+        with alone_in(workspace):
+            return False
+    except MucodeError:
+        return True
 
 
 def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
@@ -84,20 +127,21 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
     the workspace's cache: only what depends on a changed parameter is computed. `workspace` itself is left as it is.
 
     Raises:
-        MucodeError: the changes name an unknown parameter, or a value that is out of bounds.
+        MucodeError: the changes name an unknown parameter, or a value that is out of bounds; or a run is at work there.
     """
     digest = hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()
     folder = workspace / "runs" / f"varied-{digest[:8]}"
     said = json.dumps(changes, sort_keys=True, ensure_ascii=False)
     committed = workspace / "params.yaml"
     title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
-    text = _merged(read_yaml(committed), changes, title, committed)
-    _set_up(folder, workspace, text, f"{DVC_CONFIG}[cache]\n    dir = {_cache_seen_from(folder, workspace)}\n")
-    for path in (COLLECTED, POINTER):
-        if (workspace / path).exists():
-            _write(folder / path, (workspace / path).read_text())
-    if (workspace / MODELS).exists():
-        _link(folder / MODELS, workspace / MODELS)
+    text = _with_files_of(workspace, _merged(read_yaml(committed), changes, title, committed), folder)
+    with alone_in(folder):
+        _set_up(folder, workspace, text, DVC_CONFIG + _cache_of(workspace, folder))
+        for path in (COLLECTED, POINTER):
+            if (workspace / path).exists():
+                _write(folder / path, (workspace / path).read_text())
+        if (workspace / MODELS).exists():
+            _link(folder / MODELS, workspace / MODELS)
     return folder
 
 
@@ -116,8 +160,17 @@ def parameters(size: str, root: Path) -> str:
     values = read_yaml(committed)
     if profiles and profiles[0].stem == STUDY:
         changes["model"] = _at_hand(overlaid(values, changes)["model"])
-    title = f"# Made of {' and '.join(p.name for p in (committed, *profiles))}: change those, and run again.\n"
-    return _merged(values, changes, title, profiles[-1] if profiles else committed)
+    return _merged(values, changes, _title(size, root), profiles[-1] if profiles else committed)
+
+
+def _title(size: str, root: Path) -> str:
+    """The first line of a size's params.yaml, by which its workspace is known."""
+    names = [path.name for path in (root / "params.yaml", *layers(size, root))]
+    return f"# Made of {' and '.join(names)}: change those, and run again.\n"
+
+
+def _begins_with(path: Path, line: str) -> bool:
+    return path.exists() and path.read_bytes().startswith(line.encode())
 
 
 def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culprit: Path) -> str:
@@ -150,12 +203,27 @@ def furnish(folder: Path, origin: Path, dvc_config: str = DVC_CONFIG) -> None:
     _link(folder / "mucode", (origin / "mucode").resolve())
 
 
-def _cache_seen_from(folder: Path, workspace: Path) -> str:
+def _with_files_of(origin: Path, text: str, folder: Path) -> str:
+    """The parameters of `origin` for `folder`: problem files that the one names by a relative path are the other's, too."""
+    values = load_yaml(text)
+    moved = {
+        source: {"path": os.path.relpath(origin.resolve() / file["path"], folder.resolve())}
+        for source, file in values["problems"]["files"].items()
+        if not Path(file["path"]).is_absolute()
+    }
+    if not moved:
+        return text
+    del values["plan"]
+    title = text.splitlines(keepends=True)[0]
+    return with_plan(title + dump_yaml(overlaid(values, {"problems": {"files": moved}}), allow_unicode=True))
+
+
+def _cache_of(workspace: Path, folder: Path) -> str:
     """The setting by which `folder` uses the cache of `workspace`; both count from the folder of the setting."""
     settings = ConfigParser(interpolation=None)
     settings.read([workspace / ".dvc/config", workspace / ".dvc/config.local"])
     cache = workspace / ".dvc" / settings.get("cache", "dir", fallback="cache")
-    return os.path.relpath(cache, folder / ".dvc")
+    return f"[cache]\n    dir = {os.path.relpath(cache, folder / '.dvc')}\n"
 
 
 def _at_hand(model: dict[str, Any]) -> dict[str, Any]:

@@ -73,6 +73,21 @@ def test_a_folder_without_parameters_is_told_so(tmp_path: Path) -> None:
         load_config(tmp_path / "params.yaml")
 
 
+def test_a_number_that_yaml_reads_as_text_is_told_how_to_be_written() -> None:
+    changed = values()
+    changed["fine_tune"]["learning_rate"] = load_yaml("2e-4")
+    with pytest.raises(
+        MucodeError, match=r"fine_tune\.learning_rate = '2e-4': YAML takes that for text: write 2\.0e-4"
+    ):
+        parse_config(changed, Path("params.yaml"))
+
+
+def test_a_file_that_is_not_utf_8_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"# caf\xe9\na: 1\n")
+    with pytest.raises(MucodeError, match=r"params\.yaml is not UTF-8 \(byte 5\): write it as UTF-8"):
+        load_config(tmp_path / "params.yaml")
+
+
 def test_a_file_that_is_no_yaml_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text("a: [")
     with pytest.raises(MucodeError, match="is not YAML"):

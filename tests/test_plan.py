@@ -9,9 +9,11 @@ import pytest
 from mucode import stages
 from mucode.cli import STAGES
 from mucode.config import Study, load_config, load_yaml, parse_config
-from mucode.parameters import with_plan
+from mucode.parameters import PLAN_TITLE, with_plan
+from mucode.parameters import plan as write_plan
 from mucode.plan import Plan
 from mucode.plan import expand as expand_with
+from mucode.types import MucodeError
 from mucode.workspace import parameters, sizes
 
 ROOT = Path(__file__).parent.parent
@@ -77,6 +79,17 @@ def test_making_the_plan_anew_keeps_the_comments_above_it() -> None:
     text = (ROOT / "params.yaml").read_text()
     assert with_plan(text) == text
     assert "# Algorithm 1, line 1" in with_plan(text)
+
+
+def test_a_plan_that_has_lost_the_line_above_it_is_not_written_twice(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text((ROOT / "params.yaml").read_text().replace(PLAN_TITLE, ""))
+    before = params.read_bytes()
+    with pytest.raises(
+        MucodeError, match=r"params\.yaml: the comment above plan is gone.*: remove what begins with `plan:`"
+    ):
+        write_plan(params)
+    assert params.read_bytes() == before
 
 
 def test_the_command_line_knows_exactly_the_stages_of_dvc_yaml() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,17 @@ import pytest
 from mucode.config import load_config, load_yaml
 from mucode.plan import expand
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT, STUDY_MODEL, layers, make_workspace, sizes, varied_workspace
+from mucode.workspace import (
+    DEFAULT,
+    STUDY_MODEL,
+    alone_in,
+    is_at_work,
+    layers,
+    make_workspace,
+    place_of,
+    sizes,
+    varied_workspace,
+)
 
 REPOSITORY = Path(__file__).parent.parent
 
@@ -114,6 +125,60 @@ def test_a_file_that_says_so_already_is_not_written_again(root: Path) -> None:
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_the_repository_itself_and_another_clone_are_no_folder_for_a_size(root: Path, tmp_path: Path) -> None:
+    (root / ".dvc/config").write_text("['remote \"team\"']\n    url = ../shelf\n")
+    clone = tmp_path / "clone"
+    shutil.copytree(root, clone)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for size, folder in (("small", root), ("small", clone), (DEFAULT, root)):
+        with pytest.raises(MucodeError, match=r"has a params\.yaml that was not made for the size .*: name an empty"):
+            make_workspace(size, root, folder)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", ".dvc/config"])
+def test_a_dvc_repository_of_something_else_is_no_folder_for_a_size(root: Path, tmp_path: Path, name: str) -> None:
+    theirs = tmp_path / "theirs" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    with pytest.raises(MucodeError, match=f"has a {name} that was not made for the size small"):
+        make_workspace("small", root, tmp_path / "theirs")
+    assert theirs.read_text() == "theirs"
+
+
+def test_a_folder_holds_one_size_and_is_brought_up_to_date_for_that_one_only(root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    (root / "profiles/other.yaml").write_text("rollout:\n  turns: 3\n")
+    make_workspace("small", root, folder)
+    with pytest.raises(MucodeError, match=r"params\.yaml that was not made for the size other"):
+        make_workspace("other", root, folder)
+    (root / "profiles/small.yaml").write_text("rollout:\n  turns: 4\n")
+    assert load_config(make_workspace("small", root, folder) / "params.yaml").rollout.turns == 4
+
+
+def test_nothing_is_written_to_find_out_where_a_size_runs(root: Path) -> None:
+    assert (place_of("small", root), place_of(DEFAULT, root)) == (root / "runs/small", root)
+    with pytest.raises(MucodeError, match="no size 'smal'"):
+        place_of("smal", root)
+    assert not (root / "runs").exists()
+
+
+def test_what_a_run_is_at_work_with_stays_as_the_run_has_found_it(root: Path) -> None:
+    workspace = make_workspace("small", root)
+    varied = varied_workspace(workspace, {"study": {"seeds": [5]}})
+    before = {path: path.read_bytes() for path in workspace.rglob("*.yaml")}
+    (root / "profiles/small.yaml").write_text("rollout:\n  turns: 4\n")
+    with alone_in(workspace), alone_in(varied):
+        assert is_at_work(workspace)
+        with pytest.raises(MucodeError, match="runs/small is at work in another run: wait for it"):
+            make_workspace("small", root)
+        with pytest.raises(MucodeError, match="is at work in another run"):
+            varied_workspace(workspace, {"study": {"seeds": [5]}})
+        assert {path: path.read_bytes() for path in workspace.rglob("*.yaml")} == before
+    assert not is_at_work(workspace)
+    assert load_config(make_workspace("small", root) / "params.yaml").rollout.turns == 4
+
+
 def test_stages_of_a_workspace_read_the_repository_s_code(root: Path) -> None:
     (root / "mucode/rollout.py").write_text("code")
     assert (make_workspace("small", root) / "mucode/rollout.py").read_text() == "code"
@@ -124,6 +189,24 @@ def test_a_size_shares_the_repository_s_cache_and_a_folder_elsewhere_has_its_own
     cache = shared.partition("dir = ")[2].strip()
     assert (root / "runs/small/.dvc" / cache).resolve() == (root / ".dvc/cache").resolve()
     assert "[cache]" not in (make_workspace("small", root, tmp_path / "elsewhere") / ".dvc/config").read_text()
+
+
+def test_a_cache_that_was_moved_is_the_one_that_a_size_shares(root: Path, tmp_path: Path) -> None:
+    (root / ".dvc/config").write_text(f"[cache]\n    dir = {tmp_path}/moved\n")
+    workspace = make_workspace("small", root)
+    cache = (workspace / ".dvc/config").read_text().partition("dir = ")[2].strip()
+    assert (workspace / ".dvc" / cache).resolve() == tmp_path / "moved"
+
+
+def test_a_file_of_problems_is_the_same_one_wherever_a_size_or_a_varied_run_lies(root: Path, tmp_path: Path) -> None:
+    own, other = root / "data/my.jsonl", tmp_path / "other.jsonl"
+    said = f"{{mbpp: {{path: data/my.jsonl, sha256: {'a' * 64}}}, humaneval: {{path: {other}, sha256: {'b' * 64}}}}}"
+    text = (root / "params.yaml").read_text()
+    (root / "params.yaml").write_text(re.sub(r"  files: \{\}", lambda found: f"  files: {said}", text))
+    workspace = make_workspace("small", root)
+    for folder in (workspace, make_workspace("small", root, tmp_path / "a/b/c"), varied_workspace(workspace, {})):
+        files = load_config(folder / "params.yaml").problems.files
+        assert ((folder / files["mbpp"].path).resolve(), files["humaneval"].path) == (own, str(other))
 
 
 def test_the_stages_of_a_workspace_are_the_repository_s(root: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from mucode.collect.examine import Examined, examine
 from mucode.collect.incoming import Arrival, arrivals, fetch_revision
+from mucode.collect.version import require_version
 from mucode.config import Config, load_config
 from mucode.problems import SOURCES, load_problems, local_path
 from mucode.problems.collected import COLLECTED_FILE
@@ -58,6 +59,7 @@ def collect(*, hub: str | None = None, dry_run: bool = False) -> Collection:
 
     config = load_config()
     with held(Path(".mucode/collect.lock"), _BUSY):
+        require_version(Path())
         if hub is not None:
             fetch_revision(hub, INCOMING)
         before = load_collected()
@@ -109,21 +111,22 @@ def _write(examined: Sequence[Examined]) -> None:
     refused = [one.refusal() for one in examined if one.reasons]
     accepted = [one.arrival.row for one in examined if not one.reasons]
     if refused:
-        _write_lines(QUARANTINE, _lines(refused))
+        _write_whole(QUARANTINE, _lines(refused))
     else:
         QUARANTINE.unlink(missing_ok=True)
     if accepted:
-        kept = COLLECTED_FILE.read_text() if COLLECTED_FILE.exists() else ""
-        _write_lines(COLLECTED_FILE, kept + _lines(accepted))
+        kept = COLLECTED_FILE.read_bytes() if COLLECTED_FILE.exists() else b""
+        ended = b"" if kept.endswith(b"\n") or not kept else b"\n"
+        _write_whole(COLLECTED_FILE, kept + ended + _lines(accepted))
 
 
-def _lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
+def _lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    return "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows).encode()
 
 
-def _write_lines(path: Path, text: str) -> None:
+def _write_whole(path: Path, content: bytes) -> None:
     with written_whole(path) as partial:
-        partial.write_text(text)
+        partial.write_bytes(content)
 
 
 def _told(examined: Sequence[Examined], known: int, before: int) -> Collection:

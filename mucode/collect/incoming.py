@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from mucode.problems.collected import collected_problem
-from mucode.problems.rows import Row, row_in, text_in, texts_in
-from mucode.problems.similarity import Exercise
+from mucode.problems.rows import Row, json_rows, row_in, text_in, texts_in
+from mucode.problems.similarity import Exercise, near_duplicates
 from mucode.records import written_whole
 from mucode.types import MucodeError
 
 _TEXTS = ("text", "code", "test_setup_code")
 _LISTS = ("test_imports", "test_list", "challenge_test_list")
+LONGEST = 8000  # characters of text and first test, four times MBPP's most: too long a prompt stops every rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,26 @@ def _arrival(origin: str, line: bytes) -> Arrival:
     try:
         row = _writable(row_in(line))
         kept = _kept(row, origin)
-        return Arrival(origin, kept, collected_problem(kept))
+        return Arrival(origin, kept, _exercise(kept))
     except MucodeError as error:
         return Arrival(origin, row or {"line": line.decode(errors="replace").rstrip()}, fault=str(error))
+
+
+def _exercise(kept: Row) -> Exercise:
+    """A row as a problem that can be held against others.
+
+    Raises:
+        MucodeError: it is no problem, or its code is more than Python's parser or its walk through the tree can take.
+    """
+    try:
+        exercise = collected_problem(kept)
+        near_duplicates([exercise], [])  # reads the program as every comparison will
+    except (RecursionError, MemoryError, ValueError) as error:  # the parser's own stack counts as memory
+        reason = str(error) or "nested too deeply"
+        raise MucodeError(
+            f"its code cannot be compared with other programs ({reason}): write it more simply"
+        ) from error
+    return exercise
 
 
 def _writable(row: Row) -> Row:
@@ -110,6 +128,10 @@ def _kept(row: Row, origin: str) -> dict[str, Any]:
             raise MucodeError(f"{name} is empty: it must hold {wanted}")
     if len(content["test_list"]) + len(content["challenge_test_list"]) < 2:
         raise MucodeError("one test is shown to the generator, so there must be a second: add asserts to test_list")
+    if len(content["text"]) + len("".join(content["test_list"][:1])) > LONGEST:
+        raise MucodeError(
+            f"text and first test are longer than the {LONGEST} characters that prompts have room for: cut them"
+        )
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return {"task_id": digest[:12], **content, "origin": origin.partition(",")[0]}
 
@@ -130,11 +152,22 @@ def _downloaded_rows(repository: str, commit: str) -> list[dict[str, Any]]:
 
 
 def _rows_of(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSON-lines or parquet file; other files have none.
+
+    Raises:
+        MucodeError: the file is damaged, or only says where its content is.
+    """
     if path.suffix == ".jsonl":
-        return [dict(row_in(line)) for _, line in _lines(path)]
+        return [dict(row) for _, row in json_rows(path)]
     if path.suffix != ".parquet":
         return []
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    try:
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise MucodeError(
+            f"{path} is no parquet file ({error}): remove it to fetch it again, or drop a file"
+        ) from error
     return rows

@@ -53,7 +53,8 @@ def solve(  # noqa: PLR0913  # a command line's options
     """Solve one problem with a trained pair: search over several turns, run the public tests, print the best program.
 
     The program goes to standard output, everything else to standard error. Exit status 0: it passes the public tests
-    (or there are none); 3: it does not; 1: an error.
+    (or there are none); 3: it does not; 1: an error. Tests, setup and docstring examples run outside the sandbox, in the
+    judge: take problem files from people you trust.
 
     Parameters
     ----------

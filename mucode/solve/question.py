@@ -30,15 +30,16 @@ def read_problem(path: Path | None, stdin: TextIO, tests: Sequence[str] = ()) ->
         tests: further public tests, each Python with an assert.
 
     Raises:
-        MucodeError: it cannot be read, has no text, or holds a test that is no Python or asserts nothing.
+        MucodeError: it cannot be read, has no text or half a character, or a test that is no Python or asserts nothing.
     """
     name = str(path or "standard input")
     try:
-        content = stdin.read() if path is None else path.read_text(encoding="utf-8-sig")
+        content = stdin.read() if path is None else path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise MucodeError(f"{name} is not UTF-8 (byte {error.start}): write it as UTF-8") from error
     except OSError as error:
         raise MucodeError(f"{name} cannot be read ({error.strerror or error}): name a file with a problem") from error
+    content = content.removeprefix("\ufeff")  # what Windows writes before UTF-8
     as_json = content.lstrip().startswith("{") or (path is not None and path.suffix in (".json", ".jsonl"))
     row = _row(content, name) if as_json else {"text": content}
     try:
@@ -55,7 +56,8 @@ def problem_from_row(row: Row, tests: Sequence[str] = ()) -> Problem:
     that equal ones draw equal samples.
 
     Raises:
-        MucodeError: no text, a test that is no Python or asserts nothing, or a field of the wrong type or name.
+        MucodeError: no text, half a character in it, a test that is no Python or asserts nothing, or a field of the wrong
+            type or name.
     """
     if "test_list" in row:
         problem = _with_tests(row, texts_in(row, "test_list"), tests)
@@ -71,6 +73,7 @@ def problem_from_row(row: Row, tests: Sequence[str] = ()) -> Problem:
         raise MucodeError(f"entry_point {given!r} is no function's name: correct it or leave it out")
     if not problem.text.strip():
         raise MucodeError(f"the problem has no text: {_WAY_OUT}")
+    _require_whole_characters(problem.text)
     named = replace(problem, id="", text=problem.text.strip(), entry_point=given or problem.entry_point)
     digest = hashlib.sha256(json.dumps(asdict(named)).encode()).hexdigest()
     return replace(named, id=f"solve/{digest[:12]}")
@@ -95,6 +98,14 @@ def _humaneval(row: Row, more: Sequence[str]) -> Problem:
     for test in more:
         test_in("the problem", test)
     return replace(problem, source="solve", public_tests=tuple(map(Test, (*examples, *more))))
+
+
+def _require_whole_characters(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise MucodeError(f"half a character is in it ({half}): write all of it") from error
 
 
 def _row(content: str, name: str) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
 import random
@@ -90,6 +91,23 @@ def test_nothing_is_accepted_while_a_test_set_cannot_be_had(workspace: Path, mon
     assert len(CONTENT) == 64
 
 
+@pytest.mark.parametrize("there", [None, "row 1\n"])
+def test_nothing_is_collected_while_what_was_collected_elsewhere_is_to_come(workspace: Path, there: str | None) -> None:
+    known = b"row 1\nrow 2\n"
+    drop(INCOMING, "new.jsonl", NEW)
+    COLLECTED_FILE.parent.mkdir()
+    if there:
+        COLLECTED_FILE.write_text(there)
+    pointer = COLLECTED_FILE.with_name("problems.jsonl.dvc")
+    pointer.write_text(
+        f"outs:\n- md5: {hashlib.md5(known).hexdigest()}\n  size: {len(known)}\n  path: problems.jsonl\n"
+    )
+    before = sorted((workspace / "data").rglob("*"))
+    with pytest.raises(MucodeError, match=r"is not what problems\.jsonl\.dvc points at: run `dvc pull"):
+        collect()
+    assert sorted((workspace / "data").rglob("*")) == before
+
+
 @needs_mbpp
 @pytest.mark.slow
 def test_good_rows_join_the_training_set_and_the_others_are_listed_until_they_are_corrected(workspace: Path) -> None:
@@ -116,6 +134,21 @@ def test_good_rows_join_the_training_set_and_the_others_are_listed_until_they_ar
     assert not QUARANTINE.exists()
     (INCOMING / "new.jsonl").unlink()
     assert collect() == Collection(accepted=0, refused=0, known=0, total=2)
+    assert [problem.entry_point for problem, _ in load_problems("collected", COLLECTED_FILE)] == ["zebra", "weigh"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_what_is_accepted_begins_a_line_of_its_own_and_what_was_there_keeps_its_bytes(
+    workspace: Path, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "load_problems", lambda source, path: [])  # no other set: what is new is what counts
+    COLLECTED_FILE.parent.mkdir(parents=True)
+    before = json.dumps(row("zebra")).encode() + end.encode()
+    COLLECTED_FILE.write_bytes(before)
+    drop(INCOMING, "new.jsonl", NEW)
+    assert collect() == Collection(accepted=1, refused=0, known=0, total=2)
+    assert COLLECTED_FILE.read_bytes().startswith(before)
     assert [problem.entry_point for problem, _ in load_problems("collected", COLLECTED_FILE)] == ["zebra", "weigh"]
 
 
@@ -162,6 +195,34 @@ def test_a_hub_revision_is_put_into_the_drop_folder_once(workspace: Path) -> Non
         shutil.rmtree(workspace / "hub", ignore_errors=True)  # the second call asks nobody
     rows = [json.loads(line) for line in Path(run.stdout.strip()).read_text().splitlines()]
     assert rows == [NEW, row("zebra"), half]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "content", "culprit"),
+    [
+        ("train.jsonl", b'{"text": "a"}\n{cut sho', r"train\.jsonl, line 2 is no JSON"),
+        ("train.parquet", b"PAR1 damaged", r"train\.parquet is no parquet file"),
+        (
+            "train.parquet",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            r"train\.parquet is no parquet",
+        ),
+    ],
+)
+def test_a_damaged_file_of_a_hub_revision_is_named(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes, culprit: str
+) -> None:
+    snapshot = workspace / "hub/datasets--acme--tasks/snapshots" / COMMIT
+    snapshot.mkdir(parents=True)
+    (snapshot / name).write_bytes(content)
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(workspace / "hub"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(MucodeError, match=culprit):
+        fetch_revision(f"acme/tasks@{COMMIT}", INCOMING)
+    assert not INCOMING.exists()
 
 
 @pytest.mark.parametrize("name", ["acme/tasks", "acme/tasks@main", "acme@" + COMMIT, "a/../b@" + COMMIT])

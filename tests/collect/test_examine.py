@@ -101,6 +101,29 @@ def test_half_a_character_anywhere_in_a_row_costs_no_other_row(tmp_path: Path, c
     assert sound.reasons == ()
 
 
+ELIFS = "".join(f"    elif a == {n}:\n        return {n}\n" for n in range(400))
+DEEP = {
+    "elif": f"def weigh(a, b):\n    if a == -1:\n        return 0\n{ELIFS}    return 9 * a + b ** 2 - 4",
+    "minus": f"def weigh(a, b):\n    return {'-' * 20000}1",
+    "dots": f"def weigh(a, b):\n    return a{'.b' * 20000}",
+    "digits": f"def weigh(a, b):\n    return 0x{'f' * 9000}",
+}
+
+
+@pytest.mark.parametrize("code", DEEP.values(), ids=DEEP)
+def test_a_reference_that_cannot_be_compared_costs_no_other_row(tmp_path: Path, code: str) -> None:
+    broken, sound = examined(tmp_path, {**NEW, "code": code}, NEW)
+    assert "its code cannot be compared with other programs" in broken.reasons[0]
+    assert sound.reasons == ()
+
+
+def test_a_problem_that_no_prompt_has_room_for_is_refused(tmp_path: Path) -> None:
+    told = reasons(
+        tmp_path, {**NEW, "text": "long " * 2000}, {**NEW, "test_list": [f"assert {'1' * 9000}", "assert 1"]}
+    )
+    assert all("text and first test are longer than the 8000 characters" in each for each in told)
+
+
 def test_a_row_that_comes_back_from_quarantine_is_refused_for_what_is_wrong_with_it_now(tmp_path: Path) -> None:
     back = {"refused": ["an older reason"], "from": "older.jsonl, line 7", **NEW, "code": ""}
     refused, other = examined(tmp_path, back, {**back, "refused": 5})

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -15,7 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from flows import quickstart as starter
 from flows.server import SECONDS_TO_START
+from mucode.processes import held
+from mucode.workspace import make_workspace
 from tests.test_processes import is_gone
 
 pytestmark = pytest.mark.slow
@@ -148,3 +152,17 @@ def test_a_second_run_in_the_same_workspace_is_refused(toy_repository: Path) -> 
     assert second.returncode == 1
     assert "mucode: a run is going on in" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def test_a_start_that_is_refused_leaves_the_run_under_way_its_parameters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    params = make_workspace("tiny", REPOSITORY, tmp_path / "tiny") / "params.yaml"
+    params.write_text(f"{params.read_text()}# as it was when the run began\n")
+    before = params.read_bytes()
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setattr(sys, "argv", ["mucode run", "--size", "tiny", "--folder", str(tmp_path / "tiny")])
+    with held(tmp_path / "tiny/.mucode/quickstart.lock", "taken"):
+        assert starter.main() == 1
+    assert "a run is going on in" in capfd.readouterr().err
+    assert params.read_bytes() == before

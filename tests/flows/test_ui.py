@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from flows.server import answers, free_port
+from flows.ui import brought_up_to_date, main
 from mucode.processes import held, tied
+from mucode.workspace import alone_in, make_workspace
 from tests.flows.test_quickstart import tree
 from tests.test_processes import is_gone
 
@@ -66,3 +68,26 @@ def test_a_second_one_over_the_same_workspace_is_refused(toy: Callable[..., Path
         _, said = process.communicate(timeout=120)
     assert process.returncode == 1
     assert refusal in said
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setattr(sys, "argv", ["mucode ui", "--size", "tiny", "--folder", str(tmp_path / "file/tiny")])
+    assert main() == 1
+    assert (
+        capsys.readouterr().err == f"mucode: {tmp_path}/file/tiny/.mucode: Not a directory; mend that and run again\n"
+    )
+
+
+def test_a_workspace_is_shown_as_the_run_that_is_at_work_in_it_has_found_it(tmp_path: Path) -> None:
+    workspace = make_workspace("tiny", REPOSITORY, tmp_path / "tiny")
+    made = (workspace / "params.yaml").read_text()
+    (workspace / "params.yaml").write_text(f"{made}# as it was when the run began\n")
+    with alone_in(workspace):
+        assert brought_up_to_date("tiny", REPOSITORY, workspace) == workspace
+        assert (workspace / "params.yaml").read_text() != made
+    assert brought_up_to_date("tiny", REPOSITORY, workspace) == workspace
+    assert (workspace / "params.yaml").read_text() == made

@@ -73,6 +73,14 @@ def test_work_is_done_again_when_anything_that_it_read_or_wrote_has_changed(left
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("torn", [b'{"cmd": "true", "da', b'{"cmd": "tr\xc3'])
+def test_a_note_that_was_cut_short_counts_as_none(left: Path, torn: bytes) -> None:
+    (left / f".mucode/unsaved/{STAGE}.json").write_bytes(torn)
+    assert run_stage.fn(STAGE, left).name == "Completed"
+    assert runs(left) == 2
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(find_bubblewrap() is None, reason="bubblewrap, which lends the small disk, is not installed")
 def test_as_long_as_the_disk_is_full_the_work_waits_and_then_the_next_run_saves_it(toy: Callable[..., Path]) -> None:
     big = "head -c 1500000 /dev/zero > data/big"

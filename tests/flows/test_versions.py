@@ -14,7 +14,11 @@ import yaml
 from prefect.logging import disable_run_logger
 
 from flows.graph import closure
+from flows.parameters import Variation, workspace_of
+from flows.stage import bring_up_to_date
 from flows.versions import add_problems, has_remote, push, refused_problems, versioned
+from mucode.collect.version import require_version
+from mucode.types import MucodeError
 
 # DVC's use of pygtrie
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -80,6 +84,34 @@ def test_a_remote_that_is_gone_is_a_failure_with_its_reason_and_nothing_is_lost(
     assert str(state.message).startswith("dvc push: ")
     assert (collected / "data/collected/problems.jsonl").exists()
     assert list((collected / ".dvc/cache/files").rglob("*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stale", [None, '{"task_id": "a"}\n', '{"task_id": "a"}\n{"task_id": "c"}\n'])
+def test_what_came_with_the_commit_is_pulled_before_anything_trains_without_it(
+    collected: Path, stale: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems, pointer = (collected / "data/collected" / name for name in ("problems.jsonl", "problems.jsonl.dvc"))
+    problems.write_text('{"task_id": "a"}\n{"task_id": "b"}\n')
+    assert add_problems.fn(collected).is_completed()
+    versioned_as = pointer.read_bytes()
+    problems.unlink()
+    if stale is not None:
+        problems.write_text(stale)
+    state = bring_up_to_date(collected)
+    assert state.is_failed()
+    assert "is not what problems.jsonl.dvc points at: run `dvc pull data/collected/problems.jsonl.dvc`" in str(
+        state.message
+    )
+    assert not (collected / "data/a").exists()
+    with pytest.raises(MucodeError, match="`dvc checkout` where no remote is set"):
+        workspace_of(collected, Variation(seeds=[1]))
+    assert pointer.read_bytes() == versioned_as
+
+    dvc(collected, "checkout", "--force", *versioned(collected))
+    with problems.open("a") as file:
+        file.write('{"task_id": "c"}\n')
+    require_version(collected)
 
 
 def test_a_refused_problem_is_one_row_of_the_page_whatever_line_ends_its_text_holds(tmp_path: Path) -> None:

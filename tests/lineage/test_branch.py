@@ -72,10 +72,11 @@ def test_it_holds_the_code_and_the_parameters_as_they_lie_there_and_no_private_n
 def test_the_files_that_hold_a_teams_passwords_are_in_no_run(repository: Path, ask: Ask) -> None:
     (repository / ".gitignore").write_text((REPOSITORY / ".gitignore").read_text())
     (repository / "mlflow").mkdir()
-    for name in ("basic_auth.ini", "basic_auth.ini.example", "team.env", ".env"):
+    for name in ("basic_auth.ini", "basic_auth.ini.example", "team.env", "prod.env", ".env", "server.env"):
         (repository / "mlflow" / name).write_text("password\n")
     commit_run(repository, DAY, git_of(repository))
-    assert ask("ls-tree", "-r", "--name-only", DAY, "mlflow") == "mlflow/basic_auth.ini.example\n"
+    kept = ask("ls-tree", "-r", "--name-only", DAY, "mlflow").split()
+    assert kept == ["mlflow/basic_auth.ini.example", "mlflow/server.env"]  # no password is in that one as committed
 
 
 def test_the_same_files_again_are_the_same_branch_and_others_get_one_of_their_own(repository: Path) -> None:

@@ -116,6 +116,19 @@ def test_a_bad_problem_is_refused_in_one_sentence(content: str | dict[str, Any],
     assert "\n" not in str(error.value)
 
 
+def test_a_mark_of_utf_8_before_the_problem_is_no_part_of_it() -> None:
+    assert read("\ufeff" + json.dumps(MBPP)) == read(MBPP)
+    assert read("\ufeffWrite f.").text == "Write f."
+
+
+@pytest.mark.parametrize("content", ["Write \udcff.", '{"text": "\\ud800"}', {**MBPP, "text": "\ud800"}])
+def test_half_a_character_is_refused_before_any_model_reads_it(content: str | dict[str, Any]) -> None:
+    with pytest.raises(
+        MucodeError, match=r"standard input: half a character is in it \(\\u(dcff|d800)\): write all of it"
+    ):
+        read(content)
+
+
 @pytest.mark.parametrize("content", ["Write f.", MBPP, HUMANEVAL])
 def test_an_optional_test_must_assert_something(content: str | dict[str, Any]) -> None:
     with pytest.raises(MucodeError, match="asserts nothing"):
