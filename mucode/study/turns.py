@@ -8,23 +8,27 @@ from dataclasses import replace
 from mucode.metrics import Bootstrap, Comparison, Outcomes, compare
 from mucode.report.blocks import Table
 from mucode.search import GREEDY
-from mucode.study.cells import BLIND, Cell, Spec, alike, bootstrap_of, difference, find
+from mucode.study.cells import BLIND, HUMANEVAL, Cell, Spec, alike, bootstrap_of, difference, find
 from mucode.study.collected import Collected
 from mucode.study.tables import NOT_RUN, cell_text, shared_seeds
 from mucode.study.words import points
 
 METHODS, TURNS = ("instruct", "multi_star", "mucode"), (1, 2, 3)
 BEST, BEST_BLIND, ONE = "public tests, pt+lv", "no public tests, lv", "public tests, greedy"
+ELSEWHERE, ONE_ELSEWHERE = "HumanEval, pt+lv", "HumanEval, greedy"
 BY_TURN = {
     BEST: [Spec(method) for method in METHODS],
     BEST_BLIND: [Spec(method, BLIND, selector="lv") for method in METHODS],
     ONE: [Spec(method, selector=GREEDY, n=1) for method in METHODS],
+    ELSEWHERE: [Spec(method, HUMANEVAL) for method in METHODS],
+    ONE_ELSEWHERE: [Spec(method, HUMANEVAL, GREEDY, n=1) for method in METHODS],
 }
 CAPTION = (
-    "MBPP, best of 5 or one greedy program a turn, under the seeds that all methods run so far have (the base model's "
-    "greedy search counts once); a search that passed the public test keeps its answer. Last column: "
-    "turn 3 minus turn 1. Gains and differences are paired, in points; differences under all seeds that both have. A lead "
-    "at turn 1 is not recovery, which shows in what later turns add, most cleanly in the greedy rows."
+    "MBPP where not said otherwise, best of 5 or one greedy program a turn, under the seeds that all methods run so "
+    "far have (the base model's greedy search counts once); a search that passed the public test keeps its answer. "
+    "Last column: turn 3 minus turn 1. Gains and differences are paired, in points; differences under all seeds that "
+    "both have. A lead at turn 1 is not recovery, which shows in what later turns add, most cleanly in the greedy "
+    "rows."
 )
 
 

@@ -11,12 +11,14 @@ import pytest
 from mucode.metrics import Bootstrap
 from mucode.report.sources import Origin, Searches
 from mucode.study.cells import Cell, difference, value
-from mucode.study.collected import Collected
+from mucode.study.collected import Collected, collect, read_study
 from mucode.study.page import markdown
+from mucode.study.pieces import chosen
 from mucode.study.primary import SEEDS, Primary, primary, standard_error, there
 from mucode.study.tables import NOT_RUN
-from mucode.study.turns import BEST, BY_TURN, ONE, by_turn_table, seeds_of
+from mucode.study.turns import BEST, BY_TURN, ELSEWHERE, ONE, ONE_ELSEWHERE, by_turn_table, seeds_of
 from mucode.study.verdict import decided, primary_words
+from tests.study.conftest import finish
 from tests.study.pieces import only, rewards, with_one_seed, without
 
 
@@ -115,6 +117,20 @@ def test_the_difference_turn_by_turn_is_paired_and_ends_in_the_primary_one(piece
     assert gain == pytest.approx(last - first, abs=0.11)
     own = [points(rows[BEST, method][3]) for method in ("multi_star", "mucode")]
     assert gain == pytest.approx(own[1] - own[0], abs=0.11)
+
+
+def test_humaneval_stands_beside_mbpp_once_its_piece_has_run(pieces: list[Collected], tmp_path: Path) -> None:
+    (piece,) = chosen(["humaneval"])
+    collect(finish(piece, tmp_path / "run"), tmp_path / "study" / piece.name)
+    main = by_turn_table([only(pieces, "main")]).rows
+    both = by_turn_table([only(pieces, "main"), *read_study(tmp_path / "study")]).rows
+    assert {row[0] for row in both} - {row[0] for row in main} == {ELSEWHERE, ONE_ELSEWHERE}
+    lead = {row[:2]: row[4] for row in both}[ELSEWHERE, "mucode minus multi_star"]
+    ours, rival = (
+        [rewards(tmp_path / "study", piece.name, f"{m}-{seed}") for seed in (0, 1)] for m in ("mucode", "multi_star")
+    )
+    changes = [fmean([a[p] for a in ours]) - fmean([b[p] for b in rival]) for p in ours[0]]
+    assert points(lead) == pytest.approx(100 * fmean(changes), abs=0.051)
 
 
 def test_the_base_model_s_greedy_search_does_not_reduce_the_other_methods_seeds(pieces: list[Collected]) -> None:
