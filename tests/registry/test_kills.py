@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,24 @@ def test_a_registration_killed_between_the_two_champions_is_completed_by_the_nex
     assert register(workspace).champion == (2, 2)
     assert champions(workspace) == {"generator": 2, "verifier": 2}
     assert [entry.what for entry in trail(workspace)][:2] == ["promoted", "promoted"]
+
+
+@pytest.mark.slow
+def test_a_registration_killed_between_the_two_tags_of_its_pair_is_completed_by_the_next(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    tag = Registry.tag
+
+    def killed_after_the_first(registry: Registry, version: Version, tags: Mapping[str, str]) -> None:
+        tag(registry, version, dict(list(tags.items())[:1]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Registry, "tag", killed_after_the_first)
+    with pytest.raises(KeyboardInterrupt):
+        register(workspace)
+    monkeypatch.setattr(Registry, "tag", tag)
+    assert register(workspace).champion == (1, 1)
 
 
 def overtaken_by_hand(folder: Path, entry: Entry) -> None:
