@@ -58,7 +58,7 @@ class Registry:
         return Version(kind, number, dict(found.tags))
 
     def has(self, kind: Kind, number: int) -> bool:
-        """Whether there is such a version; people delete some."""
+        """Whether there is such a version."""
         wanted = f"name = '{NAMES[kind]}' and version_number = {number}"
         return bool(self._client.search_model_versions(wanted, max_results=1))
 

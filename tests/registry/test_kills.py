@@ -13,9 +13,8 @@ from mucode.registry import register
 from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.registry.trail import Entry, new_entry, record
 from mucode.tracking import open_registry
-from mucode.tracking.models import NAMES, Registry, Version
-from mucode.tracking.server import mlflow_at
-from tests.registry.workspace import champions, set_champion, trail, write_workspace
+from mucode.tracking.models import Registry, Version
+from tests.registry.workspace import champions, delete, set_champion, trail, write_workspace
 
 
 @pytest.mark.slow
@@ -88,9 +87,8 @@ def overtaken_by_hand(folder: Path, entry: Entry) -> None:
 
 
 def overtaken_by_a_deletion(folder: Path, entry: Entry) -> None:
-    with mlflow_at(folder) as client:
-        for name in NAMES.values():
-            client.delete_model_version(name, "2")
+    delete(folder, "generator", 2)
+    delete(folder, "verifier", 2)
 
 
 def overtaken_at_its_end(folder: Path, entry: Entry) -> None:

@@ -13,7 +13,7 @@ from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.tracking import open_registry
 from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import MucodeError
-from tests.registry.workspace import champions, set_champion, trail, write_workspace
+from tests.registry.workspace import champions, delete, set_champion, trail, write_workspace
 
 
 @pytest.mark.slow
@@ -58,7 +58,37 @@ def test_champions_set_by_hand_that_form_no_pair_are_left_alone(
     assert "by hand" in report.reason
     assert champions(workspace) == {"generator": 2, "verifier": 1}
     monkeypatch.chdir(workspace)
-    with pytest.raises(MucodeError, match="no champion pair to roll back"):
+    with pytest.raises(MucodeError, match=r"form no pair \(generator 2, verifier 1\): in MLflow's UI set both"):
+        rollback()
+
+
+@pytest.mark.slow
+def test_a_rollback_passes_over_champions_whose_versions_were_deleted(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, solved in (("1", 0), ("2", 6), ("3", 12)):
+        rewards = [1.0] * solved + [0.0] * (12 - solved)
+        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
+        register(workspace)
+    delete(workspace, "generator", 2)
+    monkeypatch.chdir(workspace)
+    assert rollback() == (1, 1)
+    delete(workspace, "generator", 1)  # the verifier's alias stays
+    with pytest.raises(MucodeError, match=r"a version was deleted, and form no pair \(verifier 1\)"):
+        rollback()
+
+
+@pytest.mark.slow
+def test_a_rollback_says_that_the_only_other_champion_was_deleted(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, solved in (("1", 0), ("2", 12)):
+        rewards = [1.0] * solved + [0.0] * (12 - solved)
+        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
+        register(workspace)
+    delete(workspace, "verifier", 1)
+    monkeypatch.chdir(workspace)
+    with pytest.raises(MucodeError, match=r"no champion before .*, or its versions were deleted"):
         rollback()
 
 

@@ -139,6 +139,12 @@ def set_champion(folder: Path, generator: int, verifier: int) -> None:
         client.set_registered_model_alias("mucode-verifier", "champion", str(verifier))
 
 
+def delete(folder: Path, kind: Kind, number: int) -> None:
+    """What a person does in MLflow's UI."""
+    with mlflow_at(folder) as client:
+        client.delete_model_version(NAMES[kind], str(number))
+
+
 def trail(folder: Path) -> list[Entry]:
     with open_registry(folder) as registry:
         return entries(registry)
