@@ -22,7 +22,7 @@ from typing import Any
 from mucode.config import Section
 from mucode.lineage import code_of, lock_of
 from mucode.records import digests, written_whole
-from mucode.tracking.server import TrackingUnavailable, experiment_id, mlflow_at
+from mucode.tracking.server import experiment_id, mlflow_at
 from mucode.types import MucodeError
 
 UNTRACKED = Path(".mucode/untracked")
@@ -80,9 +80,9 @@ def log_stage(
     texts = {path.name: path.read_text() for path in artifacts}
     started = ended - round(seconds * 1000)
     measured = {**metrics, "seconds": seconds}
-    code = code_of(workspace)
-    record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
     try:
+        code = code_of(workspace)
+        record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
         keep_record(record, workspace)
     except MucodeError as error:
         logger.warning("%s; %s@%s is done and goes on, but MLflow will have no run of it", error, stage, key)
@@ -91,7 +91,7 @@ def log_stage(
         return
     try:
         _send_kept(workspace)
-    except TrackingUnavailable as error:
+    except MucodeError as error:
         logger.warning("%s; the record of %s@%s is kept in %s and sent next time", error, stage, key, UNTRACKED)
 
 
