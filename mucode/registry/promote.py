@@ -13,7 +13,7 @@ from mucode.registry.pairs import VersionPair, challenger, champion, is_register
 from mucode.registry.promotion import Decision, Policy, decide, load_policy
 from mucode.registry.standing import registry_in_order, standing
 from mucode.registry.trail import Entry, What, entries, new_entry, record_held, reigns, removal_of
-from mucode.tracking import Registry, Version, open_registry
+from mucode.tracking import Registry, Version, registry_to_read
 from mucode.types import MucodeError
 
 ALREADY = Decision(False, "it is the champion already")
@@ -46,11 +46,11 @@ def promote(*, dry_run: bool = False, history: bool = False) -> Decision | None:
         Only show who decided what, when and why; RUN is what `make reproduce` takes.
     """
     if history:
-        with open_registry(Path()) as registry:
+        with registry_to_read(Path()) as registry:
             _show(entries(registry))
         return None
     policy = read_policy(Path())
-    with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
+    with registry_to_read(Path()) if dry_run else registry_in_order(Path()) as registry:
         pair = challenger(registry)
         if pair is None:
             raise MucodeError("there is no challenger pair: run `mucode register` after the graph")
@@ -76,7 +76,7 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
     dry_run:
         Say which pair it would be; change nothing.
     """
-    with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
+    with registry_to_read(Path()) if dry_run else registry_in_order(Path()) as registry:
         now = standing(registry)
         present = now.champion
         if present is None:

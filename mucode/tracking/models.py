@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mucode.tracking.server import experiment_id, mlflow_at, own_database, tracking_uri
+from mucode.tracking.server import experiment_id, mlflow_at, own_database, require_there, tracking_uri
 from mucode.types import Generator, Verifier
 
 Kind = Literal["generator", "verifier"]
@@ -156,6 +156,19 @@ def open_registry(workspace: Path) -> Iterator[Registry]:
     """
     with mlflow_at(workspace) as client:
         yield Registry(client, workspace)
+
+
+@contextlib.contextmanager
+def registry_to_read(workspace: Path) -> Iterator[Registry]:
+    """The same, for what only looks: no database is made.
+
+    Raises:
+        MucodeError: there is none.
+        TrackingUnavailable: as of `open_registry`.
+    """
+    require_there(workspace)
+    with open_registry(workspace) as registry:
+        yield registry
 
 
 def load_registered_generator(version: str, base: Path, workspace: Path = Path()) -> Generator:

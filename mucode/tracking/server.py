@@ -43,6 +43,24 @@ def own_database(workspace: Path) -> str:
     return f"sqlite:///{workspace.resolve() / 'mlflow.db'}"
 
 
+def is_there(workspace: Path) -> bool:
+    """Whether there is a database to look into, which MLflow would else make; a server is asked for it later."""
+    uri = tracking_uri(workspace)
+    file = uri.removeprefix("sqlite:///")
+    return file == uri or Path(file).exists()
+
+
+def require_there(workspace: Path) -> None:
+    """Refuse to look where there is nothing.
+
+    Raises:
+        MucodeError: there is no database.
+    """
+    if not is_there(workspace):
+        file = tracking_uri(workspace).removeprefix("sqlite:///")
+        raise MucodeError(f"there is no registry {file}: run where mlflow.db lies, or set MLFLOW_TRACKING_URI")
+
+
 @contextlib.contextmanager
 def mlflow_at(workspace: Path) -> Iterator[Any]:
     """A client of the workspace's tracking server and registry, which mlflow's own functions use as well meanwhile.

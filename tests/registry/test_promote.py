@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,19 @@ def test_to_look_into_an_empty_registry_leaves_it_empty(workspace: Path, monkeyp
     with mlflow_at(workspace) as client:
         assert list(client.search_registered_models()) == []
         assert client.get_experiment_by_name(EXPERIMENT) is None
+
+
+@pytest.mark.parametrize(
+    "look", [lambda: promote(history=True), lambda: promote(dry_run=True), lambda: rollback(dry_run=True)]
+)
+def test_to_look_where_there_is_no_registry_makes_none(
+    look: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MucodeError, match=r"no registry .*mlflow\.db: run where mlflow\.db lies"):
+        look()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow
