@@ -55,7 +55,11 @@ def test_the_address_is_the_workspaces_own_database_unless_the_environment_names
     ("address", "shown"),
     [
         ("postgresql://ada:secret@db:5432/mlflow", "postgresql://db:5432/mlflow"),
+        ("postgresql://ada:sec/ret@db/mlflow", "postgresql://db/mlflow"),
+        ("postgresql://ada:s/e@cret@db/mlflow", "postgresql://db/mlflow"),
         ("http://ada:se@cret@127.0.0.1:5000", "http://127.0.0.1:5000"),
+        ("http://127.0.0.1:5000/path@1", "http://127.0.0.1:5000/path@1"),
+        ("http://[::1]:5000/path@1", "http://[::1]:5000/path@1"),
         ("https://secret@mlflow.example/path@1", "https://mlflow.example/path@1"),
         ("sqlite:////home/ada@work/mlflow.db", "sqlite:////home/ada@work/mlflow.db"),
     ],
