@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -114,7 +115,8 @@ class Registry:
         self._client.log_text(run_id, text, name)
 
     def read_text(self, run_id: str, name: str) -> str:
-        return Path(self._client.download_artifacts(run_id, name)).read_text()
+        with tempfile.TemporaryDirectory(prefix="mucode-") as folder:
+            return Path(self._client.download_artifacts(run_id, name, folder)).read_text()
 
     def add(self, model: ModelFiles, run_id: str) -> Version:
         """Log a model in a run and register it with all its tags in one request: there is no half a version."""
@@ -196,10 +198,20 @@ def _load(kind: Kind, version: str, base: Path, workspace: Path) -> Any:
     import mlflow
 
     reference = f"/{version}" if version.isdigit() else f"@{version}"
-    with mlflow_at(workspace):
-        config = {"base": str(base.resolve())}
-        loaded = mlflow.pyfunc.load_model(f"models:/{NAMES[kind]}{reference}", model_config=config)
+    config = {"base": str(base.resolve())}
+    with mlflow_at(workspace), _download_folder(workspace) as folder:
+        loaded = mlflow.pyfunc.load_model(f"models:/{NAMES[kind]}{reference}", model_config=config, dst_path=folder)
     return loaded.unwrap_python_model().model
+
+
+@contextlib.contextmanager
+def _download_folder(workspace: Path) -> Iterator[str | None]:
+    """Where weights are fetched to until they are loaded; None: those of our own database lie here, and are not copied."""
+    if tracking_uri(workspace) == own_database(workspace):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="mucode-") as folder:
+        yield folder
 
 
 def _requirements() -> list[str]:
