@@ -12,6 +12,8 @@ from pathlib import Path
 from mucode.types import MucodeError
 
 _NOBODY = {"NAME": "mucode", "EMAIL": "mucode@localhost"}  # where git knows no identity, as on a service's account
+# what stands before a host, also a password that holds "/", if it is not a port and a path
+_CREDENTIALS = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s/:@\[]*:(?!\d{1,5}/)\S*@)")
 _FAILURES = ("fatal:", "error:", "! [")  # "! [rejected] run/x -> run/x (non-fast-forward)"
 
 
@@ -62,7 +64,7 @@ class Git:
 
 def without_credentials(text: str) -> str:
     """A text for the terminal and the logs: its URLs tell neither user nor password nor token."""
-    return re.sub(r"(?<=://)[^\s/]*@", "", text)
+    return _CREDENTIALS.sub("", text)
 
 
 def _reason(said: str) -> str:

@@ -68,6 +68,11 @@ def pair_of(registry: Registry, numbers: tuple[int, int]) -> VersionPair:
     return VersionPair(registry.version("generator", numbers[0]), registry.version("verifier", numbers[1]))
 
 
+def is_registered(registry: Registry, numbers: tuple[int, int]) -> bool:
+    """Whether both versions are still there; people delete some."""
+    return all(map(registry.has, _KINDS, numbers))
+
+
 def move_champion(registry: Registry, entry: Entry) -> None:
     """Point both champion aliases at the entry's pair, verifier first, and put the entry into the trail."""
     registry.note(_INTENT, json.dumps(asdict(entry), sort_keys=True))
@@ -88,7 +93,7 @@ def interrupted_move(registry: Registry) -> Entry | None:
     if intent is None:
         return None
     entry = Entry.from_json(intent)
-    if entry in entries(registry) or not all(map(registry.has, _KINDS, entry.pair)):
+    if entry in entries(registry) or not is_registered(registry, entry.pair):
         return None
     held = [registry.aliased(kind, CHAMPION) for kind in _KINDS]
     ends = zip(entry.before or (None, None), entry.pair, strict=True)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mucode.registry.card import settings_folder
-from mucode.registry.pairs import VersionPair, challenger, champion, move_champion, pair_of
+from mucode.registry.pairs import VersionPair, challenger, champion, is_registered, move_champion, pair_of
 from mucode.registry.promotion import Decision, Policy, decide, load_policy
 from mucode.registry.standing import registry_in_order, standing
 from mucode.registry.trail import Entry, What, entries, new_entry, record_held, reigns, removal_of
-from mucode.tracking import Registry, open_registry
+from mucode.tracking import Registry, Version, registry_to_read
 from mucode.types import MucodeError
 
 ALREADY = Decision(False, "it is the champion already")
@@ -45,11 +46,11 @@ def promote(*, dry_run: bool = False, history: bool = False) -> Decision | None:
         Only show who decided what, when and why; RUN is what `make reproduce` takes.
     """
     if history:
-        with open_registry(Path()) as registry:
+        with registry_to_read(Path()) as registry:
             _show(entries(registry))
         return None
     policy = read_policy(Path())
-    with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
+    with registry_to_read(Path()) if dry_run else registry_in_order(Path()) as registry:
         pair = challenger(registry)
         if pair is None:
             raise MucodeError("there is no challenger pair: run `mucode register` after the graph")
@@ -75,15 +76,19 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
     dry_run:
         Say which pair it would be; change nothing.
     """
-    with open_registry(Path()) if dry_run else registry_in_order(Path()) as registry:
+    with registry_to_read(Path()) if dry_run else registry_in_order(Path()) as registry:
         now = standing(registry)
-        present, past = now.champion, reigns(now.trail)
+        present = now.champion
         if present is None:
-            raise MucodeError("there is no champion pair to roll back: see `mucode promote --history`")
-        if past[-1:] == [present.numbers]:
-            past = past[:-1]
+            none = "there is no champion pair to roll back: see `mucode promote --history`"
+            raise MucodeError(_no_pair(now.strays) if now.strays else none)
+        others = (numbers for numbers in reigns(now.trail) if numbers != present.numbers)
+        past = [numbers for numbers in others if is_registered(registry, numbers)]
         if not past:
-            raise MucodeError(f"there was no champion before {_named(present.numbers)}: see `mucode promote --history`")
+            raise MucodeError(
+                f"there was no champion before {_named(present.numbers)}, or its versions were deleted: "
+                "see `mucode promote --history`"
+            )
         before = pair_of(registry, past[-1])
         if not dry_run:
             why = reason or "no reason was given"
@@ -102,10 +107,7 @@ def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
     now = standing(registry)
     present = now.champion
     if now.strays:
-        aliases = ", ".join(f"{version.kind} {version.number}" for version in now.strays)
-        return Decision(
-            False, f"the champion aliases were set by hand and form no pair ({aliases}): set both to one pair"
-        )
+        return Decision(False, _no_pair(now.strays))
     if present is not None and present.numbers == pair.numbers:
         return ALREADY
     if registry.shared and "claims" in pair.generator.tags:
@@ -127,6 +129,14 @@ def carry_out(registry: Registry, policy: PolicyFile, pair: VersionPair, decisio
         move_champion(registry, entry)
     else:
         record_held(registry, entry)
+
+
+def _no_pair(strays: Sequence[Version]) -> str:
+    aliases = ", ".join(f"{version.kind} {version.number}" for version in strays)
+    return (
+        f"the champion aliases were set by hand, or a version was deleted, and form no pair ({aliases}): "
+        "in MLflow's UI set both to one pair, or remove them"
+    )
 
 
 def _told(removed: Entry) -> str:

@@ -39,7 +39,7 @@ class Measured:
     settings: str  # how the searches were done; unequal settings are not compared
     sets: Mapping[str, Outcomes]  # VALIDATION and the test sets
     gates: Mapping[str, bool] = field(default_factory=dict)  # of the labels it learned from: whether each gate passed
-    problems: Mapping[str, str] = field(default_factory=dict)  # of each set: a digest of its problems and private tests
+    problems: Mapping[str, str] = field(default_factory=dict)  # of each set: a digest of problems, tests, other judge
 
     def as_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
@@ -99,7 +99,9 @@ def _on_merit(policy: Policy, challenger: Measured, champion: Measured) -> Decis
         return Decision(False, f"{found}; the policy asks for at least {policy.difference:+.3f}")
     if change.difference.low <= policy.lower_bound:
         return Decision(False, f"{found}; the policy asks for a lower end above {policy.lower_bound:+.3f}")
-    for name in sorted(set(champion.sets) - {policy.benchmark}):
+    # A champion of before sets without public tests were judged holds no outcomes of them: nothing to lose there.
+    judged = {name for name, rewards in champion.sets.items() if rewards}
+    for name in sorted(judged - {policy.benchmark}):
         if name not in challenger.sets or not _comparable(challenger, champion, name):
             return Decision(
                 False, f"{found}, but it was not measured on {name} as the champion was: compare them by hand"

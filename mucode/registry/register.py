@@ -97,7 +97,8 @@ def _ensure_registered(registry: Registry, pair: SelectedPair, config: Config) -
     verifier = verifier or registry.add(pair.verifier_files(config), run_id)
     generator = generator or registry.add(pair.generator_files(config), run_id)
     registry.end_run(run_id)
-    registry.tag(generator, {paired(verifier): digest, outcomes(verifier): run_id})
+    # What makes the two a pair comes last: a kill before it leaves a pair to register, not one without outcomes.
+    registry.tag(generator, {outcomes(verifier): run_id, paired(verifier): digest})
     return registry.version("generator", generator.number), verifier, not known
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mucode.config import Config, SamplingSection
@@ -20,15 +20,18 @@ from mucode.types import Answer, Problem
 def measured(
     workspace: Path, group: str, iteration: str, config: Config, gates: Mapping[str, bool], problems: Mapping[str, str]
 ) -> Measured:
-    """The rewards of the pair's searches on validation and on the test sets, under the selector that selects."""
+    """The rewards of the pair's searches on validation and on the test sets, under the selector that selects; a test set
+    that was not searched by it, as one without public tests, is judged by the next best."""
     selector = next(name for name in JUDGED_BY if name in config.search.validation_selectors)
     validation = read_rows(Layout(workspace).evaluation(group, iteration) / "choices.parquet", SearchChoice)
     test = read_rows(Layout(workspace).benchmark(group) / "choices.parquet", SearchChoice)
-    sets = {VALIDATION: search_rewards(validation, selector, config.search.candidates)}
-    for name in sorted({row.benchmark for row in test}):
-        rows = [row for row in test if row.benchmark == name]
-        sets[name] = search_rewards(rows, selector, config.search.candidates)
-    on = {name: _digest([problems[problem_id] for problem_id in sorted(rewards)]) for name, rewards in sets.items()}
+    tests = {name: [row for row in test if row.benchmark == name] for name in sorted({row.benchmark for row in test})}
+    sets, on = {}, {}
+    for name, rows in {VALIDATION: validation, **tests}.items():
+        judge = _judge(rows, selector)
+        sets[name] = search_rewards(rows, judge, config.search.candidates)
+        asked = [problems[problem_id] for problem_id in sorted(sets[name])]
+        on[name] = _digest(asked if judge == selector else [judge, *asked])
     return Measured(selector, _settings(config), sets, gates, on)
 
 
@@ -42,6 +45,12 @@ def problem_digests(recorded: Recorded) -> dict[str, str]:
         problem.id: _digest([row_to_json(problem), row_to_json(answers[problem.id])["private_tests"]])
         for problem in read_rows(here.problems, Problem)
     }
+
+
+def _judge(rows: Sequence[SearchChoice], selector: str) -> str:
+    """The selector that selects, or the best of those that these searches went by."""
+    searched = {row.selector for row in rows}
+    return next((name for name in (selector, *JUDGED_BY) if name in searched), selector)
 
 
 def _settings(config: Config) -> str:

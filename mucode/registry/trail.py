@@ -75,7 +75,9 @@ def reigns(trail: Sequence[Entry]) -> list[tuple[int, int]]:
         if entry.what in ("promoted", "found"):
             stack.append(entry.pair)
         elif entry.what == "rolled back":
-            stack = stack[:-1] if stack[-2:-1] == [entry.pair] else [entry.pair]
+            while stack and stack[-1] != entry.pair:  # more than one where versions between were deleted
+                stack.pop()
+            stack = stack or [entry.pair]
     return stack
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mucode.lineage.git import without_credentials
 from mucode.tracking.models import NAMES, Kind
-from mucode.tracking.server import mlflow_at, tracking_uri
+from mucode.tracking.server import mlflow_at, require_there, tracking_uri
 from mucode.types import MucodeError
 
 
@@ -18,12 +18,10 @@ def base_of_version(kind: Kind, version: str, workspace: Path = Path()) -> str:
         workspace: whose registry.
 
     Raises:
-        MucodeError: there is no such registry or no such version.
+        MucodeError: there is no such registry or no such version, or it does not say its base.
     """
-    uri, name = tracking_uri(workspace), NAMES[kind]
-    file = uri.removeprefix("sqlite:///")
-    if file != uri and not Path(file).exists():
-        raise MucodeError(f"there is no registry {file}: run where mlflow.db lies, or set MLFLOW_TRACKING_URI")
+    require_there(workspace)
+    name, at = NAMES[kind], without_credentials(tracking_uri(workspace))
     with mlflow_at(workspace) as client:
         aliases = {
             alias: n
@@ -34,7 +32,10 @@ def base_of_version(kind: Kind, version: str, workspace: Path = Path()) -> str:
     found = numbers.get(str(aliases.get(version, version)))
     if found is None:
         known = ", ".join([*(f"@{alias}" for alias in sorted(aliases)), *(f"/{n}" for n in sorted(numbers, key=int))])
-        at = without_credentials(uri)
         raise MucodeError(f"the registry at {at} has no version {version!r} of {name}: it has {known or 'none'}")
-    digest: str = found.tags["base_sha256"]
+    digest: str | None = found.tags.get("base_sha256")
+    if digest is None:
+        raise MucodeError(
+            f"version {found.version} of {name} at {at} was not registered by `mucode register`: name another version"
+        )
     return digest

@@ -7,6 +7,7 @@ from mucode.tracking.models import (
     load_registered_generator,
     load_registered_verifier,
     open_registry,
+    registry_to_read,
 )
 from mucode.tracking.runs import keep_record, log_stage, send_records, tags_of, track
 from mucode.tracking.server import TrackingUnavailable, tracking_uri
@@ -21,6 +22,7 @@ __all__ = [
     "load_registered_verifier",
     "log_stage",
     "open_registry",
+    "registry_to_read",
     "send_records",
     "tags_of",
     "track",

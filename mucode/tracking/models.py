@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mucode.tracking.server import experiment_id, mlflow_at, own_database, tracking_uri
+from mucode.tracking.server import experiment_id, mlflow_at, own_database, require_there, tracking_uri
 from mucode.types import Generator, Verifier
 
 Kind = Literal["generator", "verifier"]
@@ -58,7 +59,7 @@ class Registry:
         return Version(kind, number, dict(found.tags))
 
     def has(self, kind: Kind, number: int) -> bool:
-        """Whether there is such a version; people delete some."""
+        """Whether there is such a version."""
         wanted = f"name = '{NAMES[kind]}' and version_number = {number}"
         return bool(self._client.search_model_versions(wanted, max_results=1))
 
@@ -114,7 +115,8 @@ class Registry:
         self._client.log_text(run_id, text, name)
 
     def read_text(self, run_id: str, name: str) -> str:
-        return Path(self._client.download_artifacts(run_id, name)).read_text()
+        with tempfile.TemporaryDirectory(prefix="mucode-") as folder:
+            return Path(self._client.download_artifacts(run_id, name, folder)).read_text()
 
     def add(self, model: ModelFiles, run_id: str) -> Version:
         """Log a model in a run and register it with all its tags in one request: there is no half a version."""
@@ -158,6 +160,19 @@ def open_registry(workspace: Path) -> Iterator[Registry]:
         yield Registry(client, workspace)
 
 
+@contextlib.contextmanager
+def registry_to_read(workspace: Path) -> Iterator[Registry]:
+    """The same, for what only looks: no database is made.
+
+    Raises:
+        MucodeError: there is none.
+        TrackingUnavailable: as of `open_registry`.
+    """
+    require_there(workspace)
+    with open_registry(workspace) as registry:
+        yield registry
+
+
 def load_registered_generator(version: str, base: Path, workspace: Path = Path()) -> Generator:
     """A registered generator, ready to sample.
 
@@ -183,10 +198,20 @@ def _load(kind: Kind, version: str, base: Path, workspace: Path) -> Any:
     import mlflow
 
     reference = f"/{version}" if version.isdigit() else f"@{version}"
-    with mlflow_at(workspace):
-        config = {"base": str(base.resolve())}
-        loaded = mlflow.pyfunc.load_model(f"models:/{NAMES[kind]}{reference}", model_config=config)
+    config = {"base": str(base.resolve())}
+    with mlflow_at(workspace), _download_folder(workspace) as folder:
+        loaded = mlflow.pyfunc.load_model(f"models:/{NAMES[kind]}{reference}", model_config=config, dst_path=folder)
     return loaded.unwrap_python_model().model
+
+
+@contextlib.contextmanager
+def _download_folder(workspace: Path) -> Iterator[str | None]:
+    """Where weights are fetched to until they are loaded; None: those of our own database lie here, and are not copied."""
+    if tracking_uri(workspace) == own_database(workspace):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="mucode-") as folder:
+        yield folder
 
 
 def _requirements() -> list[str]:

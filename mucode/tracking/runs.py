@@ -22,11 +22,12 @@ from typing import Any
 from mucode.config import Section
 from mucode.lineage import code_of, lock_of
 from mucode.records import digests, written_whole
-from mucode.tracking.server import TrackingUnavailable, experiment_id, mlflow_at
+from mucode.tracking.server import experiment_id, is_there, mlflow_at
 from mucode.types import MucodeError
 
 UNTRACKED = Path(".mucode/untracked")
 LATER = "MUCODE_TRACK_LATER"  # set by who sends the records itself, to spare each stage the import of mlflow (2 s)
+_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's codes; the latter: that is no id
 
 logger = logging.getLogger(__name__)
 
@@ -80,9 +81,9 @@ def log_stage(
     texts = {path.name: path.read_text() for path in artifacts}
     started = ended - round(seconds * 1000)
     measured = {**metrics, "seconds": seconds}
-    code = code_of(workspace)
-    record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
     try:
+        code = code_of(workspace)
+        record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
         keep_record(record, workspace)
     except MucodeError as error:
         logger.warning("%s; %s@%s is done and goes on, but MLflow will have no run of it", error, stage, key)
@@ -91,7 +92,7 @@ def log_stage(
         return
     try:
         _send_kept(workspace)
-    except TrackingUnavailable as error:
+    except MucodeError as error:
         logger.warning("%s; the record of %s@%s is kept in %s and sent next time", error, stage, key, UNTRACKED)
 
 
@@ -180,18 +181,20 @@ def tags_of(run_id: str, workspace: Path) -> dict[str, str] | None:
     """A run's tags; among them the commit of its code and the digest of its dvc.lock, see `mucode.lineage`.
 
     Returns:
-        None if MLflow has no such run.
+        None if MLflow has no such run, or there is no MLflow yet.
 
     Raises:
         TrackingUnavailable: MLflow does not answer.
     """
+    if not is_there(workspace):
+        return None
     with mlflow_at(workspace) as client:
         from mlflow.exceptions import MlflowException
 
         try:
             return dict(client.get_run(run_id).data.tags)
         except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            if error.error_code not in _NO_SUCH_RUN:
                 raise
             return None
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from mucode.lineage.git import without_credentials
 from mucode.types import MucodeError
 
 EXPERIMENT = "mucode"
+ARTIFACTS = "mlartifacts"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
@@ -39,17 +43,37 @@ def own_database(workspace: Path) -> str:
     return f"sqlite:///{workspace.resolve() / 'mlflow.db'}"
 
 
+def is_there(workspace: Path) -> bool:
+    """Whether there is a database to look into, which MLflow would else make; a server is asked for it later."""
+    uri = tracking_uri(workspace)
+    file = uri.removeprefix("sqlite:///")
+    return file == uri or Path(file).exists()
+
+
+def require_there(workspace: Path) -> None:
+    """Refuse to look where there is nothing.
+
+    Raises:
+        MucodeError: there is no database.
+    """
+    if not is_there(workspace):
+        file = tracking_uri(workspace).removeprefix("sqlite:///")
+        raise MucodeError(f"there is no registry {file}: run where mlflow.db lies, or set MLFLOW_TRACKING_URI")
+
+
 @contextlib.contextmanager
 def mlflow_at(workspace: Path) -> Iterator[Any]:
     """A client of the workspace's tracking server and registry, which mlflow's own functions use as well meanwhile.
 
     Raises:
-        TrackingUnavailable: anything in the block that mlflow could not do.
+        MucodeError: there is no room or no right to write, or the workspace's own database was made elsewhere.
+        TrackingUnavailable: anything else in the block that mlflow could not do.
     """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     import mlflow
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they tell the making of a database line by line
@@ -58,12 +82,12 @@ def mlflow_at(workspace: Path) -> Iterator[Any]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning, module=r"mlflow\.")  # about its own types
             mlflow.set_tracking_uri(uri)  # for mlflow.pyfunc, which takes no client; it writes the environment, too
-            yield mlflow.MlflowClient(uri, registry_uri=uri)
-    except (MlflowException, OSError) as error:
-        reason = without_credentials(" ".join(str(error).split()))[:300]
-        way_out = "see that it runs, or unset MLFLOW_TRACKING_URI"
-        at = without_credentials(uri)
-        raise TrackingUnavailable(f"MLflow at {at} cannot be used ({reason}): {way_out}") from error
+            client = mlflow.MlflowClient(uri, registry_uri=uri)
+            if uri == own_database(workspace):
+                _require_made_here(client, workspace)
+            yield client
+    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:  # ImportError: a database's driver
+        raise _refusal(error, without_credentials(uri), named=bool(before)) from error
     finally:
         mlflow.set_tracking_uri(None)
         if before is not None:
@@ -71,15 +95,46 @@ def mlflow_at(workspace: Path) -> Iterator[Any]:
 
 
 def experiment_id(client: Any, workspace: Path) -> str:
-    """The one experiment, made if need be; artifacts of a database of our own lie beside it, in mlartifacts/."""
+    """The one experiment, made if need be; artifacts of a database of our own lie beside it, in mlartifacts/.
+
+    Raises:
+        MucodeError: somebody deleted it.
+    """
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
         own = tracking_uri(workspace).startswith("sqlite:")
-        location = (workspace.resolve() / "mlartifacts").as_uri() if own else None
+        location = (workspace.resolve() / ARTIFACTS).as_uri() if own else None
         with contextlib.suppress(MlflowException):  # another process made it at the same moment
             client.create_experiment(EXPERIMENT, artifact_location=location)
         found = client.get_experiment_by_name(EXPERIMENT)
     identifier: str = found.experiment_id
+    if found.lifecycle_stage == "deleted":
+        way_out = f"`mlflow experiments restore -x {identifier}` with MLFLOW_TRACKING_URI set to it brings it back"
+        at = without_credentials(tracking_uri(workspace))
+        raise MucodeError(f"the experiment {EXPERIMENT} of the MLflow at {at} was deleted: {way_out}")
     return identifier
+
+
+def _require_made_here(client: Any, workspace: Path) -> None:
+    """Refuse a database that came along with a moved or copied workspace: MLflow keeps whole paths of artifacts, so that
+    those of before would not be found, and new ones would be written there."""
+    found = client.get_experiment_by_name(EXPERIMENT)
+    artifacts = Path(unquote(urlsplit(found.artifact_location).path)) if found else Path()
+    if artifacts.name != ARTIFACTS or artifacts.resolve() == (workspace / ARTIFACTS).resolve():
+        return
+    raise MucodeError(
+        f"{workspace.resolve() / 'mlflow.db'} was made in {artifacts.parent} and names its files there: move the workspace "
+        f"back, or leave a link to it there; in a copy, remove mlflow.db and {ARTIFACTS}/ to begin anew"
+    )
+
+
+def _refusal(error: Exception, address: str, *, named: bool) -> MucodeError:
+    """What is said of a failure; `named`: whether MLFLOW_TRACKING_URI names the address."""
+    if isinstance(error, OSError) and error.errno in _UNWRITABLE:
+        place = error.filename2 or error.filename or address
+        return MucodeError(f"{place}: {error.strerror}; make room or give rights there and run again")
+    reason = without_credentials(" ".join(str(getattr(error, "orig", None) or error).split()))[:300]
+    way_out = "see that it runs, or unset MLFLOW_TRACKING_URI" if named else "mend that, or move it away"
+    return TrackingUnavailable(f"MLflow at {address} cannot be used ({reason}): {way_out}")

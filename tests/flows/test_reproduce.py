@@ -158,19 +158,23 @@ def test_a_run_of_mlflow_is_found_by_the_digest_of_its_lock(finished: Path, monk
     from mucode.tracking.server import experiment_id, mlflow_at
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    git, unknown = Git(finished), "no branch, tag or commit here and no run .* is called"
+    with pytest.raises(MucodeError, match=f"{unknown} 'run/no-such'"):
+        find("run/no-such", git, finished)
+    assert not (finished / "mlflow.db").exists()
     with mlflow_at(finished) as client:
         experiment = experiment_id(client, finished)
         known = client.create_run(experiment, tags=lineage(finished)).info.run_id
         bare = client.create_run(experiment).info.run_id
         lost = client.create_run(experiment, tags={"dvc_lock_sha256": "0" * 64}).info.run_id
-    git = Git(finished)
     assert find(known, git, finished).commit == git("rev-parse", RUN)
     with pytest.raises(MucodeError, match=r"says no dvc\.lock"):
         find(bare, git, finished)
     with pytest.raises(MucodeError, match=r"no commit here holds the dvc\.lock"):
         find(lost, git, finished)
-    with pytest.raises(MucodeError, match=r"no branch, tag or commit here and no run .* is called 'no-such-run'"):
-        find("no-such-run", git, finished)
+    for name in ("no-such-run", "run/no-such", "v1.0"):
+        with pytest.raises(MucodeError, match=f"{unknown} '{name}'"):
+            find(name, git, finished)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     with pytest.raises(TrackingUnavailable, match="cannot be used"):
         find(known, git, finished)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -57,6 +58,15 @@ def test_of_what_was_made_anew_before_a_run_ended_no_lock_holds_the_outs(
     assert locks(repository) == [None, None]
     settle_locks(repository)
     assert locks(repository) == [{}, lock_of(repository)]
+
+
+def test_a_repository_that_git_cannot_read_does_not_undo_the_stage(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (repository / ".git/index").write_text("cut sho")
+    with caplog.at_level(logging.WARNING, logger="mucode"):
+        log(repository, monkeypatch)
+    assert "evaluate@mucode-0-1 is done and goes on" in caplog.text
 
 
 def test_a_folder_without_git_and_without_a_lock_has_nothing_to_say(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,8 @@ from mucode.registry import register
 from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.registry.trail import Entry, new_entry, record
 from mucode.tracking import open_registry
-from mucode.tracking.models import NAMES, Registry, Version
-from mucode.tracking.server import mlflow_at
-from tests.registry.workspace import champions, set_champion, trail, write_workspace
+from mucode.tracking.models import Registry, Version
+from tests.registry.workspace import champions, delete, set_champion, trail, write_workspace
 
 
 @pytest.mark.slow
@@ -65,14 +64,31 @@ def test_a_registration_killed_between_the_two_champions_is_completed_by_the_nex
     assert [entry.what for entry in trail(workspace)][:2] == ["promoted", "promoted"]
 
 
+@pytest.mark.slow
+def test_a_registration_killed_between_the_two_tags_of_its_pair_is_completed_by_the_next(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    tag = Registry.tag
+
+    def killed_after_the_first(registry: Registry, version: Version, tags: Mapping[str, str]) -> None:
+        tag(registry, version, dict(list(tags.items())[:1]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Registry, "tag", killed_after_the_first)
+    with pytest.raises(KeyboardInterrupt):
+        register(workspace)
+    monkeypatch.setattr(Registry, "tag", tag)
+    assert register(workspace).champion == (1, 1)
+
+
 def overtaken_by_hand(folder: Path, entry: Entry) -> None:
     set_champion(folder, 3, 3)
 
 
 def overtaken_by_a_deletion(folder: Path, entry: Entry) -> None:
-    with mlflow_at(folder) as client:
-        for name in NAMES.values():
-            client.delete_model_version(name, "2")
+    delete(folder, "generator", 2)
+    delete(folder, "verifier", 2)
 
 
 def overtaken_at_its_end(folder: Path, entry: Entry) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,21 @@ def test_a_registered_generator_gives_the_very_replies_of_the_trained_one(traine
     replies = load_generator(base, folder, show_public_tests=True).generate(*draw)
     shutil.rmtree(trained / "data")
     assert load_registered_generator("champion", base, trained).generate(*draw) == replies
+
+
+@pytest.mark.slow
+def test_what_is_fetched_from_a_team_s_registry_is_gone_once_it_is_loaded(
+    trained: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = [PROBLEM, PROBLEM], [RIGHT, WRONG]
+    scores = load_registered_verifier("champion", base, trained).score(*question)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(trained / 'mlflow.db').rename(trained / 'team.db')}")
+    (trained / "fetched").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(trained / "fetched"))
+    verifier = load_registered_verifier("champion", base, trained)
+    shutil.rmtree(trained / "mlartifacts")
+    assert not list((trained / "fetched").iterdir())
+    assert verifier.score(*question) == scores
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mucode.config import load_config
+from mucode.records import SearchChoice, read_rows, write_rows
 from mucode.registry.promotion import Measured, decide, load_policy
 from mucode.registry.selected import SelectedPair, best_on_validation, selected_pairs
 from mucode.types import MucodeError
@@ -52,6 +53,37 @@ def test_a_set_that_only_the_champion_was_measured_on_holds_the_challenger() -> 
     assert not decision.promote
     assert "not measured on starter/test" in decision.reason
     assert decide(POLICY, measured([1.0, 1.0]), dataclasses.replace(champion, sets=narrower.sets)).promote
+
+
+@pytest.mark.parametrize(("before", "promoted"), [(0.0, True), (1.0, False)])
+def test_a_set_without_public_tests_is_judged_by_the_best_selector_that_is_left_there(
+    before: float, promoted: bool, tmp_path: Path
+) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[0.0, 0.0], blind=[before, before])
+    config = load_config(tmp_path / "params.yaml")
+    (champion,) = selected_pairs(tmp_path, config)
+    write_workspace(tmp_path, generator="g2", verifier="v2", validation=[1.0, 1.0], blind=[0.0, 0.0])
+    (challenger,) = selected_pairs(tmp_path, config)
+    decision = decide(POLICY, challenger.measured, champion.measured)
+    assert (decision.promote, "loses on starter/test/no-public-tests" in decision.reason) == (promoted, not promoted)
+
+
+def test_a_set_that_was_judged_by_another_selector_is_not_compared(tmp_path: Path) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[0.0, 0.0], blind=[0.0, 0.0])
+    config = load_config(tmp_path / "params.yaml")
+    (champion,) = selected_pairs(tmp_path, config)
+    searches = tmp_path / "data/benchmarks/mucode-0/choices.parquet"
+    write_rows(searches, [row for row in read_rows(searches, SearchChoice) if row.selector != "lv"], SearchChoice)
+    write_lock(tmp_path)
+    (challenger,) = selected_pairs(tmp_path, config)
+    decision = decide(POLICY, challenger.measured, champion.measured)
+    assert "not measured on starter/test/no-public-tests as the champion was" in decision.reason
+
+
+def test_a_set_that_nothing_is_known_of_since_the_champion_was_registered_holds_nobody() -> None:
+    champion = measured([0.0, 0.0])
+    empty = dataclasses.replace(champion, sets={**champion.sets, "starter/test/no-public-tests": {}})
+    assert decide(POLICY, measured([1.0, 1.0]), empty).promote
 
 
 @pytest.mark.parametrize("champion", [None, measured([0.0])])

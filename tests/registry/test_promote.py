@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.tracking import open_registry
 from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import MucodeError
-from tests.registry.workspace import champions, set_champion, trail, write_workspace
+from tests.registry.workspace import champions, delete, set_champion, trail, write_workspace
 
 
 @pytest.mark.slow
@@ -58,7 +59,37 @@ def test_champions_set_by_hand_that_form_no_pair_are_left_alone(
     assert "by hand" in report.reason
     assert champions(workspace) == {"generator": 2, "verifier": 1}
     monkeypatch.chdir(workspace)
-    with pytest.raises(MucodeError, match="no champion pair to roll back"):
+    with pytest.raises(MucodeError, match=r"form no pair \(generator 2, verifier 1\): in MLflow's UI set both"):
+        rollback()
+
+
+@pytest.mark.slow
+def test_a_rollback_passes_over_champions_whose_versions_were_deleted(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, solved in (("1", 0), ("2", 6), ("3", 12)):
+        rewards = [1.0] * solved + [0.0] * (12 - solved)
+        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
+        register(workspace)
+    delete(workspace, "generator", 2)
+    monkeypatch.chdir(workspace)
+    assert rollback() == (1, 1)
+    delete(workspace, "generator", 1)  # the verifier's alias stays
+    with pytest.raises(MucodeError, match=r"a version was deleted, and form no pair \(verifier 1\)"):
+        rollback()
+
+
+@pytest.mark.slow
+def test_a_rollback_says_that_the_only_other_champion_was_deleted(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, solved in (("1", 0), ("2", 12)):
+        rewards = [1.0] * solved + [0.0] * (12 - solved)
+        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
+        register(workspace)
+    delete(workspace, "verifier", 1)
+    monkeypatch.chdir(workspace)
+    with pytest.raises(MucodeError, match=r"no champion before .*, or its versions were deleted"):
         rollback()
 
 
@@ -115,6 +146,19 @@ def test_to_look_into_an_empty_registry_leaves_it_empty(workspace: Path, monkeyp
     with mlflow_at(workspace) as client:
         assert list(client.search_registered_models()) == []
         assert client.get_experiment_by_name(EXPERIMENT) is None
+
+
+@pytest.mark.parametrize(
+    "look", [lambda: promote(history=True), lambda: promote(dry_run=True), lambda: rollback(dry_run=True)]
+)
+def test_to_look_where_there_is_no_registry_makes_none(
+    look: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MucodeError, match=r"no registry .*mlflow\.db: run where mlflow\.db lies"):
+        look()
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ def decided(*steps: tuple[What, int]) -> list[Entry]:
         ([("promoted", 1), ("promoted", 2), ("rolled back", 1)], [1]),
         ([("promoted", 1), ("found", 2), ("promoted", 3), ("rolled back", 2), ("rolled back", 1)], [1]),
         ([("promoted", 1), ("promoted", 2), ("rolled back", 1), ("promoted", 3)], [1, 3]),
+        ([("promoted", 1), ("promoted", 2), ("promoted", 3), ("promoted", 4), ("rolled back", 2)], [1, 2]),
         ([("rolled back", 1)], [1]),
     ],
 )

@@ -27,10 +27,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAIR = {"generator": "data/generators/mucode-0/1", "verifier": "data/verifiers/base-0"}
 
 
-def choices(benchmark: str, rewards: Sequence[float]) -> list[SearchChoice]:
+def choices(benchmark: str, rewards: Sequence[float], selectors: Sequence[str] = ("lv", "pt+lv")) -> list[SearchChoice]:
     return [
         SearchChoice(benchmark, f"starter/{number}", 0, selector, 4, 1, "s", 0, True, reward, True)
-        for selector in ("lv", "pt+lv")
+        for selector in selectors
         for number, reward in enumerate(rewards)
     ]
 
@@ -42,28 +42,37 @@ def weights(folder: Path, content: str, base: str = "c0ffee") -> None:
 
 
 def write_workspace(
-    folder: Path, *, generator: str, verifier: str, validation: Sequence[float], test: Sequence[float] = (1.0, 0.0)
+    folder: Path,
+    *,
+    generator: str,
+    verifier: str,
+    validation: Sequence[float],
+    test: Sequence[float] = (1.0, 0.0),
+    blind: Sequence[float] = (),
 ) -> None:
     """What the graph leaves for `register`, with stand-ins for weights."""
     selected = folder / "data/selected/mucode-0"
     weights(selected / "generator", generator)
     weights(selected / "verifier", verifier)
-    finish_workspace(folder, validation, test)
+    finish_workspace(folder, validation, test, blind)
 
 
-def finish_workspace(folder: Path, validation: Sequence[float], test: Sequence[float]) -> None:
-    """The rest, about whatever weights are in place."""
+def finish_workspace(
+    folder: Path, validation: Sequence[float], test: Sequence[float], blind: Sequence[float] = ()
+) -> None:
+    """The rest, about whatever weights are in place; `blind`: what came of searches without public tests."""
     (folder / "mlflow").mkdir(parents=True, exist_ok=True)
     for name in ("promotion.yaml", "model_card.md"):
         shutil.copy(ROOT / "mlflow" / name, folder / "mlflow" / name)
     shutil.copy(ROOT / "params.yaml", folder / "params.yaml")
-    write_problems(folder, max(len(validation), len(test)))
+    write_problems(folder, max(len(validation), len(test), len(blind)))
     selected = folder / "data/selected/mucode-0"
     write_json(selected / "selection.json", {**PAIR, "accuracies": {"1": 0.5}})
     write_rows(
         folder / "data/evaluations/mucode-0/1/choices.parquet", choices("starter/validation", validation), SearchChoice
     )
-    write_rows(folder / "data/benchmarks/mucode-0/choices.parquet", choices("starter/test", test), SearchChoice)
+    tests = choices("starter/test", test) + choices("starter/test/no-public-tests", blind, ["random", "lv"])
+    write_rows(folder / "data/benchmarks/mucode-0/choices.parquet", tests, SearchChoice)
     row = {"method": "mucode", "seed": 0, "benchmark": "starter/test", "selector": "pt+lv", "n": 4, "turns": 2}
     found = {
         "metric": "bon",
@@ -128,6 +137,12 @@ def set_champion(folder: Path, generator: int, verifier: int) -> None:
     with mlflow_at(folder) as client:
         client.set_registered_model_alias("mucode-generator", "champion", str(generator))
         client.set_registered_model_alias("mucode-verifier", "champion", str(verifier))
+
+
+def delete(folder: Path, kind: Kind, number: int) -> None:
+    """What a person does in MLflow's UI."""
+    with mlflow_at(folder) as client:
+        client.delete_model_version(NAMES[kind], str(number))
 
 
 def trail(folder: Path) -> list[Entry]:

@@ -12,6 +12,7 @@ from mucode.solve.registered import base_of_version
 from mucode.solve.solution import Unscored
 from mucode.tracking import ModelFiles, open_registry
 from mucode.tracking.models import Kind
+from mucode.tracking.server import mlflow_at
 from mucode.types import MucodeError, State
 from tests.conftest import SAMPLING
 from tests.solve.conftest import PROBLEM, RIGHT
@@ -52,6 +53,18 @@ def test_asking_where_there_is_no_registry_makes_none(tmp_path: Path, monkeypatc
     with pytest.raises(MucodeError, match=r"no registry .*mlflow\.db"):
         base_of_version("generator", "champion", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_a_version_that_people_registered_by_hand_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with mlflow_at(tmp_path) as client:
+        client.create_registered_model("mucode-generator")
+        client.create_model_version("mucode-generator", source=str(tmp_path))
+    with pytest.raises(
+        MucodeError, match=r"version 1 of mucode-generator at .* was not registered by `mucode register`"
+    ):
+        base_of_version("generator", "1", tmp_path)
 
 
 @pytest.mark.slow
