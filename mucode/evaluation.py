@@ -21,9 +21,10 @@ from mucode.metrics import (
     raw_bins,
     scaled_error,
 )
+from mucode.policies import SearchSettings
 from mucode.records import SearchChoice, SearchSample, folder_written_whole, read_rows, write_json, write_rows
 from mucode.schedule import RepliesMissing
-from mucode.search import Players, SearchSettings, search
+from mucode.search import Players, search
 from mucode.selection import Pair
 from mucode.shards import PIECE, Shards, pieces
 from mucode.tracking import track

@@ -1,7 +1,6 @@
 """Reply -> program: which part of what a chat model wrote is the code to run.
 
-The rule, in this order (the reference implementation ran codeless and cut-off replies as empty programs; algorithm.md,
-section 8, fault 5):
+The rule, in this order (the reference implementation ran codeless and cut-off replies as empty programs):
 
 1. the whole text, if it parses as Python and does something;
 2. the last complete block fenced as Python (it need not parse: a broken program is the model's answer as well);

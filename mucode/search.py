@@ -9,9 +9,9 @@ import math
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
 
 from mucode.environment import judge_public, judged
+from mucode.policies import GREEDY, ORACLE, SELECTORS, Policy, SearchSettings, first_best
 from mucode.records import SearchChoice, SearchSample
 from mucode.schedule import kept_open
 from mucode.seeds import seed_for
@@ -23,7 +23,6 @@ from mucode.types import (
     Job,
     Problem,
     Sample,
-    Sampling,
     Sandbox,
     State,
     Status,
@@ -32,64 +31,8 @@ from mucode.types import (
     Verifier,
 )
 
-Item = TypeVar("Item")
-Selector = Callable[[Sequence[Sample], random.Random], int]
-"""Which of a state's samples goes on: an index. Ties fall to the first."""
-
-SELECTORS: dict[str, Selector] = {
-    "random": lambda samples, rng: rng.randrange(len(samples)),
-    "lv": lambda samples, rng: _first_best(samples, lambda s: s.score),
-    "pt": lambda samples, rng: _first_best(samples, lambda s: s.passes_public),
-    "pt+lv": lambda samples, rng: _first_best(samples, lambda s: (s.passes_public, s.score)),
-}
-ORACLE = "oracle"  # the upper bound; no entry above, because it needs the rewards
-GREEDY = "greedy"  # one reply at temperature 0; nothing to select
-UNTESTED = ("random", "lv", ORACLE)  # what is left to choose by where there are no public tests
-
 NO_PROGRAM_SCORE = -math.inf  # a reply without a program is below every program
 NO_TESTS = Verdict(Status.FAILED, 0, 0, "There are no tests to run. Check the program, mend what is wrong, and answer.")
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What the environment tells: under which conditions a search goes from turn to turn."""
-
-    public_tests: bool = True  # False: neither shown nor run, so that no search ends before turn T
-    feedback: str = "execution"  # "random", a control: what another problem's program was told
-
-
-@dataclass(frozen=True, slots=True)
-class SearchSettings:
-    """N, T and the rest of Algorithm 2."""
-
-    selectors: tuple[str, ...]
-    candidates: tuple[int, ...]  # one N, or several that share the samples of equal states
-    turns: int  # T
-    searches: int
-    sampling: Sampling
-    seed: int
-    independent: bool = False  # a control: also N * T programs of turn 1, for each N
-    greedy: bool = False  # also one search at temperature 0
-    conditions: Conditions = Conditions()
-
-    @property
-    def policies(self) -> list[Policy]:
-        """Every way to search, once."""
-        chosen = [s for s in self.selectors if self.conditions.public_tests or s in UNTESTED]
-        policies = [Policy(selector, n, self.turns) for selector in chosen for n in self.candidates]
-        if self.independent:
-            several = sorted({n * self.turns for n in self.candidates} - set(self.candidates))
-            policies += [Policy(selector, n, 1) for selector in chosen for n in several]
-        return [*policies, Policy(GREEDY, 1, self.turns)] if self.greedy else policies
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """One way to search: who picks among how many programs, for how many turns."""
-
-    selector: str
-    n: int
-    turns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +242,7 @@ def _step(benchmark: str, walk: _Walk, drawn: _Drawn, heard: str | None, setting
     if policy.selector == ORACLE:
         # Without a correct sample it goes on, from the state that lv comes to, rather than end on a false public pass.
         pairs = list(zip(drawn.rewards, samples, strict=False))
-        index = _first_best(pairs, lambda pair: (pair[0], not pair[1].passes_public, pair[1].score))
+        index = first_best(pairs, lambda pair: (pair[0], not pair[1].passes_public, pair[1].score))
     else:
         index = 0 if policy.selector == GREEDY else SELECTORS[policy.selector](samples, rng)
     sample = samples[index]
@@ -340,8 +283,3 @@ def _sample_rows(benchmark: str, node: _Node, drawn: _Drawn) -> list[SearchSampl
         )
         for candidate, (sample, reward) in enumerate(zip(drawn.samples, drawn.rewards, strict=True))
     ]
-
-
-def _first_best(items: Sequence[Item], key: Callable[[Item], Any]) -> int:
-    """The index of the first greatest item."""
-    return max(range(len(items)), key=lambda index: key(items[index]))

@@ -237,7 +237,7 @@ def evaluate(
 def validation_set(config: Config, problems: Sequence[Problem], seed: int, turns: int) -> TestSet:
     """The validation problems, and how they are searched; `turns` is the method's own T, 0 if it has none."""
     from mucode.evaluation import TestSet
-    from mucode.search import SearchSettings
+    from mucode.policies import SearchSettings
 
     source, section = config.problems.source, config.search
     settings = SearchSettings(
@@ -266,7 +266,7 @@ def benchmark(
 def test_sets(config: Config, problems: Sequence[Problem], seed: int, turns: int) -> list[TestSet]:
     """Each test set with its problems, and how it is searched; `turns` is the method's own T, 0 if it has none."""
     from mucode.evaluation import TestSet
-    from mucode.search import Conditions, SearchSettings
+    from mucode.policies import Conditions, SearchSettings
 
     section = config.search
     settings = SearchSettings(

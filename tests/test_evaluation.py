@@ -9,8 +9,9 @@ import pytest
 
 from mucode.evaluation import TestSet, accuracies, verifier_metrics
 from mucode.metrics import Bootstrap, auc_within, distinct
+from mucode.policies import SearchSettings
 from mucode.records import SearchChoice, SearchSample
-from mucode.search import Players, SearchSettings, search
+from mucode.search import Players, search
 from mucode.types import Answer, Sampling
 from tests.report.conftest import FEW
 from tests.report.study import (

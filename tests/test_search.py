@@ -8,8 +8,9 @@ from typing import Any, get_args
 import pytest
 
 from mucode.config import Selector
+from mucode.policies import GREEDY, ORACLE, SELECTORS, UNTESTED, Conditions, SearchSettings
 from mucode.records import SearchChoice, SearchSample
-from mucode.search import GREEDY, NO_TESTS, ORACLE, SELECTORS, UNTESTED, Conditions, Players, SearchSettings, search
+from mucode.search import NO_TESTS, Players, search
 from mucode.types import Answer, Completion, Half, Job, Problem, Sampling, Sandbox, State, Status, Test, Verdict
 from tests.conftest import SAMPLING, FunctionGenerator, FunctionVerifier, TabularSandbox
 

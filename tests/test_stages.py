@@ -9,7 +9,7 @@ import pytest
 
 from mucode import stages
 from mucode.config import Config, parse_config, read_yaml
-from mucode.search import Conditions
+from mucode.policies import Conditions
 from tests.conftest import make_problem
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,9 +12,10 @@ from benchmarks.theory.world import Assumptions, World, make_problems, make_worl
 from mucode.config import Method
 from mucode.dataset import experiences, label_steps, union
 from mucode.expert import candidates_by_problem, demonstrations
+from mucode.policies import SearchSettings
 from mucode.records import Experience, SearchChoice, SearchSample
 from mucode.rollout import roll_out, to_steps
-from mucode.search import Players, SearchSettings, search
+from mucode.search import Players, search
 from mucode.types import Answer, Demonstration, Problem, Sampling
 
 SAMPLING = Sampling(temperature=0.7, top_p=1.0, max_new_tokens=0)

@@ -22,7 +22,7 @@ from mucode.execution.channel import Channel, Ended
 from mucode.execution.clock import Clock, Waiting
 from mucode.execution.inside import frames
 from mucode.execution.orders import Order, Outcome, Setting
-from mucode.execution.processes import largest_resident, processor_seconds
+from mucode.execution.processes import largest_resident, own_processor_seconds, youngest
 from mucode.execution.questions import Questions, prepare
 from mucode.execution.session import Session
 from mucode.execution.warden import Warden, ZygoteLost
@@ -123,7 +123,7 @@ class Judge:
             if end.status is not Status.TIMEOUT:
                 return end.status, False
             gathered = largest_resident(warden.process) - warden.resident
-            idle = processor_seconds(warden.process) <= 0.5 * self.setting.timeout
+            idle = own_processor_seconds(youngest(warden.process)) <= 0.5 * self.setting.timeout
             return Status.MEMORY if gathered > _GATHERED else end.status, idle or gathered > _GREEDY
         waited = warden.settle()
         if os.WIFSIGNALED(waited):

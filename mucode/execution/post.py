@@ -59,8 +59,9 @@ class Post:
             None  # how long it was silent when first overdue, its processor seconds then
         )
         self.proofs = list(proofs)  # still to be passed; an order that comes before waits for it
-        frames.write_message(self.stream.fileno(), setting.to_json())
-        self._send(order_for(self.proofs[0].job, "public"))
+        with contextlib.suppress(OSError):  # one that is gone by now shows as such when it is heard
+            frames.write_message(self.stream.fileno(), setting.to_json())
+            self._send(order_for(self.proofs[0].job, "public"))
 
     def give(self, ticket: Ticket) -> None:
         """Hand over an order. `OSError` when the judge is gone."""

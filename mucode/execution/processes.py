@@ -44,9 +44,11 @@ class RunQueue:
             self.descriptor = None
 
 
-def processor_seconds(process: int) -> float:
-    """Processor seconds that a process and its living descendants have used; 0.0 where the kernel doesn't say."""
-    return own_processor_seconds(process) + sum(map(processor_seconds, children(process)))
+def youngest(process: int) -> int:
+    """The last child of a process's last child, and so on: below a zygote's keeper the program."""
+    while below := children(process):
+        process = below[-1]
+    return process
 
 
 def largest_resident(process: int) -> int:

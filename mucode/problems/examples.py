@@ -21,6 +21,13 @@ _SAYS = re.compile(r"[ \t]*(?:#[ \t]*)?(?:==>|=>|==|=|->|➞|→|returns?\b|shou
 _PROMPT_END = re.compile(r"[ \t]*(?:#[^\n]*)?\n[ \t]*")
 _SAME_WORDS = {"true": "True", "false": "False", "null": "None", "none": "None"}
 _OPEN, _CLOSE = "([{", ")]}"
+_HARMLESS = frozenset(  # builtins that compute and do nothing: the docstring may be of somebody's file
+    re.findall(
+        "[a-z]+",
+        """abs all any ascii bin bool bytearray bytes chr complex dict divmod enumerate float frozenset hex int len list max
+        min oct ord range repr reversed round set sorted str sum tuple zip""",
+    )
+)
 
 
 def docstring_examples(definition: str, entry_point: str) -> list[str]:
@@ -87,13 +94,13 @@ def _literal(text: str) -> str | None:
 
 
 def _literal_call(source: str, entry_point: str, names: set[str]) -> str | None:
-    """The call as one line under the entry point's name, if only literals, builtins and the function are in it."""
+    """The call as one line under the entry point's name, if only literals, harmless builtins and the function are in it."""
     try:
         tree = ast.parse(source, mode="eval")
     except (SyntaxError, ValueError):
         return None
     functions = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    known = names | set(dir(builtins))
+    known = names | _HARMLESS
     if not all(isinstance(node, ast.Name) and node.id in known for node in functions):
         return None
     if any(isinstance(node, ast.Name) and node not in functions for node in ast.walk(tree)):

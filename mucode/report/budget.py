@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from mucode.metrics import Comparison, Estimate, compare, estimate
+from mucode.policies import GREEDY
 from mucode.report.blocks import Block, Figure, Figures, Heading, Section, Table, colour
 from mucode.report.charts import Dot, dots
 from mucode.report.results import Measure, bootstrap, candidates, headline, measures, of_method
 from mucode.report.sources import BEFORE, Material
 from mucode.report.words import interval, method_name, percent, probability, set_title, signed_points
-from mucode.search import GREEDY
 
 HEAD = (
     "N × T",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mucode.metrics import Comparison, Estimate
+from mucode.policies import GREEDY
 from mucode.report.blocks import Block, Figure, Figures, Heading, Paragraph, Section, Table, Terms, colour
 from mucode.report.charts import Dot, dots
 from mucode.report.results import Row, headline, table
 from mucode.report.sources import BEFORE, Material
 from mucode.report.words import count, interval, method_name, percent, probability, set_title, signed_points
-from mucode.search import GREEDY
 
 HEAD = ("answers by", "model", "accuracy", "interval", "n", "difference", "interval", "better : worse", "p")
 SEEDS = (

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from markupsafe import Markup
 
 from mucode.metrics import Estimate, Outcomes, best_of_subsets, estimate, first_turns
+from mucode.policies import GREEDY, ORACLE, SELECTORS
 from mucode.records import SearchSample
 from mucode.report.blocks import Table
 from mucode.report.charts import Point, Series, lines
 from mucode.report.results import Measure, bootstrap, candidates, joined, measures, outcomes
 from mucode.report.sources import Material, Searches
 from mucode.report.words import interval, percent
-from mucode.search import GREEDY, ORACLE, SELECTORS
 from mucode.types import Completion, Sample, Status, Verdict
 
 CSS = {"random": "c0", GREEDY: "c2", "lv": "c5", "pt": "c3", "pt+lv": "c1", ORACLE: "c4"}

@@ -17,8 +17,8 @@ from mucode.metrics import (
     first_turn_passes,
     search_rewards,
 )
+from mucode.policies import GREEDY, UNTESTED
 from mucode.report.sources import BEFORE, Material, Searches
-from mucode.search import GREEDY, UNTESTED
 from mucode.selection import JUDGED_BY
 
 

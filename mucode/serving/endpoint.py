@@ -138,7 +138,8 @@ class Endpoint:
             )
 
     async def complete(self, body: dict[str, Any]) -> Answer:
-        """One completion. A lost connection, a time-out, 429 and 5xx are tried again with growing delays.
+        """One completion. A lost connection, a time-out, or a status that may pass (_PASSING) is tried again, with
+        growing delays.
 
         Raises:
             RequestRefused: the server refuses the request as it is.

@@ -13,7 +13,8 @@ from cyclopts import Parameter
 
 from mucode.execution import open_sandbox
 from mucode.label.files import check_limits
-from mucode.search import SELECTORS, Move, Players, SearchSettings
+from mucode.policies import SELECTORS, SearchSettings
+from mucode.search import Move, Players
 from mucode.solve.models import locate, named, open_pair
 from mucode.solve.question import read_problem
 from mucode.solve.show import as_json, result_lines, trace_lines, turn_line

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mucode.environment import judged
-from mucode.search import Move, Players, SearchSettings, search
+from mucode.policies import SearchSettings
+from mucode.search import Move, Players, search
 from mucode.types import Answer, Job, Problem, Sandbox, Status, Test, Verdict
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mucode.metrics import Bootstrap, Comparison, Estimate, Outcomes, compare, estimate
+from mucode.policies import GREEDY
 from mucode.report.results import Measure, joined, outcomes
 from mucode.report.sources import Material
-from mucode.search import GREEDY
 from mucode.study.collected import Collected
 
 MBPP, HUMANEVAL = "mbpp/test", "humaneval/test"

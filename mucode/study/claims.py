@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mucode.metrics import Comparison
+from mucode.policies import GREEDY
 from mucode.report.blocks import Table
 from mucode.report.sources import BEFORE, Origin
 from mucode.report.words import interval, probability, signed_points
-from mucode.search import GREEDY
 from mucode.study.cells import BLIND, HUMANEVAL, RANDOM_FEEDBACK, Cell, Spec, alike, bootstrap_of, difference, find
 from mucode.study.collected import Collected
 from mucode.study.primary import LEVEL

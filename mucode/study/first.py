@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mucode.metrics import Bootstrap, Outcomes, estimate
+from mucode.policies import ORACLE, SELECTORS, UNTESTED
 from mucode.records import SearchSample
 from mucode.report.blocks import Figure, Table, colour
 from mucode.report.charts import Point, Series, lines
 from mucode.report.panels import ranked_rewards, subsets
 from mucode.report.results import joined
 from mucode.report.sources import Material, Searches
-from mucode.search import ORACLE, SELECTORS, UNTESTED
 from mucode.study.cells import MBPP, Spec, bootstrap_of, verifier_of
 from mucode.study.collected import Collected
 from mucode.study.words import minus, share

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from mucode.policies import GREEDY
 from mucode.report.blocks import Table
 from mucode.report.words import interval, percent
-from mucode.search import GREEDY
 from mucode.study.cells import HEADLINE, HUMANEVAL, MBPP, Cell, Spec, bootstrap_of, find, value
 from mucode.study.collected import Collected
 from mucode.study.paper import BY_N, METHODS, SELECTORS, TRAINING, Reported

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mucode.metrics import Bootstrap, Comparison, Outcomes, compare
+from mucode.policies import GREEDY
 from mucode.report.blocks import Table
-from mucode.search import GREEDY
 from mucode.study.cells import BLIND, HUMANEVAL, Cell, Spec, alike, bootstrap_of, difference, find
 from mucode.study.collected import Collected
 from mucode.study.tables import NOT_RUN, cell_text, shared_seeds

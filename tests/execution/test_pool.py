@@ -84,6 +84,15 @@ def test_a_stopped_program_is_tried_again_and_gets_its_label() -> None:
 
 
 @pytest.mark.slow
+def test_what_a_zygote_has_done_for_earlier_programs_is_not_counted_as_this_one_s() -> None:
+    idle = job("import time\ndef f(x):\n    time.sleep(0.2)\n    return x", "assert f(1) == 1")
+    earlier = [job(f"def f(x): return x  # {number}", "assert f(1) == 1") for number in range(100)]
+    with open_sandbox(1, timeout=0.3) as sandbox:
+        sandbox.judge(earlier, "private")
+        assert while_judging(sandbox, [idle], kill(programs, signal.SIGSTOP)) == [Status.PASSED]
+
+
+@pytest.mark.slow
 def test_a_stopped_zygote_or_judge_is_replaced() -> None:
     for victim in (zygotes, judges):
         with open_sandbox(1, timeout=1.5) as sandbox:

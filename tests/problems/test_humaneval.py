@@ -142,7 +142,7 @@ def test_every_form_of_example_is_read(docstring: str, example: str) -> None:
 
 @pytest.mark.parametrize(
     "docstring",
-    ["f(a) => False", "f(n) = n! * f(n-1)", "ord('a') = 0", "f(1) is odd", "f(1) == x", "f(1"],
+    ["f(a) => False", "f(n) = n! * f(n-1)", "ord('a') = 0", "f(1) is odd", "f(1) == x", "f(1", "f(exec('x = 1')) == 1"],
 )
 def test_what_is_no_literal_example_is_left_alone(docstring: str) -> None:
     assert docstring_examples(f'def f(x) -> int:\n    """{docstring}\n    """\n', "f") == []

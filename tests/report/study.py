@@ -21,9 +21,10 @@ from mucode.dataset import experiences, label_steps, union
 from mucode.expert import candidates_by_problem, demonstrations
 from mucode.parameters import overlaid
 from mucode.plan import expand
+from mucode.policies import Conditions, SearchSettings
 from mucode.records import Experience, SearchChoice, SearchSample, Step, read_rows, write_json, write_rows
 from mucode.rollout import roll_out, to_steps
-from mucode.search import Conditions, Players, SearchSettings, search
+from mucode.search import Players, search
 from mucode.seeds import seed_for
 from mucode.types import Answer, Completion, Demonstration, Half, Job, Problem, Sampling, State, Status, Test, Verdict
 

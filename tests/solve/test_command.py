@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mucode.search import ORACLE, SELECTORS
+from mucode.policies import ORACLE, SELECTORS
 from mucode.solve import command
 from mucode.solve.command import SCORED, search_settings
 from mucode.solve.models import Named

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mucode.execution import open_sandbox
-from mucode.search import Move, Players, SearchSettings
+from mucode.policies import SearchSettings
+from mucode.search import Move, Players
 from mucode.solve import Solution, solve
 from mucode.solve.show import as_json, result_lines, trace_lines, turn_line
 from mucode.solve.solution import Unscored

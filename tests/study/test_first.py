@@ -9,10 +9,10 @@ from statistics import fmean
 import pytest
 
 from mucode.metrics import Outcomes, first_turn_passes
+from mucode.policies import SELECTORS
 from mucode.records import SearchSample, read_rows
 from mucode.report.panels import ranked_rewards
 from mucode.report.sources import Origin
-from mucode.search import SELECTORS
 from mucode.study.cells import MBPP, Spec, bootstrap_of, find
 from mucode.study.collected import Collected, first_turns, read_study
 from mucode.study.first import Picks, picks, picks_figure, picks_table, worth_table
