@@ -106,7 +106,7 @@ class SearchChoice:
     benchmark: str
     problem_id: str
     search: int
-    selector: str  # a key of search.SELECTORS, "oracle" or "greedy"
+    selector: str  # a key of policies.SELECTORS, "oracle" or "greedy"
     n: int  # N, the programs drawn at each of its states
     turn: int
     state: str

@@ -30,6 +30,7 @@ DEFAULT = "default"  # params.yaml as committed
 STUDY = "study"  # the profile that all pieces of the study are laid over
 STUDY_MODEL = "MUCODE_STUDY_MODEL"  # gguf:PATH#sha256=... or dir:PATH#sha256=..., where the study's hub is not reached
 MODELS = "models"  # the workspace's folder of links to such models: no parameter holds a path of this machine
+_BEGUN = {".mucode", MODELS}  # what there is of a workspace if its start was killed before its parameters were written
 COLLECTED = Path("data/collected/problems.jsonl")  # as in problems.collected, the import of which takes its time
 POINTER = COLLECTED.with_name(f"{COLLECTED.name}.dvc")  # DVC's: what a run branch keeps of them
 
@@ -85,17 +86,21 @@ def place_of(size: str, root: Path, folder: Path | None = None) -> Path:
     """The folder that `make_workspace` makes or brings up to date; nothing is written.
 
     Raises:
-        MucodeError: no such size, or the folder holds parameters or stages that were not made for it.
+        MucodeError: no such size, or the folder holds something else, or runs the code of another clone.
     """
     if size == DEFAULT and folder is None:
         return root
     title = _title(size, root)
     place = (folder or folder_of(size, root)).absolute()
-    there = [name for name in ("params.yaml", "dvc.yaml", ".dvc/config") if (place / name).exists()]
-    if there and not _begins_with(place / "params.yaml", title):
+    there = [path.name for path in place.iterdir()] if place.is_dir() else []
+    others = sorted((name for name in there if name not in _BEGUN), key=lambda name: (name != "params.yaml", name))
+    if others and not _begins_with(place / "params.yaml", title):
         raise MucodeError(
-            f"{place} has a {there[0]} that was not made for the size {size}: name an empty folder, or move this one away"
+            f"{place} holds {others[0]} and was not made for the size {size}: name an empty folder, or move this one away"
         )
+    code = place / "mucode"
+    if code.exists() and code.resolve() != (root / "mucode").resolve():
+        raise MucodeError(f"{place} runs the code of {code.resolve().parent}: give the command there")
     return place
 
 
@@ -139,7 +144,7 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
         _set_up(folder, workspace, text, DVC_CONFIG + _cache_of(workspace, folder))
         for path in (COLLECTED, POINTER):
             if (workspace / path).exists():
-                _write(folder / path, (workspace / path).read_text())
+                _write(folder / path, (workspace / path).read_bytes())
         if (workspace / MODELS).exists():
             _link(folder / MODELS, workspace / MODELS)
     return folder
@@ -187,8 +192,8 @@ def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culp
 def _set_up(folder: Path, origin: Path, params: str, dvc_config: str) -> None:
     """Give a workspace its parameters, the stages, and all that they need."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "params.yaml", params)
-    _write(folder / "dvc.yaml", (origin / "dvc.yaml").read_text())
+    _write(folder / "params.yaml", params.encode())
+    _write(folder / "dvc.yaml", (origin / "dvc.yaml").read_bytes())
     furnish(folder, origin, dvc_config)
 
 
@@ -196,9 +201,9 @@ def furnish(folder: Path, origin: Path, dvc_config: str = DVC_CONFIG) -> None:
     """Put into a folder that has parameters and stages whatever else a DVC repository without git needs to run them,
     and the code of `origin`."""
     (folder / ".dvc").mkdir(exist_ok=True)
-    _write(folder / ".dvcignore", (origin / ".dvcignore").read_text())
-    _write(folder / ".dvc/.gitignore", (origin / ".dvc/.gitignore").read_text())
-    _write(folder / ".dvc/config", dvc_config)
+    _write(folder / ".dvcignore", (origin / ".dvcignore").read_bytes())
+    _write(folder / ".dvc/.gitignore", (origin / ".dvc/.gitignore").read_bytes())
+    _write(folder / ".dvc/config", dvc_config.encode())
     (folder / COLLECTED).parent.mkdir(parents=True, exist_ok=True)  # `mucode collect` fills it; a stage reads it
     _link(folder / "mucode", (origin / "mucode").resolve())
 
@@ -266,11 +271,11 @@ def _link_model(folder: Path, text: str) -> None:
             _link(folder / MODELS / path.name, path)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     """Write a file unless it says so already: DVC looks at the time of change first."""
-    if not path.exists() or path.read_text() != text:
+    if not path.exists() or path.read_bytes() != content:
         with written_whole(path) as partial:
-            partial.write_text(text)
+            partial.write_bytes(content)
 
 
 def _link(link: Path, target: Path) -> None:

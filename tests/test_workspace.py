@@ -88,11 +88,11 @@ def test_the_default_size_is_the_repository_itself(root: Path) -> None:
 
 def test_a_varied_run_has_the_collected_problems_and_what_dvc_knows_of_them(root: Path) -> None:
     (root / "data/collected").mkdir(parents=True)
-    for name, text in {"problems.jsonl": "{}\n", "problems.jsonl.dvc": "outs: []\n"}.items():
-        (root / "data/collected" / name).write_text(text)
+    for name, content in {"problems.jsonl": b"{}\r\n", "problems.jsonl.dvc": b"outs: []\n"}.items():
+        (root / "data/collected" / name).write_bytes(content)
     folder = varied_workspace(root, {"study": {"seeds": [5]}})
-    assert (folder / "data/collected/problems.jsonl").read_text() == "{}\n"
-    assert (folder / "data/collected/problems.jsonl.dvc").read_text() == "outs: []\n"
+    assert (folder / "data/collected/problems.jsonl").read_bytes() == b"{}\r\n"
+    assert (folder / "data/collected/problems.jsonl.dvc").read_bytes() == b"outs: []\n"
 
 
 def test_an_unknown_size_is_refused_with_the_ones_there_are(root: Path) -> None:
@@ -131,17 +131,17 @@ def test_the_repository_itself_and_another_clone_are_no_folder_for_a_size(root: 
     shutil.copytree(root, clone)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for size, folder in (("small", root), ("small", clone), (DEFAULT, root)):
-        with pytest.raises(MucodeError, match=r"has a params\.yaml that was not made for the size .*: name an empty"):
+        with pytest.raises(MucodeError, match=r"holds params\.yaml and was not made for the size .*: name an empty"):
             make_workspace(size, root, folder)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-@pytest.mark.parametrize("name", ["dvc.yaml", ".dvc/config"])
-def test_a_dvc_repository_of_something_else_is_no_folder_for_a_size(root: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["dvc.yaml", ".dvc/config", ".dvcignore", "data/reports/mine.txt"])
+def test_a_folder_of_something_else_is_none_for_a_size(root: Path, tmp_path: Path, name: str) -> None:
     theirs = tmp_path / "theirs" / name
     theirs.parent.mkdir(parents=True)
     theirs.write_text("theirs")
-    with pytest.raises(MucodeError, match=f"has a {name} that was not made for the size small"):
+    with pytest.raises(MucodeError, match=f"holds {name.partition('/')[0]} and was not made for the size small"):
         make_workspace("small", root, tmp_path / "theirs")
     assert theirs.read_text() == "theirs"
 
@@ -150,10 +150,25 @@ def test_a_folder_holds_one_size_and_is_brought_up_to_date_for_that_one_only(roo
     folder = tmp_path / "elsewhere"
     (root / "profiles/other.yaml").write_text("rollout:\n  turns: 3\n")
     make_workspace("small", root, folder)
-    with pytest.raises(MucodeError, match=r"params\.yaml that was not made for the size other"):
+    with pytest.raises(MucodeError, match=r"holds params\.yaml and was not made for the size other"):
         make_workspace("other", root, folder)
     (root / "profiles/small.yaml").write_text("rollout:\n  turns: 4\n")
     assert load_config(make_workspace("small", root, folder) / "params.yaml").rollout.turns == 4
+
+
+def test_a_start_that_was_killed_at_its_beginning_is_begun_anew(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere/.mucode").mkdir(parents=True)
+    (tmp_path / "elsewhere/models").mkdir()
+    assert (make_workspace("small", root, tmp_path / "elsewhere") / "params.yaml").exists()
+
+
+def test_a_workspace_is_brought_up_to_date_by_the_clone_whose_code_it_runs(root: Path, tmp_path: Path) -> None:
+    workspace = make_workspace("small", root)
+    shutil.copytree(root, tmp_path / "clone", ignore=shutil.ignore_patterns("runs"))
+    before = {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file()}
+    with pytest.raises(MucodeError, match=f"runs the code of {root}: give the command there"):
+        make_workspace("small", tmp_path / "clone", workspace)
+    assert {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file()} == before
 
 
 def test_nothing_is_written_to_find_out_where_a_size_runs(root: Path) -> None:

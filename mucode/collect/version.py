@@ -25,5 +25,6 @@ def require_version(workspace: Path) -> None:
         if hashlib.md5(begins, usedforsecurity=False).hexdigest() != out["md5"]:
             raise MucodeError(
                 f"{file} is not what {pointer.name} points at: run `dvc pull {POINTER}` in {workspace.resolve()} "
-                "(`dvc checkout` where no remote is set), then run again"
+                "(`dvc checkout` where no remote is set), then run again; rows that were corrected or taken out on "
+                f"purpose become the version by `dvc add {COLLECTED}`"
             )

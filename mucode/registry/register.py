@@ -89,7 +89,8 @@ def _ensure_registered(registry: Registry, pair: SelectedPair, config: Config) -
     verifier = registry.find("verifier", "dvc_md5", pair.verifier_md5)
     generator = registry.find("generator", "dvc_md5", pair.generator_md5)
     known = verifier is not None and generator is not None
-    if verifier and generator and generator.tags.get(paired(verifier)) == digest:
+    is_pair = verifier and generator and generator.tags.get(paired(verifier)) == digest
+    if verifier and generator and is_pair and outcomes(verifier) in generator.tags:
         return generator, verifier, False
     came_from = lineage(pair.workspace)
     run_id = registry.start_run(f"register {pair.group}", pair.params(config), pair.metrics(config), came_from)

@@ -65,17 +65,18 @@ def test_a_registration_killed_between_the_two_champions_is_completed_by_the_nex
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kept", [0, 1], ids=["the first", "the second, which used to come first"])
 def test_a_registration_killed_between_the_two_tags_of_its_pair_is_completed_by_the_next(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, kept: int
 ) -> None:
     write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0])
     tag = Registry.tag
 
-    def killed_after_the_first(registry: Registry, version: Version, tags: Mapping[str, str]) -> None:
-        tag(registry, version, dict(list(tags.items())[:1]))
+    def killed_after_one(registry: Registry, version: Version, tags: Mapping[str, str]) -> None:
+        tag(registry, version, dict([list(tags.items())[kept]]))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Registry, "tag", killed_after_the_first)
+    monkeypatch.setattr(Registry, "tag", killed_after_one)
     with pytest.raises(KeyboardInterrupt):
         register(workspace)
     monkeypatch.setattr(Registry, "tag", tag)
