@@ -11,9 +11,10 @@ import pytest
 from mucode.registry import register
 from mucode.tracking import load_registered_generator, load_registered_verifier
 from mucode.tracking.server import mlflow_at
-from mucode.types import Candidate, Demonstration, MucodeError, Sampling, State
+from mucode.types import MucodeError, Sampling, State
 from tests.registry.workspace import PROBLEM, RIGHT, WRONG, finish_workspace
-from tests.training.tiny_model import tiny_base, tiny_settings
+from tests.training.tiny_model import tiny_base
+from tests.training.tiny_pair import train_pair
 
 
 @pytest.fixture(scope="module")
@@ -24,24 +25,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def pair(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a generator and a verifier that were really trained, on a tiny random base."""
-    from mucode.generator.fine_tune import fine_tune
-    from mucode.verifier.train import VerifierSettings, train_verifier
-
     folder = tmp_path_factory.mktemp("pair")
-    demonstrations = [Demonstration(PROBLEM.id, (), RIGHT)]
-    fine_tune(demonstrations, [PROBLEM], base, tiny_settings(), 0, folder / "generator", show_public_tests=True)
-    candidates = [Candidate(PROBLEM.id, RIGHT, 1.0), Candidate(PROBLEM.id, WRONG, 0.0)]
-    settings = VerifierSettings(
-        training=tiny_settings(),
-        loss="bradley_terry",
-        head_learning_rate=1e-2,
-        score_penalty=1e-3,
-        pairs_per_problem=4,
-        score_batch_size=8,
-        score_dtype="float32",
-        show_public_tests=True,
-    )
-    train_verifier(candidates, [PROBLEM], base, settings, 0, folder / "verifier")
+    train_pair(PROBLEM, RIGHT, WRONG, base, folder)
     return folder
 
 
