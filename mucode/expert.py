@@ -29,8 +29,8 @@ class Objective:
     beta_learned: float
 
     def value(self, reward: float, score: float) -> tuple[float, float]:
-        """Ordered as the objective is; among equals the raw score decides."""
-        return self.beta_oracle * reward + self.beta_learned * _sigmoid(score), score
+        """Ordered as the objective is; among equals the raw score decides, if the verifier has a say at all."""
+        return self.beta_oracle * reward + self.beta_learned * _sigmoid(score), score if self.beta_learned else 0.0
 
 
 def candidates_by_problem(experiences: Iterable[Experience]) -> dict[str, list[Candidate]]:

@@ -54,6 +54,12 @@ def test_only_methods_that_keep_every_correct_episode_do_without_the_verifier() 
     assert UNSCORED == ["multi_star", "star"]
 
 
+@given(DATASETS)
+def test_where_the_oracle_alone_chooses_the_verifier_breaks_no_tie(rows: list[Experience]) -> None:
+    opposite = {key: -score for key, score in scored(rows).items()}
+    assert demonstrations(rows, opposite, **METHODS["mucode_ov"].choice) == imitated("mucode_ov", rows)
+
+
 @given(DATASETS, SCORES, st.sampled_from(UNSCORED))
 def test_a_method_without_a_say_of_the_verifier_imitates_the_same_whatever_it_says(
     rows: list[Experience], score: float, method: str
