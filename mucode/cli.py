@@ -38,15 +38,17 @@ tests, or there are none; 3: it does not; 1: an error.
 
 The problem's tests, setup and docstring examples run outside the sandbox, in the judge: take problem files from people
 you trust.
-"""  # here, because reading it off the function would import the function
+"""  # this and the next are here, because reading them off the functions would import the functions
 
+COLLECT = """Examine the problems in data/incoming/, and add those that pass to the training set.
+
+Rows have MBPP's fields: text, code, test_list, and as need be challenge_test_list and test_setup_code. Their tests run
+outside the sandbox, in the judge: take them from people you trust.
+"""
 
 TOOLS = {  # imported when they run
     "solve": ("mucode.solve.command:solve", SOLVE),
-    "collect": (
-        "mucode.collect.command:collect",
-        "Examine the problems in data/incoming/, and add those that pass to the training set.",
-    ),
+    "collect": ("mucode.collect.command:collect", COLLECT),
     "branch": (
         "mucode.lineage.branch:branch",
         "Commit dvc.lock and what made it to a branch run/DATE-NAME; your branch, index and files stay as they are.",

@@ -32,6 +32,11 @@ def test_each_stage_tells_what_it_reads_and_writes() -> None:
     assert "--out" in shown
 
 
+def test_what_runs_the_tests_of_given_problems_says_whom_to_take_them_from() -> None:
+    for command in ("solve", "collect"):
+        assert "people you trust" in " ".join(mucode(command, "--help").stdout.split())
+
+
 def test_an_error_is_one_sentence_and_a_non_zero_exit(tmp_path: Path) -> None:
     run = mucode(
         "stage",

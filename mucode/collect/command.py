@@ -42,10 +42,7 @@ class Collection:
 
 
 def collect(*, hub: str | None = None, dry_run: bool = False) -> Collection:
-    """Examine new problems, and add those that pass to the training set.
-
-    Rows have MBPP's fields: text, code, test_list, and as need be challenge_test_list and test_setup_code. Their tests
-    run outside the sandbox, in the judge: take them from people you trust.
+    """Examine new problems, and add those that pass to the training set; cli.COLLECT says what a caller must know.
 
     Parameters
     ----------
