@@ -60,7 +60,8 @@ def losses_chart(name: str, series: Sequence[Series]) -> Markup:
 def _lines(
     name: str, series: Sequence[Series], names: tuple[str, str], ticks: Sequence[float], *, shares: bool
 ) -> Markup:
-    frame = Frame(400, 270, left=38, right=max(74.0, *(14 + 6.4 * len(one.name) for one in series)), top=26)
+    height = max(270, 14 * len(series) + 66)  # so that every line's name has room
+    frame = Frame(400, height, left=38, right=max(74.0, *(14 + 6.4 * len(one.name) for one in series)), top=26)
     xs = sorted({point.x for one in series for point in one.points})
     margin = max(0.15, 0.05 * (xs[-1] - xs[0]))
     x, y = frame.x(xs[0] - margin, xs[-1] + margin), frame.y(0, ticks[-1])

@@ -87,9 +87,9 @@ def _table(material: Material, rounds: Sequence[Round]) -> Table:
     )
     caption = (
         "Training problems. Repeated: programs that the same problem already had in this iteration. Solved in "
-        f"the end: episodes whose last program is correct, with its {confidence(material)} interval over problems "
-        "and episodes. With both: problems that have a correct and a wrong program, the only ones that give the "
-        "verifier pairs."
+        f"the end: episodes whose last program is correct, with its {confidence(material)} interval over "
+        "problems, each with all its episodes. With both: problems that have a correct and a wrong program, the only ones "
+        "that give the verifier pairs."
     )
     return Table(head, tuple(_row(material, one) for one in rounds), caption)
 

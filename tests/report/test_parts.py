@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from itertools import pairwise
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from mucode.metrics import Comparison, Estimate
 from mucode.records import Experience
+from mucode.report.charts import Point, Series, lines
 from mucode.report.cost import costs
 from mucode.report.episodes import KINDS, rollouts
 from mucode.report.headline import _verdict
@@ -125,3 +127,12 @@ def test_a_difference_is_called_a_gain_only_where_interval_and_test_agree(
 ) -> None:
     change = Comparison(Estimate((low + high) / 2, low, high, 40), 5, 3, p)
     assert _verdict(material_of(study), change).startswith(said)
+
+
+def test_every_line_of_a_plot_has_its_name_inside_the_frame() -> None:
+    several = [Series(f"mucode-{place}", "c1", (Point(1, 0.5, None), Point(2, 0.5, None))) for place in range(30)]
+    drawn = str(lines("many", several, "iteration", "accuracy", 1.0))
+    height = float(re.findall(r'viewBox="0 0 \S+ (\S+)"', drawn)[0])
+    labels = [float(y) for y in re.findall(r'class="label c1" x="\S+" y="(\S+)"', drawn)]
+    assert len(labels) == 30
+    assert 0 < min(labels) <= max(labels) < height
