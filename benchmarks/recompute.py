@@ -16,7 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-FOLDER = Path(__file__).parent.parent / "docs/study/main"
+STUDY = Path(__file__).parent.parent / "docs/study"
+FOLDER = STUDY / "main"
+FOLDERS = {"mbpp/test": FOLDER, "humaneval/test": STUDY / "humaneval"}
 OURS, RIVAL, SEEDS, EACH = "mucode", "multi_star", (0, 1), 2
 RESAMPLES, SEED = 10_000, 1
 Floats = npt.NDArray[np.float64]
@@ -36,7 +38,10 @@ class Finding:
 
 
 def rewards(folder: Path, method: str, turn: int = 3, without: Collection[str] = ()) -> Floats:
-    """Of best of 5 with pt+lv after a turn: [seeds, problems, searches], problems in the order of their names."""
+    """Of best of 5 with pt+lv after a turn: [seeds, problems, searches], problems in the order of their names.
+
+    `folder` holds the searches of one plain test set, if of any.
+    """
     return np.stack([_of_seed(folder / f"{method}-{seed}.parquet", turn, without) for seed in SEEDS])
 
 
@@ -44,10 +49,12 @@ def _of_seed(path: Path, turn: int, without: Collection[str]) -> Floats:
     rows = [
         row
         for row in pq.read_table(path).to_pylist()
-        if (row["benchmark"], row["selector"], row["n"], row["turn"]) == ("mbpp/test", "pt+lv", 5, turn)
+        if (row["benchmark"], row["selector"], row["n"], row["turn"]) in {(name, "pt+lv", 5, turn) for name in FOLDERS}
         and row["search"] < EACH
-        and row["problem_id"] not in without
     ]
+    if unknown := set(without) - {row["problem_id"] for row in rows}:
+        raise SystemExit(f"{path} has no problem {min(unknown)}: give names such as {rows[0]['problem_id']}")
+    rows = [row for row in rows if row["problem_id"] not in without]
     problems = sorted({row["problem_id"] for row in rows})
     table = np.full((len(problems), EACH), np.nan)
     for row in rows:
@@ -115,12 +122,12 @@ def findings(folder: Path = FOLDER, without: Collection[str] = ()) -> Iterator[F
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="what `make study` keeps of the piece main")
+    parser.add_argument("--benchmark", choices=FOLDERS, default="mbpp/test", help="of whose piece")
     parser.add_argument("--without", nargs="*", default=(), metavar="ID", help="problems to leave out, such as mbpp/67")
     options = parser.parse_args()
-    for finding in findings(options.folder, options.without):
+    for finding in findings(FOLDERS[options.benchmark], options.without):
         print(finding)
-    ours, rival = (rewards(options.folder, method, without=options.without) for method in (OURS, RIVAL))
+    ours, rival = (rewards(FOLDERS[options.benchmark], method, without=options.without) for method in (OURS, RIVAL))
     changes = ours.mean(axis=(0, 2)) - rival.mean(axis=(0, 2))
     won, lost = changes[changes > 0], changes[changes < 0]
     each = len(SEEDS) * EACH

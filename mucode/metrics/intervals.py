@@ -64,11 +64,11 @@ def estimate(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
     return _estimate([(1.0, outcomes)], bootstrap, lower=0.0)
 
 
-def pooled(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
+def pooled(outcomes: Outcomes, bootstrap: Bootstrap, lower: float = 0.0) -> Estimate | None:
     """Mean over all values of all problems: a problem counts by how many it has. Problems (n) are resampled with theirs.
 
     For values that a problem has more of the harder it is, such as those of its failures, whose mean over problems would
-    prefer the problems that fail seldom.
+    prefer the problems that fail seldom. Values lie in [lower, 1].
 
     Returns:
         None if there is no value.
@@ -77,14 +77,19 @@ def pooled(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
     if not counts.sum():
         return None
     sums = np.array([sum(values) for values in outcomes.values()])
+    value = float(sums.sum() / counts.sum())
+    if np.ptp(sums[counts > 0] / counts[counts > 0]) < 1e-12:
+        return without_spread(value, int((counts > 0).sum()), bootstrap, lower)
     times = np.random.default_rng(bootstrap.seed).multinomial(
         len(counts), np.full(len(counts), 1 / len(counts)), size=bootstrap.resamples
     )
-    return percentiles(float(sums.sum() / counts.sum()), (times @ sums) / (times @ counts), len(counts), bootstrap)
+    return percentiles(value, (times @ sums) / (times @ counts), len(counts), bootstrap)
 
 
-def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap, bound: float = 1.0) -> Comparison | None:
-    """The paired difference after - before over the same problems; it lies in [-bound, bound].
+def compare(
+    before: Outcomes, after: Outcomes, bootstrap: Bootstrap, bound: float = 1.0, lower: float | None = None
+) -> Comparison | None:
+    """The paired difference after - before over the same problems; it lies in [-bound, bound], or in [lower, bound].
 
     The interval resamples the problems, each with the searches of both methods: a problem counts by its mean over them.
     The p-value is the exact sign test over problems (with one search each McNemar's, 1947): how improbable so uneven a
@@ -98,7 +103,9 @@ def compare(before: Outcomes, after: Outcomes, bootstrap: Bootstrap, bound: floa
     """
     if set(before) != set(after):
         raise ValueError(f"not the same problems: {sorted(set(before) ^ set(after))[:3]}")
-    difference = _estimate([(-1.0, before), (1.0, after)], bootstrap, lower=-bound, upper=bound)
+    difference = _estimate(
+        [(-1.0, before), (1.0, after)], bootstrap, lower=-bound if lower is None else lower, upper=bound
+    )
     if difference is None:
         return None
     changes = [fmean(after[problem]) - fmean(before[problem]) for problem in before]

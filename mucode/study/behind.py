@@ -17,8 +17,8 @@ from mucode.study.words import share
 
 COST = (
     "Hours are what it took to bring a piece about; what pieces share was paid by the one that ran first, and what was "
-    "tried in other workspaces is not in them. Tokens are those that a piece's files hold, shared ones included; together "
-    "each stage counts once."
+    "tried in other workspaces is not in them, but runs whose result was discarded are. Tokens are those that a piece's "
+    "files hold, shared ones included; together each stage counts once."
 )
 LEARNED = (
     "Loss by epoch: each epoch's mean. Examples: pairs of programs (verifier), demonstrations (generator); tokens of "

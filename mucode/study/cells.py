@@ -90,13 +90,13 @@ def value(cell: Cell, bootstrap: Bootstrap, seeds: Collection[int] | None = None
     return estimate(cell.outcomes(seeds), bootstrap)
 
 
-def difference(before: Cell, after: Cell, bootstrap: Bootstrap) -> Comparison | None:
+def difference(before: Cell, after: Cell, bootstrap: Bootstrap, lower: float | None = None) -> Comparison | None:
     """`after` minus `before`, paired on what both have alike. None: nothing.
 
     Alike, because a mean of more searches lies elsewhere more often, which the sign test would take for a difference.
     """
     first, second = alike([before, after])
-    return compare(first.outcomes(), second.outcomes(), bootstrap)
+    return compare(first.outcomes(), second.outcomes(), bootstrap, lower=lower)
 
 
 def bootstrap_of(pieces: Sequence[Collected]) -> Bootstrap:

@@ -10,7 +10,18 @@ from mucode.policies import GREEDY
 from mucode.report.blocks import Table
 from mucode.report.sources import BEFORE, Origin
 from mucode.report.words import interval, probability, signed_points
-from mucode.study.cells import BLIND, HUMANEVAL, RANDOM_FEEDBACK, Cell, Spec, alike, bootstrap_of, difference, find
+from mucode.study.cells import (
+    BLIND,
+    HUMANEVAL,
+    RANDOM_FEEDBACK,
+    Cell,
+    Spec,
+    alike,
+    bootstrap_of,
+    difference,
+    find,
+    verifier_of,
+)
 from mucode.study.collected import Collected
 from mucode.study.primary import LEVEL
 
@@ -36,6 +47,7 @@ CLAIMS = (
         Spec("multi_star", selector=GREEDY, n=1),
     ),
     Claim("µCode beats STaR, each with its own number of turns", MUCODE, Spec("star", turns=1)),
+    Claim("µCode's first turn beats STaR's", Spec("mucode", turns=1), Spec("star", turns=1)),
     Claim("µCode beats the base model", MUCODE, Spec("instruct")),
     Claim("Multi-STaR beats the base model", Spec("multi_star"), Spec("instruct")),
     Claim("the expert beats the verifier's best rollouts (RFT_LV)", MUCODE, Spec("rft_lv")),
@@ -55,7 +67,7 @@ CAPTION = (
     "Exploratory: chosen to look at, not fixed beforehand, and no p is corrected for their number. Each difference is "
     "paired on the same problems, seeds and number of searches; p is the exact sign test over problems (McNemar's, with one "
     "search each). A claim holds if interval and test agree and all its searches are there, else it is open. Of "
-    "seventeen comparisons at p < 0.05 about one would hold if nothing were true."
+    f"{len(CLAIMS)} comparisons at p < 0.05 about one would hold if nothing were true."
 )
 HEAD = ("claim", "difference", "interval", "problems", "seeds", "searches of each", "better : worse", "p", "verdict")
 
@@ -84,6 +96,10 @@ def compared(pieces: Sequence[Collected], claim: Claim) -> Compared | None:
 def _to_come(piece: Collected, spec: Spec, cell: Cell) -> bool:
     """Whether the piece has still to search with this method what no piece has searched yet."""
     config = piece.material.config
+    if spec.benchmark not in piece.material.benchmarks or config.verifier.loss != spec.loss:
+        return False
+    if verifier_of(piece.material, spec.method) != spec.verifier:
+        return False
     owner = spec.method if config.methods[spec.method].trains else BEFORE
     seeds = {Origin.of(group).seed for group in piece.to_come if Origin.of(group).method == owner}
     each = 1 if spec.selector == GREEDY else config.search.searches

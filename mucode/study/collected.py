@@ -32,6 +32,7 @@ SHARED = (
     "base_model",
     "roll_out@base-",
     "train_verifier@base-",
+    "fine_tune@",
 )  # what pieces have in common, if both have it
 PARAMS, LOCK, ACCOUNT, SPENT = "params.yaml", "dvc.lock", "account.json", "spent.json"
 FIRST = "first"  # the folder of the first turns' samples, without their text
@@ -178,10 +179,11 @@ def first_turns(samples: Sequence[SearchSample]) -> list[SearchSample]:
 
 
 def _require_shared(one: Collected, other: Collected) -> None:
-    """Methods are to differ by their generators alone: rollouts and verifier of a seed are the same in all pieces."""
+    """Methods are to differ by their generators alone: rollouts and verifier of a seed are the same in all pieces, and so
+    is what a method has learned from them."""
     same_loss = one.material.config.verifier.loss == other.material.config.verifier.loss
     for stage in sorted(one.lock.keys() & other.lock.keys()):
-        shared = stage.startswith(SHARED) and (same_loss or not stage.startswith("train_verifier"))
+        shared = stage.startswith(SHARED) and (same_loss or not stage.startswith(("train_verifier@", "fine_tune@")))
         if shared and _outs(one.lock[stage]) != _outs(other.lock[stage]):
             raise MucodeError(
                 f"{other.name} has another {stage} than {one.name}, so the two cannot be compared: run both again with "

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import fmean
 
 from mucode.metrics import Bootstrap, Outcomes, estimate, first_turns, pooled
@@ -16,20 +17,21 @@ from mucode.records import SearchChoice, SearchSample
 from mucode.report.blocks import Table
 from mucode.report.panels import preference
 from mucode.report.sources import Searches
-from mucode.study.cells import HEADLINE, MBPP, Spec, bootstrap_of
+from mucode.study.cells import HEADLINE, HUMANEVAL, MBPP, Spec, bootstrap_of
 from mucode.study.collected import Collected
 from mucode.study.words import minus, points, share
 
 METHODS = ("instruct", "multi_star", "mucode")
-HEAD = ("method", "n", "turns", "programs", "fresh", "programs", "turns minus fresh")
-FAILED = ("method", "problems", "searches", "turn 2", "fresh", "turn 2 minus fresh")
+TEST_SETS = (MBPP, HUMANEVAL)
+HEAD = ("test set", "method", "n", "turns", "programs", "fresh", "programs", "turns minus fresh")
+FAILED = ("test set", "method", "problems", "searches", "turn 2", "fresh", "turn 2 minus fresh")
 CROSS = (
     ("mucode", "turns", "instruct", "fresh"),
     ("mucode", "fresh", "instruct", "fresh"),
     ("mucode", "fresh", "multi_star", "fresh"),
 )
 BY_METHOD = (
-    "MBPP, pt+lv. Turns: three of five programs, as everywhere. Fresh, a control thought of afterwards: five "
+    "With pt+lv. Turns: three of five programs, as everywhere. Fresh, a control thought of afterwards: five "
     "programs of turn 1, and if the pick does not pass the public test five more of turn 1, as another search of the "
     "problem under the same seed drew them; two such values of a seed share their programs. Programs: drawn by a "
     "search on average."
@@ -39,13 +41,14 @@ AFTER_FAILURE = (
     "and its feedback before them, and by five fresh ones. Means over these searches: a problem counts by "
     "how many of its searches failed."
 )
-ACROSS = "The same two ways between methods, paired, in points."
+ACROSS = "The same two ways between methods that have as many searches of each problem, paired, in points."
 
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """One method's searches, and what they would be with fresh programs instead of further turns; all seeds together."""
 
+    benchmark: str
     method: str
     turns: Outcomes
     turns_drawn: float  # programs of a search, on average
@@ -66,17 +69,16 @@ class _Search:
 
 
 def fresh(pieces: Sequence[Collected]) -> list[Fresh]:
-    """Of every method that piece by piece has two searches of a problem on MBPP; the first piece that has them."""
-    found: dict[str, Fresh] = {}
-    for piece in pieces:
-        if piece.material.config.verifier.loss != Spec("").loss:
-            continue
-        for method in METHODS:
-            if method in piece.material.methods and method not in found:
-                rows = [row for _, tests in piece.material.tests(method) for row in _searches(piece, tests.of(MBPP))]
-                if rows:
-                    found[method] = _together(method, rows)
-    return [found[method] for method in METHODS if method in found]
+    """Of every test set and method of which a piece has two searches of a problem; the first piece that has them."""
+    found: dict[tuple[str, str], Fresh] = {}
+    plain = [piece for piece in pieces if piece.material.config.verifier.loss == Spec("").loss]
+    places = [(benchmark, method) for benchmark in TEST_SETS for method in METHODS]
+    for piece, (benchmark, method) in product(plain, places):
+        if method in piece.material.methods and (benchmark, method) not in found:
+            rows = [row for _, tests in piece.material.tests(method) for row in _searches(piece, tests.of(benchmark))]
+            if rows:
+                found[benchmark, method] = _together(benchmark, method, rows)
+    return [found[place] for place in places if place in found]
 
 
 def _searches(piece: Collected, searches: Searches) -> Iterator[_Search]:
@@ -106,9 +108,10 @@ def _search(problem: str, by_turn: dict[int, SearchChoice], others: Sequence[Sea
     )
 
 
-def _together(method: str, rows: Sequence[_Search]) -> Fresh:
+def _together(benchmark: str, method: str, rows: Sequence[_Search]) -> Fresh:
     on = [row for row in rows if row.second is not None]
     return Fresh(
+        benchmark,
         method,
         turns=_outcomes([(row.problem_id, row.turns) for row in rows]),
         turns_drawn=fmean(row.turns_drawn for row in rows),
@@ -128,28 +131,34 @@ def _outcomes(rewards: Sequence[tuple[str, float]]) -> Outcomes:
 
 def fresh_tables(pieces: Sequence[Collected]) -> list[Table]:
     """Turns against fresh programs: by method, after a failure, between methods; none if no piece has two searches."""
-    found, bootstrap = {one.method: one for one in fresh(pieces)}, bootstrap_of(pieces)
+    found, bootstrap = fresh(pieces), bootstrap_of(pieces)
     if not found:
         return []
-    rows = [_by_method(one, bootstrap) for one in found.values()]
-    after = [_after(one, bootstrap) for one in found.values() if one.after_turns]
-    across = [
-        (
-            f"{ours}, {way}, minus {rival}, {other}",
-            minus(getattr(found[rival], other), getattr(found[ours], way), bootstrap),
-        )
-        for ours, way, rival, other in CROSS
-        if {ours, rival} <= set(found) and found[ours].turns.keys() == found[rival].turns.keys()
-    ]
-    tables = [Table(HEAD, tuple(rows), BY_METHOD, labels=2), Table(FAILED, tuple(after), AFTER_FAILURE, labels=3)]
-    return [*tables, Table(("", "difference"), tuple(across), ACROSS, labels=1)] if across else tables
+    rows = [_by_method(one, bootstrap) for one in found]
+    after = [_after(one, bootstrap) for one in found if one.after_turns]
+    across = list(_across(found, bootstrap))
+    tables = [Table(HEAD, tuple(rows), BY_METHOD, labels=3), Table(FAILED, tuple(after), AFTER_FAILURE, labels=4)]
+    return [*tables, Table(("test set", "", "difference"), tuple(across), ACROSS, labels=2)] if across else tables
+
+
+def _across(found: Sequence[Fresh], bootstrap: Bootstrap) -> Iterator[tuple[str, str, str]]:
+    by = {(one.benchmark, one.method): one for one in found}
+    for benchmark, (name, way, other_name, other_way) in product(TEST_SETS, CROSS):
+        ours, rival = by.get((benchmark, name)), by.get((benchmark, other_name))
+        if ours and rival and _counts(ours) == _counts(rival):  # else one would rest on more seeds than the other
+            words = f"{name}, {way}, minus {other_name}, {other_way}"
+            yield benchmark, words, minus(getattr(rival, other_way), getattr(ours, way), bootstrap)
+
+
+def _counts(one: Fresh) -> dict[str, int]:
+    return {problem: len(rewards) for problem, rewards in one.turns.items()}
 
 
 def _by_method(one: Fresh, bootstrap: Bootstrap) -> tuple[str, ...]:
     size = f"{len(one.turns)} × {min(map(len, one.turns.values()))}"
     ways = ((one.turns, one.turns_drawn), (one.fresh, one.fresh_drawn))
     cells = [cell for rewards, drawn in ways for cell in (share(estimate(rewards, bootstrap)), f"{drawn:.1f}")]
-    return (one.method, size, *cells, minus(one.fresh, one.turns, bootstrap))
+    return (one.benchmark, one.method, size, *cells, minus(one.fresh, one.turns, bootstrap))
 
 
 def _after(one: Fresh, bootstrap: Bootstrap) -> tuple[str, ...]:
@@ -159,4 +168,5 @@ def _after(one: Fresh, bootstrap: Bootstrap) -> tuple[str, ...]:
     }
     searches = sum(map(len, changes.values()))
     shares = [pooled(each, bootstrap) for each in (one.after_turns, one.after_fresh)]
-    return (one.method, str(len(changes)), str(searches), *map(share, shares), points(pooled(changes, bootstrap)))
+    less = points(pooled(changes, bootstrap, lower=-1.0))
+    return (one.benchmark, one.method, str(len(changes)), str(searches), *map(share, shares), less)

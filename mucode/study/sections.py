@@ -23,7 +23,8 @@ CELL = (
     "searches of each, all seeds together; differences are taken before rounding. N = 1 is greedy. Beside ours stand the "
     "numbers of the paper (Jain et al., Multi-Turn Code Generation Through Single-Step Rewards, ICML 2025): Llama models "
     "of 1B and 8B parameters, wholly fine-tuned, on its test sets, without intervals. Ours is another model with other "
-    "prompts on a part of the problems: what can be compared is the order of the rows, not their level."
+    "prompts on a part of the problems: what can be compared is the order of the rows, not their level, and where n "
+    "differs not even that: such rows rest on different seeds or searches. Paired differences stand above."
 )
 STAND_IN = "{}; a local copy in place of the hub's weights{}"
 QUANTISED = ", read from a quantised file and therefore not the published ones"

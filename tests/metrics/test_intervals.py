@@ -152,3 +152,13 @@ def test_a_pooled_mean_counts_values_and_its_interval_draws_problems() -> None:
     assert usual is not None
     assert (alike.low, alike.high) == pytest.approx((usual.low, usual.high), abs=0.03)
     assert pooled({}, many) is None
+
+
+def test_a_pooled_mean_of_equal_values_has_an_interval_all_the_same() -> None:
+    table = {"often": [0.0] * 9, "seldom": [0.0], "never": []}
+    found, signed = pooled(table, FEW), pooled(table, FEW, lower=-1.0)
+    usual = estimate({"often": [0.0], "seldom": [0.0]}, FEW)
+    assert found == usual
+    assert found is not None
+    assert signed is not None
+    assert signed.low == -signed.high == -found.high

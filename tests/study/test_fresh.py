@@ -70,6 +70,13 @@ def test_the_turns_are_those_of_the_page_and_fresh_programs_never_lose_a_pass(
     assert mean(found.fresh) >= mean(first.outcomes())
 
 
+def test_what_rests_on_other_seeds_is_not_compared(pieces: list[Collected]) -> None:
+    main = only(pieces, "main")
+    *_, across = fresh_tables([main])
+    assert {row[0] for row in across.rows} == {"mbpp/test"}
+    assert len(fresh_tables([without(main, Origin("mucode", 1))])) == 2  # the rows of each method, none across
+
+
 def test_a_piece_with_one_search_has_no_fresh_programs(pieces: list[Collected]) -> None:
     main = only(pieces, "main")
     assert fresh_tables([without(main, *main.material.test)]) == []

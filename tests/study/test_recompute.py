@@ -10,6 +10,11 @@ from mucode.study.primary import primary
 from mucode.study.turns import BEST, by_turn_table
 
 
+def test_a_problem_that_is_not_there_cannot_be_left_out() -> None:
+    with pytest.raises(SystemExit, match="has no problem 67: give names such as mbpp/"):
+        rewards(FOLDER, OURS, without=["67"])
+
+
 def test_the_primary_comparison_is_what_the_raw_files_say() -> None:
     main = read_collected(FOLDER)
     found = primary([main])

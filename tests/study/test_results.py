@@ -20,6 +20,7 @@ from mucode.study.figures import figures
 from mucode.study.page import html, markdown, write_results
 from mucode.study.pieces import chosen
 from mucode.study.rows import study_rows
+from mucode.study.tables import training_table
 from mucode.types import MucodeError
 from tests.study.conftest import finish
 from tests.study.pieces import only, rewards, with_one_seed, without
@@ -102,6 +103,15 @@ def test_what_another_piece_has_still_to_search_and_this_one_has_leaves_no_claim
     assert not partial.whole
 
 
+def test_what_a_piece_never_searches_leaves_no_claim_about_it_open(pieces: list[Collected]) -> None:
+    blind, main = only(pieces, "blind"), only(pieces, "main")
+    begun = dataclasses.replace(without(main, *main.material.test), name="methods")
+    claim = next(claim for claim in CLAIMS if claim.words.startswith("without public tests µCode beats"))
+    found = compared([begun, blind], claim)
+    assert found is not None
+    assert found.whole
+
+
 def test_a_seed_that_only_another_piece_has_counts_as_well(pieces: list[Collected]) -> None:
     half = without(only(pieces, "main"), Origin("mucode", 0))
     joint = find([half, only(pieces, "candidates")], MUCODE)
@@ -162,6 +172,12 @@ def test_two_pieces_are_compared_by_as_many_searches_of_each(pieces: list[Collec
     assert found.difference.value == pytest.approx(first[1] - first[0])
 
 
+def test_table_2_says_which_seeds_its_rows_share(pieces: list[Collected]) -> None:
+    half = [with_one_seed(only(pieces, "main"))]
+    assert "mbpp/test: seeds 0, 1; humaneval/test: none." in training_table(pieces).caption
+    assert "mbpp/test: seed 0; humaneval/test: none." in training_table(half).caption
+
+
 def test_the_paper_s_numbers_stand_beside_ours(pieces: list[Collected]) -> None:
     lines = markdown(pieces).splitlines()
     best = next(line for line in lines if line.startswith("| µCode, best of 5"))
@@ -195,6 +211,15 @@ def test_pieces_whose_rollouts_differ_are_not_compared(folder: Path, tmp_path: P
         stages = {stage: {"outs": [{"path": "data/x", "md5": digest}]} for stage in ("roll_out@base-0", "report")}
         (tmp_path / name / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}))
     with pytest.raises(MucodeError, match="selectors has another roll_out@base-0 than main"):
+        read_study(tmp_path)
+
+
+def test_pieces_in_which_a_method_learned_otherwise_are_not_compared(folder: Path, tmp_path: Path) -> None:
+    for name, digest in (("main", "a"), ("selectors", "b")):
+        shutil.copytree(folder / name, tmp_path / name)
+        stages = {"fine_tune@mucode-0-1": {"outs": [{"path": "data/x", "md5": digest}]}}
+        (tmp_path / name / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}))
+    with pytest.raises(MucodeError, match="selectors has another fine_tune@mucode-0-1 than main"):
         read_study(tmp_path)
 
 
