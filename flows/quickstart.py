@@ -92,8 +92,9 @@ def summary(workspace: Path, ui: str, seconds: float) -> str:
     """What a person wants to know at the end: the table, the report, the way to the UIs."""
     from flows.retrain import REPORT, TABLE
 
+    table = (workspace / TABLE).read_text(encoding="utf-8")
     return (
-        f"\n{(workspace / TABLE).read_text().strip()}\n\n"
+        f"\n{table.strip()}\n\n"
         f"report:  {workspace / REPORT}\n"
         f"UIs:     `{ui}` opens Prefect (runs) and MLflow (metrics, registry)\n"
         f"time:    {seconds / 60:.1f} min\n"
