@@ -18,6 +18,8 @@ INSTALLED = .venv/.installed
 # The tests and their run ask no server, model or remote that the shell names: they would write there.
 ALONE = unset MLFLOW_TRACKING_URI MUCODE_RUN_REMOTE MUCODE_SERVER_URL MUCODE_STUDY_MODEL MUCODE_TRAINING_PROCESSES MUCODE_WORKERS \
 	PREFECT_API_URL; DVC_GLOBAL_CONFIG_DIR=/nonexistent; export DVC_GLOBAL_CONFIG_DIR;
+# Files are UTF-8, whatever the locale says.
+export PYTHONUTF8 = 1
 
 .DELETE_ON_ERROR:
 .PHONY: help install quickstart study results test test-all check theory repro reproduce ui clean lock
@@ -76,7 +78,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@test -n "$(FOUND_PYTHON)" || { echo "mucode needs Python 3.11 or 3.12 (python3.11 on PATH): install it, then run again" >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || exec $(FOUND_PYTHON) -I -S mucode/processes.py 9 $$PPID $(FOUND_PYTHON) -m venv --clear .venv
 	@find .venv/lib -maxdepth 3 -name '*.dist-info' -exec sh -c 'test -e "$$1/INSTALLER" || rm -rf "$$1"' sh {} ';'
-	@echo "installing into .venv (some minutes and 2.5 GB the first time) ..."
+	@echo "installing into .venv (some minutes the first time; 2.5 GB with a CPU build of torch, several more with that for GPUs) ..."
 	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) --quiet "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .

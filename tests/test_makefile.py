@@ -46,6 +46,7 @@ def test_tests_and_their_run_are_told_nothing_of_the_team_s_servers(
     told = (repository / "asked.txt").read_text()
     assert [line.split()[2] for line in told.splitlines() if line.startswith(".venv/bin/python -m")] == commands
     assert told.count("MUCODE_MBPP=mbpp.jsonl\n") == told.count("DVC_GLOBAL_CONFIG_DIR=/nonexistent\n") == len(commands)
+    assert told.count("PYTHONUTF8=1\n") == len(commands)
     assert [name for name in OF_THE_SHELL if f"\n{name}=" in told] == []
 
 
