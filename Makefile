@@ -15,6 +15,11 @@ PYTHON = .venv/bin/python
 TIED = exec $(PYTHON) -I -S mucode/processes.py 9 $$PPID
 PIP = $(TIED) $(PYTHON) -m pip --disable-pip-version-check --no-input install --no-compile
 INSTALLED = .venv/.installed
+# The tests and their run ask no server, model or remote that the shell names: they would write there.
+ALONE = unset MLFLOW_TRACKING_URI MUCODE_RUN_REMOTE MUCODE_SERVER_URL MUCODE_STUDY_MODEL MUCODE_TRAINING_PROCESSES MUCODE_WORKERS \
+	PREFECT_API_URL; DVC_GLOBAL_CONFIG_DIR=/nonexistent; export DVC_GLOBAL_CONFIG_DIR;
+# Files are UTF-8, whatever the locale says.
+export PYTHONUTF8 = 1
 
 .DELETE_ON_ERROR:
 .PHONY: help install quickstart study results test test-all check theory repro reproduce ui clean lock
@@ -34,12 +39,12 @@ results: $(INSTALLED) ## docs/results.md from what the study has finished so far
 	@$(TIED) $(PYTHON) -m flows.study --keep --over $(SIZE) $(PIECES)
 
 test: $(INSTALLED) ## the fast tests and one tiny end-to-end run
-	@$(TIED) $(PYTHON) -m pytest -q -m "not slow" -n 2 --dist worksteal
+	@$(ALONE) $(TIED) $(PYTHON) -m pytest -q -m "not slow" -n 2 --dist worksteal
 	@rm -rf runs/test
-	@$(TIED) $(PYTHON) -m flows.quickstart --size tiny --folder runs/test
+	@$(ALONE) $(TIED) $(PYTHON) -m flows.quickstart --size tiny --folder runs/test
 
 test-all: $(INSTALLED) ## every test, the slow ones too
-	@$(TIED) $(PYTHON) -m pytest -q
+	@$(ALONE) $(TIED) $(PYTHON) -m pytest -q
 
 check: $(INSTALLED) ## ruff, mypy, import-linter: what a commit must pass besides the tests
 	@$(TIED) $(PYTHON) -m ruff check .
@@ -69,10 +74,11 @@ clean: ## remove what tests and tools leave behind; runs, results, the DVC cache
 # finished (a package whose INSTALLER, which pip writes last but one, is missing) and goes on from there. What a run imports
 # is compiled in the end; pip would compile everything.
 $(INSTALLED): requirements.lock pyproject.toml
+	@test "$$(uname)" = Linux || { echo "mucode needs Linux, whose kernel its sandbox stands on: run it on a Linux machine or in a container" >&2; exit 1; }
 	@test -n "$(FOUND_PYTHON)" || { echo "mucode needs Python 3.11 or 3.12 (python3.11 on PATH): install it, then run again" >&2; exit 1; }
 	@$(PYTHON) -m pip --version >/dev/null 2>&1 || exec $(FOUND_PYTHON) -I -S mucode/processes.py 9 $$PPID $(FOUND_PYTHON) -m venv --clear .venv
 	@find .venv/lib -maxdepth 3 -name '*.dist-info' -exec sh -c 'test -e "$$1/INSTALLER" || rm -rf "$$1"' sh {} ';'
-	@echo "installing into .venv (some minutes and 2.5 GB the first time) ..."
+	@echo "installing into .venv (some minutes the first time; 2.5 GB with a CPU build of torch, several more with that for GPUs) ..."
 	@$(PIP) --no-deps -r requirements.lock
 	@$(PIP) --quiet "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .

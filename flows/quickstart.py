@@ -30,10 +30,7 @@ def main() -> int:
         workspace = place_of(options.size, Path.cwd(), options.folder)
         refusal = f"a run is going on in {workspace} already: wait for it, or stop it first"
         with held(workspace / ".mucode/quickstart.lock", refusal):
-            make_workspace(options.size, Path.cwd(), options.folder)
-            inherit(workspace, Path.cwd())
-            load_config(workspace / "params.yaml")
-            run(workspace)
+            run(made_ready(options.size, Path.cwd(), options.folder))
     except MucodeError as error:
         return _end(1, f"mucode: {error}")
     except OSError as error:
@@ -42,6 +39,19 @@ def main() -> int:
         return _end(INTERRUPTED, "mucode: stopped; what is finished is kept, run again to continue")
     say(summary(workspace, ui_command(options), time.monotonic() - started))
     return 0
+
+
+def made_ready(size: str, root: Path, folder: Path | None) -> Path:
+    """The workspace to run in. A folder elsewhere can be thrown away whole, so nothing of it goes to our remotes.
+
+    Raises:
+        MucodeError: as `make_workspace`.
+    """
+    workspace = make_workspace(size, root, folder)
+    if folder is None:
+        inherit(workspace, root)
+    load_config(workspace / "params.yaml")
+    return workspace
 
 
 def run(workspace: Path) -> None:
@@ -82,8 +92,9 @@ def summary(workspace: Path, ui: str, seconds: float) -> str:
     """What a person wants to know at the end: the table, the report, the way to the UIs."""
     from flows.retrain import REPORT, TABLE
 
+    table = (workspace / TABLE).read_text(encoding="utf-8")
     return (
-        f"\n{(workspace / TABLE).read_text().strip()}\n\n"
+        f"\n{table.strip()}\n\n"
         f"report:  {workspace / REPORT}\n"
         f"UIs:     `{ui}` opens Prefect (runs) and MLflow (metrics, registry)\n"
         f"time:    {seconds / 60:.1f} min\n"
@@ -117,7 +128,7 @@ def _end(code: int, sentence: str) -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="mucode run", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m flows.quickstart", description=__doc__)
     parser.add_argument("--size", default=DEFAULT, help=f"one of {', '.join(sizes(Path.cwd()))} (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="a workspace elsewhere, with a cache of its own")
     return parser.parse_args()

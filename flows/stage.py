@@ -175,7 +175,7 @@ def publish_failed_labels(workspace: Path, stage: str) -> None:
     report = workspace / f".mucode/failures/{key}.json"
     if not report.is_file():
         return
-    refused = json.loads(report.read_text())
+    refused = json.loads(report.read_text(encoding="utf-8"))
     create_table_artifact(
         key=f"failed-labels-{artifact_name(key)}",
         table=refused["rows"],

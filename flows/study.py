@@ -106,7 +106,7 @@ def _say(text: str) -> None:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="mucode study", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m flows.study", description=__doc__)
     names = ", ".join(piece.name for piece in PIECES)
     parser.add_argument("pieces", nargs="*", help=f"of {names} (default: all, in this order)")
     profiles = ", ".join(size for size in sizes(Path.cwd()) if "/" not in size)

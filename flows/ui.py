@@ -30,7 +30,8 @@ def main() -> int:
         if options.team:
             os.environ.update(read_settings(options.team))
         workspace = brought_up_to_date(options.size, Path.cwd(), options.folder)
-        inherit(workspace, Path.cwd())
+        if options.folder is None:  # else it has remotes of its own, or none
+            inherit(workspace, Path.cwd())
         refusal = f"the UIs of {workspace} are open already: use those, or stop them first"
         with held(workspace / ".mucode/ui.lock", refusal):
             serve(workspace, Path.cwd(), options.prefect_port, options.mlflow_port)
@@ -153,7 +154,7 @@ def read_settings(file: Path) -> dict[str, str]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="mucode ui", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m flows.ui", description=__doc__)
     parser.add_argument("--size", default=DEFAULT, help="the workspace to show (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="a workspace elsewhere")
     parser.add_argument("--team", type=Path, help="a file of settings like mlflow/team.env.example")

@@ -140,7 +140,9 @@ def doctor(*, timeout: float = 5.0, allow_weak_isolation: bool = False) -> None:
         Count system-call filters alone as good enough.
     """
     from mucode.execution.doctor import doctor as examine
+    from mucode.label.files import check_limits
 
+    check_limits(timeout, workers=None)
     findings = examine(timeout, allow_weak_isolation)
     for finding in findings:
         sys.stdout.write(f"{'ok  ' if finding.right else 'NO  '}{finding.subject}: {finding.text}\n")

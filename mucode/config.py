@@ -267,7 +267,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise MucodeError(f"{path} is missing: run in the project's folder, or in one that `mucode workspace` made")
     try:
-        values = load_yaml(path.read_text())
+        values = load_yaml(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
         raise MucodeError(f"{path} is not UTF-8 (byte {error.start}): write it as UTF-8") from error
     except yaml.YAMLError as error:

@@ -53,8 +53,8 @@ def plan(params: Path = Path("params.yaml")) -> None:
     """
     read_yaml(params)
     try:
-        text = with_plan(params.read_text())
+        text = with_plan(params.read_text(encoding="utf-8"))
     except ValueError as error:
         raise MucodeError(f"{params}: {' '.join(str(error).split())}") from error
     with written_whole(params) as partial:
-        partial.write_text(text)
+        partial.write_text(text, encoding="utf-8")

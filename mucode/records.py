@@ -158,8 +158,9 @@ def folder_written_whole(path: Path) -> Iterator[Path]:
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON with sorted keys: equal values give equal bytes."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     with written_whole(path) as partial:
-        partial.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+        partial.write_text(f"{text}\n", encoding="utf-8")
 
 
 def write_rows(path: Path, rows: Iterable[Row], row_type: type[Row]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,25 @@ from mucode.types import (
 
 FAST = "not slow"
 SLOW_THROUGHOUT = "\npytestmark = pytest.mark.slow"
+OF_THE_SHELL = (  # settings of a machine (docs/operations.md) by which a test would ask a server or take another model
+    "MLFLOW_TRACKING_URI",
+    "MUCODE_RUN_REMOTE",
+    "MUCODE_SERVER_URL",
+    "MUCODE_STUDY_MODEL",
+    "MUCODE_TRAINING_PROCESSES",
+    "MUCODE_WORKERS",
+    "PREFECT_API_URL",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The fast suite tries 30 examples of each property, the whole one 200; a busy machine fails nobody."""
+    """The fast suite tries 30 examples of each property, the whole one 200; a busy machine fails nobody.
+
+    What the shell says of servers, and DVC's settings for all repositories of a user, are not the tests'.
+    """
+    for name in OF_THE_SHELL:
+        os.environ.pop(name, None)
+    os.environ["DVC_GLOBAL_CONFIG_DIR"] = "/nonexistent"
     examples = 30 if config.option.markexpr == FAST else 200
     settings.register_profile("mucode", deadline=None, derandomize=True, max_examples=examples)
     settings.load_profile("mucode")

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -46,6 +48,19 @@ def test_an_error_is_one_sentence_and_a_non_zero_exit(tmp_path: Path) -> None:
     )
     assert run.returncode == 1
     assert run.stderr == "mucode: x is missing: these labels have not passed the gates\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("doctor", "--timeout", "-1"), "--timeout -1.0 is no time: give seconds above 0"),
+        (("budget", "--generation", "0"), "--generation 0.0 is no rate: give tokens per second above 0"),
+        (("budget", "--training", "nan"), "--training nan is no rate: give tokens per second above 0"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused_by_its_option(words: tuple[str, ...], said: str) -> None:
+    run = mucode(*words)
+    assert (run.returncode, run.stdout, run.stderr) == (1, "", f"mucode: {said}\n")
 
 
 def test_an_unknown_command_is_refused() -> None:

@@ -10,9 +10,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
+    *(ROOT / name / "README.md" for name in ("data", "mlflow", "mucode/problems/starter")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 NAMED = re.compile(r"`((?:mucode|flows|benchmarks|tests)/[\w/]+\.py):(\w+)")
-LINKED = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+LINKED = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
+
+
+def called(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 @cache
@@ -28,13 +37,25 @@ def names_in(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def anchors_of(path: Path) -> set[str]:
+    """What GitHub calls the headings of a document."""
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in HEADING.findall(path.read_text())}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=called)
 def test_every_function_that_a_document_names_exists(document: Path) -> None:
     named = NAMED.findall(document.read_text())
     assert [f"{path}:{name}" for path, name in named if name not in names_in(ROOT / path)] == []
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", DOCUMENTS, ids=called)
 def test_every_file_that_a_document_links_to_is_there(document: Path) -> None:
     linked = LINKED.findall(document.read_text())
-    assert [target for target in linked if not (document.parent / target).exists()] == []
+    assert [target for target, _ in linked if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=called)
+def test_every_heading_that_a_document_links_to_is_there(document: Path) -> None:
+    linked = [(target, anchor) for target, anchor in LINKED.findall(document.read_text()) if anchor]
+    files = [(document.parent / target if target else document, anchor) for target, anchor in linked]
+    assert [(file.name, anchor) for file, anchor in files if anchor not in anchors_of(file)] == []

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,3 +119,16 @@ def test_json_is_sorted_and_refuses_what_json_cannot_say(tmp_path: Path) -> None
     assert (tmp_path / "x.json").read_text() == '{\n  "a": "µ",\n  "b": 1\n}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "y.json", float("nan"))
+
+
+def test_json_and_parameters_are_utf_8_whatever_the_locale_says(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from mucode.config import read_yaml\n"
+        "from mucode.records import write_json\n"
+        "write_json(Path('x.json'), read_yaml(Path('params.yaml')))"
+    )
+    (tmp_path / "params.yaml").write_text("a: µ\n", encoding="utf-8")
+    old = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, **old}, check=True)
+    assert (tmp_path / "x.json").read_text(encoding="utf-8") == '{\n  "a": "µ"\n}\n'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _TEXTS = ("text", "code", "test_setup_code")
 _LISTS = ("test_imports", "test_list", "challenge_test_list")
 LONGEST = 8000  # characters of text and first test, four times MBPP's most: too long a prompt stops every rollout
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -32,7 +35,17 @@ class Arrival:
 
 
 def arrivals(folder: Path) -> list[Arrival]:
-    """Every line of every *.jsonl file, by file name and line; none where there is no folder."""
+    """Every line of every *.jsonl file, by file name and line; none where there is no folder. A warning tells of others.
+
+    Raises:
+        MucodeError: the folder is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise MucodeError(f"{folder} is a file: make it a folder, and move the file into it under a name in .jsonl")
+    others = sorted(path for path in folder.glob("[!.]*") if path.suffix != ".jsonl")
+    if others:
+        said = "%s is not read (1 of %d that do not end in .jsonl): rename or convert it"
+        logger.warning(said, others[0], len(others))
     return [
         _arrival(f"{path.name}, line {n}", line) for path in sorted(folder.glob("*.jsonl")) for n, line in _lines(path)
     ]

@@ -57,12 +57,13 @@ def load_problems(source: str, path: Path | None = None) -> list[tuple[Problem, 
     if source not in SOURCES:
         raise MucodeError(f"{source!r} is no problem source: choose one of {', '.join(SOURCES)}")
     pairs = SOURCES[source].load(path)
+    where = f"{path}: " if path else ""
     if not pairs:
-        raise MucodeError(f"{source} holds no problems: name a file that has some")
+        raise MucodeError(f"{where}{source} holds no problems: name a file that has some")
     seen: set[str] = set()
     for problem, _ in pairs:
         if problem.id in seen:
-            raise MucodeError(f"{problem.id} is there twice: remove one of the two rows")
+            raise MucodeError(f"{where}{problem.id} is there twice: remove one of the two rows")
         seen.add(problem.id)
     return pairs
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mucode.problems.examples import docstring_examples
-from mucode.problems.rows import Row, json_rows, python_in, task_id_in, test_in, text_in
+from mucode.problems.rows import Row, problems_in, python_in, task_id_in, test_in, text_in
 from mucode.types import Answer, MucodeError, Problem, Test
 
 ExampleCheck = Callable[[Problem, str, Sequence[Test]], list[bool]]
@@ -35,10 +35,10 @@ def load(path: Path | None = None) -> list[tuple[Problem, Answer]]:
         path: a file in HumanEval's JSON-lines format whose references can be trusted as much; None takes the package's.
 
     Raises:
-        MucodeError: the package is not installed, or the file cannot be read.
+        MucodeError: the package is not installed, the file cannot be read, or a row is no problem, by its line.
     """
-    rows = packaged_rows() if path is None else tuple(row for _, row in json_rows(path))
-    pairs = [problem_from_humaneval_row(row) for row in rows]
+    parse = problem_from_humaneval_row
+    pairs = problems_in(path, parse) if path else [parse(row) for row in packaged_rows()]
     bare = [problem.id for problem, _ in pairs if not problem.public_tests]
     _log.info("%d of %d HumanEval problems have no public test: %s", len(bare), len(pairs), ", ".join(bare))
     return pairs

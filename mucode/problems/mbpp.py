@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mucode.problems.rows import Row, json_rows, python_in, task_id_in, test_in, text_in, texts_in
+from mucode.problems.rows import Row, json_rows, problems_in, python_in, task_id_in, test_in, text_in, texts_in
 from mucode.types import Answer, MucodeError, Problem, Test
 
 HUB_ID = "google-research-datasets/mbpp"
@@ -33,10 +33,10 @@ def load(path: Path | None = None) -> list[tuple[Problem, Answer]]:
             or else from the Hub: equal rows either way, since neither is a parameter that DVC could see.
 
     Raises:
-        MucodeError: the file cannot be read or is not MBPP, or the Hub is not reached.
+        MucodeError: the file cannot be read or is not MBPP, a row is no problem (by its line), or the Hub is not reached.
     """
-    rows = [row for _, row in json_rows(path)] if path else _published_rows()
-    return [problem_from_mbpp_row(row, "mbpp", split_of(row)) for row in sorted(rows, key=_number)]
+    pairs = problems_in(path, _mbpp_problem) if path else [_mbpp_problem(row) for row in _published_rows()]
+    return sorted(pairs, key=lambda pair: int(pair[0].id.removeprefix("mbpp/")))
 
 
 def content_of(rows: Iterable[Row]) -> str:
@@ -56,6 +56,10 @@ def _published_rows() -> list[Row]:
             "problems.files, so that a change of it is seen"
         )
     return rows
+
+
+def _mbpp_problem(row: Row) -> tuple[Problem, Answer]:
+    return problem_from_mbpp_row(row, "mbpp", split_of(row))
 
 
 def split_of(row: Row) -> str:

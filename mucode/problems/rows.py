@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mucode.types import MucodeError
+from mucode.types import Answer, MucodeError, Problem
 
 Row = Mapping[str, Any]
 
@@ -27,6 +27,33 @@ def json_rows(path: Path) -> Iterator[tuple[int, Row]]:
                     yield number, _object(line, f"{path}, line {number}")
     except OSError as error:
         raise MucodeError(f"{path} cannot be read ({error.strerror or error}): name a JSON-lines file") from error
+
+
+def problems_in(path: Path, parse: Callable[[Row], tuple[Problem, Answer]]) -> list[tuple[Problem, Answer]]:
+    """What a file's rows are as problems, in its order.
+
+    Raises:
+        MucodeError: the file cannot be read, or a row is no problem that can be learned from or measured on, by its line.
+    """
+    pairs = []
+    for number, row in json_rows(path):
+        try:
+            pair = parse(row)
+            _require_substance(*pair)
+        except MucodeError as error:
+            raise MucodeError(f"{path}, line {number}: {error}") from error
+        pairs.append(pair)
+    return pairs
+
+
+def _require_substance(problem: Problem, answer: Answer) -> None:
+    """Refuse what would be read without a word: a misspelt field, and tests that the generator has all seen."""
+    if not problem.text.strip():
+        raise MucodeError(f"{problem.id}: text is empty or not there: it must hold what is asked")
+    if not answer.private_tests:
+        raise MucodeError(
+            f"{problem.id}: one test is shown to the generator, so there must be a second: add asserts to test_list"
+        )
 
 
 def row_in(line: bytes) -> Row:

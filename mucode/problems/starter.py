@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mucode.problems.mbpp import problem_from_mbpp_row
-from mucode.problems.rows import json_rows, text_in
+from mucode.problems.rows import Row, problems_in, text_in
 from mucode.types import Answer, MucodeError, Problem
 
 STARTER_FILE = Path(__file__).parent / "starter" / "starter.jsonl"
@@ -16,12 +16,13 @@ def load(path: Path | None = None) -> list[tuple[Problem, Answer]]:
     """The starter problems in the file's order; `path` names another file of the same format.
 
     Raises:
-        MucodeError: the file cannot be read, or a row has no known split.
+        MucodeError: the file cannot be read, or a row is no problem or has no known split, by its line.
     """
-    pairs = []
-    for number, row in json_rows(path or STARTER_FILE):
-        split = text_in(row, "split", "")
-        if split not in _SPLITS:
-            raise MucodeError(f"{path or STARTER_FILE}, line {number}: split {split!r} is none of {', '.join(_SPLITS)}")
-        pairs.append(problem_from_mbpp_row(row, "starter", split))
-    return pairs
+    return problems_in(path or STARTER_FILE, _starter_problem)
+
+
+def _starter_problem(row: Row) -> tuple[Problem, Answer]:
+    split = text_in(row, "split", "")
+    if split not in _SPLITS:
+        raise MucodeError(f"split {split!r} is none of {', '.join(_SPLITS)}")
+    return problem_from_mbpp_row(row, "starter", split)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
 from mucode.study.page import write_results
+from mucode.types import MucodeError
 from mucode.workspace import DEFAULT
 
 
@@ -46,6 +48,9 @@ def budget(
     training:
         Tokens per second of both trainings, forward and backward.
     """
+    for name, rate in {"generation": generation, "scoring": scoring, "training": training}.items():
+        if not 0 < rate < math.inf:
+            raise MucodeError(f"--{name} {rate} is no rate: give tokens per second above 0")
     from mucode.study.budget import Rates, budget_table, rows_table
     from mucode.study.pieces import chosen
 

@@ -1,6 +1,6 @@
 """No dishonest program passes, no honest one fails, and the host is as it was. The cases are data: see `cases`.
 
-A case is a heading and a program: `## what it tries | task: name | slow`. Put it in a file of the fitting kind.
+A case is a heading and a program: `## what it tries | task: name | slow | scratch`. Put it in a file of the fitting kind.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pytest
 from mucode.execution import open_sandbox
 from mucode.types import Status, Verdict
 from tests.adversarial.tasks import job_for
+from tests.bubblewrap import NAMESPACES, bwrap
 from tests.execution.processes import alive, descendants, eventually
 
 _CASES = Path(__file__).parent / "cases"
@@ -37,6 +38,7 @@ class Case:
     program: str
     task: str
     slow: bool
+    scratch: bool  # it writes files, which only namespaces give it room for
 
 
 @dataclass(frozen=True)
@@ -60,9 +62,8 @@ def read_cases(kind: str) -> list[Case]:
             heading, _, program = part.removeprefix("## ").partition("\n")
             name, *options = (each.strip() for each in heading.split(" | "))
             tasks = [option.removeprefix("task: ") for option in options if option.startswith("task: ")]
-            cases.append(
-                Case(f"{path.stem}: {name}", program + "\n", tasks[0] if tasks else "factorial", "slow" in options)
-            )
+            task = tasks[0] if tasks else "factorial"
+            cases.append(Case(f"{path.stem}: {name}", program + "\n", task, "slow" in options, "scratch" in options))
     return cases
 
 
@@ -157,6 +158,10 @@ def test_no_dishonest_program_passes_by_using_up_time_or_memory(host: Host) -> N
     assert [name for name, verdict in verdicts.items() if verdict.status is Status.INTERNAL] == []
 
 
-def test_no_honest_program_fails(host: Host) -> None:
-    verdicts = judged(read_cases("honest"), host, _PATIENCE)
+@pytest.mark.parametrize("scratch", [False, True], ids=["without files", "with files"])
+def test_no_honest_program_fails(host: Host, scratch: bool) -> None:
+    if scratch:
+        bwrap(*NAMESPACES)
+    cases = [case for case in read_cases("honest") if case.scratch == scratch]
+    verdicts = judged(cases, host, _PATIENCE)
     assert {name: verdict for name, verdict in verdicts.items() if not verdict.passed} == {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -23,8 +22,7 @@ from mucode.collect.incoming import fetch_revision
 from mucode.config import load_config
 from mucode.problems import load_problems
 from mucode.problems.collected import COLLECTED_FILE
-from mucode.problems.mbpp import CONTENT, PATH_VARIABLE
-from mucode.problems.similarity import Exercise
+from mucode.problems.mbpp import PATH_VARIABLE
 from mucode.types import Answer, MucodeError
 from tests.collect.rows import NEW, drop, row
 from tests.conftest import make_problem
@@ -40,6 +38,16 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copy(ROOT / "params.yaml", tmp_path / "params.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def with_an_mbpp_of_two_problems(workspace: Path) -> None:
+    """One of the test and one of the validation split, in MBPP's place."""
+    text = drop(
+        workspace, "mbpp.jsonl", *({**row(name), "task_id": n} for name, n in (("gnu", 11), ("emu", 511)))
+    ).read_bytes()
+    said = f"files: {{mbpp: {{path: mbpp.jsonl, sha256: {hashlib.sha256(text).hexdigest()}}}}}"
+    params = (workspace / "params.yaml").read_text()
+    (workspace / "params.yaml").write_text(params.replace("files: {}", said))
 
 
 def state(workspace: Path) -> dict[str, bytes]:
@@ -58,25 +66,19 @@ def test_an_empty_drop_folder_needs_no_test_set_and_writes_nothing(
     assert not (workspace / "data").exists()
 
 
-def test_what_is_new_is_held_against_every_set_that_something_is_measured_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def exercises(source: str, path: object) -> list[Exercise]:
-        splits = ("train", "validation", "test") if source != "humaneval" else ("test",)
-        return [
-            (
-                dataclasses.replace(make_problem(), id=f"{source}/{split}", source=source, split=split),
-                Answer("", (), ""),
-            )
-            for split in splits
-        ]
-
-    monkeypatch.setattr(command, "load_problems", exercises)
-    config = load_config(ROOT / "params.yaml")
-    ours = config.problems.source
-    collected = exercises("collected", None)[:1]
+def test_what_is_new_is_held_against_every_set_that_something_is_measured_on(workspace: Path) -> None:
+    with_an_mbpp_of_two_problems(workspace)
+    config = load_config()
+    collected = [(make_problem(), Answer("toy/p", (), ""))]
     training, held_out = command.known_sets(config, collected)
-    assert {problem.id for problem, _ in training} == {"collected/train", f"{ours}/train"}
-    assert set(held_out) == {f"{s}/{split}" for s in ("starter", "mbpp") for split in ("validation", "test")} | {
-        "humaneval/test"
+    ours = [problem.id for problem, _ in load_problems(config.problems.source) if problem.split == "train"]
+    assert [problem.id for problem, _ in training] == ["toy/p", *ours]
+    assert {name: len(problems) for name, problems in held_out.items()} == {
+        "starter/validation": 40,
+        "starter/test": 40,
+        "mbpp/validation": 1,
+        "mbpp/test": 1,
+        "humaneval/test": 164,
     }
 
 
@@ -88,7 +90,6 @@ def test_nothing_is_accepted_while_a_test_set_cannot_be_had(workspace: Path, mon
     with pytest.raises(MucodeError, match="is not MBPP as it was published"):
         collect()
     assert not COLLECTED_FILE.exists()
-    assert len(CONTENT) == 64
 
 
 @pytest.mark.parametrize("there", [None, "row 1\n"])
@@ -140,9 +141,9 @@ def test_good_rows_join_the_training_set_and_the_others_are_listed_until_they_ar
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_what_is_accepted_begins_a_line_of_its_own_and_what_was_there_keeps_its_bytes(
-    workspace: Path, end: str, monkeypatch: pytest.MonkeyPatch
+    workspace: Path, end: str
 ) -> None:
-    monkeypatch.setattr(command, "load_problems", lambda source, path: [])  # no other set: what is new is what counts
+    with_an_mbpp_of_two_problems(workspace)
     COLLECTED_FILE.parent.mkdir(parents=True)
     before = json.dumps(row("zebra")).encode() + end.encode()
     COLLECTED_FILE.write_bytes(before)
@@ -157,7 +158,9 @@ def test_what_is_accepted_begins_a_line_of_its_own_and_what_was_there_keeps_its_
 def test_a_kill_at_any_time_leaves_whole_files_and_the_next_run_the_same_ones(workspace: Path) -> None:
     drop(INCOMING, "new.jsonl", row("zebra"), WRONG, row("yak"))
     command = [sys.executable, "-m", "mucode", "collect"]
+    started = time.monotonic()
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
+    seconds, alive = time.monotonic() - started, 0
     undisturbed = state(workspace)
     times = random.Random(0)
     for _ in range(5):
@@ -166,12 +169,14 @@ def test_a_kill_at_any_time_leaves_whole_files_and_the_next_run_the_same_ones(wo
         with subprocess.Popen(
             command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         ) as process:
-            time.sleep(times.uniform(0.1, 5.0))
+            time.sleep(times.uniform(0.1, seconds))
+            alive += process.poll() is None
             process.send_signal(signal.SIGKILL)
         for path in (COLLECTED_FILE, QUARANTINE):
             assert not path.exists() or path.read_bytes() == undisturbed[str(path)]
         collect()
         assert state(workspace) == undisturbed
+    assert alive > 0
 
 
 def cached_revision(hub: Path, files: dict[str, list[dict[str, Any]]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from mucode.collect.examine import Examined, examine
 from mucode.collect.incoming import arrivals
 from mucode.problems import load_problems
 from mucode.problems.similarity import Exercise
-from mucode.types import Half, Job, Status, Verdict
+from mucode.types import Half, Job, MucodeError, Status, Verdict
 from tests.collect.rows import NEW, drop, row
 
 
@@ -166,3 +167,22 @@ def test_rows_of_several_files_come_by_file_name_and_line(tmp_path: Path) -> Non
     drop(tmp_path, "a.jsonl", row("three"))
     drop(tmp_path, "notes.txt", "nothing of ours")
     assert [one.origin for one in arrivals(tmp_path)] == ["a.jsonl, line 1", "b.jsonl, line 1", "b.jsonl, line 2"]
+
+
+def test_what_is_not_read_is_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    drop(tmp_path, "read.jsonl", NEW)
+    drop(tmp_path, ".hidden", NEW)
+    with caplog.at_level(logging.WARNING, logger="mucode"):
+        assert len(arrivals(tmp_path)) == 1
+        assert caplog.messages == []
+        for folder, name in ((tmp_path, "new.json"), (tmp_path, "NEW.JSONL"), (tmp_path / "sub", "new.jsonl")):
+            drop(folder, name, NEW)
+        assert len(arrivals(tmp_path)) == 1
+    assert caplog.messages == [
+        f"{tmp_path}/NEW.JSONL is not read (1 of 3 that do not end in .jsonl): rename or convert it"
+    ]
+
+
+def test_a_drop_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MucodeError, match=r"incoming is a file: make it a folder"):
+        arrivals(drop(tmp_path, "incoming", NEW))

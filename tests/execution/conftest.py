@@ -8,6 +8,7 @@ import pytest
 
 from mucode.execution import open_sandbox
 from mucode.execution.pool import Pool
+from tests.bubblewrap import NAMESPACES, bwrap
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +16,13 @@ def sandbox() -> Iterator[Pool]:
     """A judge with the patience that users have: a cold or busy machine fails no test."""
     with open_sandbox(workers=1) as opened:
         yield opened
+
+
+@pytest.fixture
+def scratch(sandbox: Pool) -> Pool:
+    """The sandbox, for programs that write files: only namespaces give them room for any."""
+    bwrap(*NAMESPACES)
+    return sandbox
 
 
 @pytest.fixture(scope="session")

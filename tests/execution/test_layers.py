@@ -21,6 +21,7 @@ from mucode.execution.orders import Setting
 from mucode.execution.pool import Pool
 from mucode.execution.runtime import find_runtime
 from mucode.types import MucodeError, Status
+from tests.bubblewrap import NAMESPACES, bwrap
 from tests.execution.builders import job, verdict_on
 
 ROOT = Path(__file__).parent.parent.parent
@@ -75,9 +76,11 @@ def open_isolation() -> str:
 
 
 def pool_in(key: str, workers: int = 1, timeout: float = 5.0) -> Pool:
-    """A sandbox in one particular layer; skips where this machine refuses it."""
+    """A sandbox in one particular layer; skips where this machine refuses what it stands on."""
     if key == "landlock" and landlock.version() == 0:
         pytest.skip("this kernel has no Landlock")
+    if key == "bubblewrap":
+        bwrap(*NAMESPACES)
     layer = build(key, timeout, find_runtime(), find_bubblewrap())
     return Pool(layer, Setting(layer.plain, layer.numpy or (), timeout, ()), workers)
 

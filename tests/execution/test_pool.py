@@ -203,18 +203,18 @@ def test_ten_megabytes_in_both_directions_do_not_deadlock(sandbox: Pool) -> None
     assert sandbox.judge([echo], "private")[0].passed
 
 
-def test_a_full_scratch_directory_harms_nobody_else(sandbox: Pool) -> None:
+def test_a_full_scratch_directory_harms_nobody_else(scratch: Pool) -> None:
     fill = "def f(x):\n    with open('full', 'wb') as file:\n        while True: file.write(bytes(1 << 20))\n"
     use = "def f(x):\n    with open('n', 'w') as file: file.write(str(x))\n    return int(open('n').read())\n# {}"
     jobs = [job(fill, "f(1)\nassert True"), *(job(use.format(number), "assert f(3) == 3") for number in range(4))]
-    verdicts = sandbox.judge(jobs, "private")
+    verdicts = scratch.judge(jobs, "private")
     assert [verdict.passed for verdict in verdicts] == [False, True, True, True, True]
 
 
-def test_directories_left_behind_are_gone_for_the_next_program(sandbox: Pool) -> None:
+def test_directories_left_behind_are_gone_for_the_next_program(scratch: Pool) -> None:
     leave = "import os\nos.makedirs('a/b')\nopen('a/b/c', 'w').close()\ndef f(x): return os.listdir('.')\n# {}"
     jobs = [job(leave.format(number), "assert f(1) == ['a']") for number in range(6)]
-    assert all(verdict.passed for verdict in sandbox.judge(jobs, "private"))
+    assert all(verdict.passed for verdict in scratch.judge(jobs, "private"))
 
 
 @pytest.mark.slow

@@ -84,9 +84,9 @@ def test_a_forged_answer_on_the_wire_prints_nothing(sandbox: Pool) -> None:
     assert not verdict_on(sandbox, stdio_job(forge, *_PAIRS)).passed
 
 
-def test_each_input_meets_a_fresh_process(sandbox: Pool) -> None:
+def test_each_input_meets_a_fresh_process(scratch: Pool) -> None:
     remember = "import os\nprint(len(os.listdir('.')))\nopen('left', 'w').close()"
-    assert verdict_on(sandbox, stdio_job(remember, ("", "0"), ("", "0"))).passed
+    assert verdict_on(scratch, stdio_job(remember, ("", "0"), ("", "0"))).passed
 
 
 def test_ten_megabytes_of_output_and_input_pass(sandbox: Pool) -> None:

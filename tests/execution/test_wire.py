@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import datetime
+import json
 import math
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from decimal import Decimal
@@ -137,12 +138,15 @@ def test_a_form_that_no_encoder_writes_is_refused(form: Any) -> None:
         Decoder({}).decode(form)
 
 
-@given(st.binary(max_size=60))
+@given(st.binary(max_size=60) | _TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_bytes_that_are_no_message_are_refused_and_harm_nobody(body: bytes) -> None:
     try:
-        frames.unpack(body)
-    except frames.WireError:
-        return
+        expected = json.loads(body.decode("utf-8", "surrogatepass"))
+    except ValueError:
+        with pytest.raises(frames.WireError):
+            frames.unpack(body)
+    else:
+        assert same(frames.unpack(body), expected)
 
 
 def test_a_message_that_is_nested_without_end_is_refused() -> None:

@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 
 from flows import quickstart as starter
+from flows.remotes import DvcRemotes
 from flows.server import SECONDS_TO_START
 from mucode.processes import held
 from mucode.workspace import make_workspace
+from tests.flows.conftest import make_toy
 from tests.test_processes import is_gone
 
 pytestmark = pytest.mark.slow
@@ -161,8 +163,19 @@ def test_a_start_that_is_refused_leaves_the_run_under_way_its_parameters(
     params.write_text(f"{params.read_text()}# as it was when the run began\n")
     before = params.read_bytes()
     monkeypatch.chdir(REPOSITORY)
-    monkeypatch.setattr(sys, "argv", ["mucode run", "--size", "tiny", "--folder", str(tmp_path / "tiny")])
+    monkeypatch.setattr(sys, "argv", ["flows.quickstart", "--size", "tiny", "--folder", str(tmp_path / "tiny")])
     with held(tmp_path / "tiny/.mucode/quickstart.lock", "taken"):
         assert starter.main() == 1
     assert "a run is going on in" in capfd.readouterr().err
     assert params.read_bytes() == before
+
+
+def test_a_size_goes_to_the_repository_s_remotes_and_a_folder_elsewhere_to_none(tmp_path: Path) -> None:
+    root = make_toy(tmp_path / "root")
+    for name in ("params.yaml", "dvc.yaml", ".dvcignore", ".dvc/.gitignore", "profiles/tiny.yaml"):
+        (root / name).parent.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / name, root / name)
+    (root / ".dvc/config.local").write_text("[core]\n    remote = team\n['remote \"team\"']\n    url = ../../shelf\n")
+    (root / "mucode").symlink_to(REPOSITORY / "mucode")
+    assert DvcRemotes.of(starter.made_ready("tiny", root, None)).default == "team"
+    assert DvcRemotes.of(starter.made_ready("tiny", root, tmp_path / "elsewhere")).default is None

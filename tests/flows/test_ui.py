@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.chdir(REPOSITORY)
-    monkeypatch.setattr(sys, "argv", ["mucode ui", "--size", "tiny", "--folder", str(tmp_path / "file/tiny")])
+    monkeypatch.setattr(sys, "argv", ["flows.ui", "--size", "tiny", "--folder", str(tmp_path / "file/tiny")])
     assert main() == 1
     assert (
         capsys.readouterr().err == f"mucode: {tmp_path}/file/tiny/.mucode: Not a directory; mend that and run again\n"

@@ -12,7 +12,7 @@ import pytest
 from flows import unsaved
 from flows.commands import Finished
 from flows.stage import culprit, run_stage
-from mucode.execution.bubblewrap import find_bubblewrap
+from tests.bubblewrap import bwrap
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's use of pygtrie
 STAGE = "label@base-0"
@@ -81,10 +81,13 @@ def test_a_note_that_was_cut_short_counts_as_none(left: Path, torn: bytes) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_bubblewrap() is None, reason="bubblewrap, which lends the small disk, is not installed")
 def test_as_long_as_the_disk_is_full_the_work_waits_and_then_the_next_run_saves_it(toy: Callable[..., Path]) -> None:
     big = "head -c 1500000 /dev/zero > data/big"
     workspace = toy(slow=f"{SLOW} && {big}")
+    lent = bwrap(
+        *("--dev-bind", "/", "/", "--size", str(6 << 20), "--tmpfs", "/disk", "--ro-bind", str(workspace), "/in"),
+        *("--setenv", "PREFECT_HOME", "/tmp/p"),
+    )
     text = (workspace / "dvc.yaml").read_text().replace('outs: ["data/label-${key}"]', 'outs: ["data/big"]')
     (workspace / "dvc.yaml").write_text(text.replace(', "mucode-0-1": {}', "").replace(", data/label-mucode-0-1", ""))
     (workspace / "dvc.yaml").write_text((workspace / "dvc.yaml").read_text().replace("data/label-base-0", "data/big"))
@@ -96,21 +99,7 @@ def test_as_long_as_the_disk_is_full_the_work_waits_and_then_the_next_run_saves_
         {go}; echo "runs: $(wc -l < runs.txt)"; rm filler
         {go}; echo "runs: $(wc -l < runs.txt)"
     """
-    wrapped = [str(find_bubblewrap()), "--dev-bind", "/", "/", "--size", str(6 << 20), "--tmpfs", "/disk"]
-    command = [
-        *wrapped,
-        "--ro-bind",
-        str(workspace),
-        "/in",
-        "--setenv",
-        "PREFECT_HOME",
-        "/tmp/p",
-        "--",
-        "sh",
-        "-c",
-        script,
-    ]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    said = subprocess.run([*lent, "sh", "-c", script], capture_output=True, text=True, check=True).stdout.splitlines()
     assert said[0] == "prepare Completed None"
     assert said[1].startswith(f"{STAGE} Failed {STAGE}: its work is done, but DVC could not save it")
     assert said[2] == "prepare Cached DVC had nothing to run"

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from mucode.execution.bubblewrap import find_bubblewrap
+from tests.bubblewrap import bwrap
 
 PROBLEM = {"task_id": 7, "test_list": ["assert double(1) == 2", "assert double(2) == 4"]}
 LABEL = f"{sys.executable} -m mucode label --problems /in/p.jsonl --completions /in/c.jsonl --workers 2 --out"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_bubblewrap() is None, reason="bubblewrap, which lends the small disk, is not installed")
 def test_a_full_disk_is_named_and_the_next_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
+    lent = bwrap(
+        *("--dev-bind", "/", "/", "--tmpfs", "/disk", "--size", str(256 << 10), "--tmpfs", "/full"),
+        *("--ro-bind", str(tmp_path), "/in"),
+    )
     completions = [
         {"task_id": 7, "completion": f"def double(x):\n    return x + x if {n} % 3 else {n}"} for n in range(600)
     ]
@@ -34,11 +37,7 @@ def test_a_full_disk_is_named_and_the_next_run_goes_on_to_the_same_bytes(tmp_pat
     """
     (tmp_path / "filler").write_bytes(bytes(200 << 10))
     run = subprocess.run(
-        [
-            *(str(find_bubblewrap()), "--dev-bind", "/", "/", "--tmpfs", "/disk", "--size", str(256 << 10)),
-            *("--tmpfs", "/full", "--ro-bind", str(tmp_path), "/in", "--", "sh", "-c"),
-            f"cp /in/filler /full/filler\n{script}",
-        ],
+        [*lent, "sh", "-c", f"cp /in/filler /full/filler\n{script}"],
         capture_output=True,
         text=True,
         check=False,

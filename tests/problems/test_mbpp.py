@@ -133,7 +133,9 @@ def test_a_file_that_only_looks_like_mbpp_is_refused_where_mbpp_itself_is_meant(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "mbpp.jsonl"
-    path.write_text(json.dumps({"task_id": 601, "text": "Add.", "code": "", "test_list": ["assert f(1) == 2"]}) + "\n")
+    path.write_text(
+        json.dumps({"task_id": 601, "text": "Add.", "code": "", "test_list": ["assert f(1) == 2"] * 2}) + "\n"
+    )
     assert len(load_problems("mbpp", path)) == 1
     monkeypatch.setenv("MUCODE_MBPP", str(path))
     with pytest.raises(MucodeError, match="is not MBPP as it was published"):

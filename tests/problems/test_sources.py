@@ -19,7 +19,7 @@ def starter_row(number: int, split: str = "train") -> dict[str, Any]:
         "text": "Double x.",
         "split": split,
         "topic": "numbers",
-        "test_list": ["assert d(1) == 2"],
+        "test_list": ["assert d(1) == 2", "assert d(2) == 4"],
     }
 
 
@@ -50,13 +50,38 @@ def test_a_starter_row_keeps_its_split_and_order(tmp_path: Path) -> None:
     ("rows", "complaint"),
     [
         ([starter_row(1, "training")], "line 1: split 'training' is none of"),
-        ([starter_row(1), starter_row(1)], "starter/1 is there twice"),
+        ([starter_row(1), starter_row(1)], r"s\.jsonl: starter/1 is there twice"),
+        ([starter_row(1), {**starter_row(2), "test_list": ["d(1)"]}], "line 2: starter/2: a test asserts nothing"),
         ([], "starter holds no problems"),
     ],
 )
 def test_a_bad_problem_file_is_refused(tmp_path: Path, rows: list[dict[str, Any]], complaint: str) -> None:
     with pytest.raises(MucodeError, match=complaint):
         load_problems("starter", write_rows(tmp_path / "s.jsonl", rows))
+
+
+@pytest.mark.parametrize("source", ["starter", "mbpp", "collected"])
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"text": None, "txt": "Double x."}, "text is empty or not there"),
+        ({"text": " \n"}, "text is empty or not there"),
+        ({"test_list": ["assert d(1) == 2"], "tests": ["assert d(2) == 4"]}, "there must be a second"),
+    ],
+)
+def test_a_misspelt_field_of_an_own_file_is_named_with_its_line(
+    tmp_path: Path, source: str, change: dict[str, Any], complaint: str
+) -> None:
+    path = write_rows(tmp_path / "own.jsonl", [starter_row(1), {**starter_row(2), **change}])
+    with pytest.raises(MucodeError, match=rf"own\.jsonl, line 2: {source}/2: .*{complaint}"):
+        load_problems(source, path)
+
+
+def test_a_row_of_an_own_humaneval_file_is_refused_by_its_line(tmp_path: Path) -> None:
+    good = {"task_id": 1, "prompt": "def d(x):\n", "entry_point": "d", "test": "def check(c):\n    assert c(1) == 2"}
+    path = write_rows(tmp_path / "own.jsonl", [good, {**good, "task_id": 2, "entry_point": "e"}])
+    with pytest.raises(MucodeError, match=r"own\.jsonl, line 2: humaneval/2: the prompt defines no function 'e'"):
+        load_problems("humaneval", path)
 
 
 def test_a_split_gives_its_first_problems_and_refuses_to_give_fewer(tmp_path: Path) -> None:

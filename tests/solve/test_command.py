@@ -15,8 +15,8 @@ import pytest
 from mucode.policies import ORACLE, SELECTORS
 from mucode.solve import command
 from mucode.solve.command import SCORED, search_settings
-from mucode.solve.models import Named
-from mucode.types import MucodeError, Sampling
+from mucode.solve.models import Located
+from mucode.types import Generator, MucodeError, Sampling, Verifier
 from tests.conftest import FunctionGenerator, FunctionVerifier
 
 
@@ -79,16 +79,17 @@ def test_the_program_that_passes_is_all_that_goes_to_standard_output(
     program = "def p(x):\n    return x"
 
     @contextlib.contextmanager
-    def scripted(*found: Any) -> Iterator[tuple[FunctionGenerator, FunctionVerifier]]:
-        yield FunctionGenerator(lambda state, seed: program if seed % 3 else "def p(x):\n    return 0"), scorer
+    def scripted(generator: Located, verifier: Located | None, engine: str) -> Iterator[tuple[Generator, Verifier]]:
+        assert (generator.base, verifier, engine) == (tmp_path, None, "transformers")
+        player = FunctionGenerator(lambda state, seed: program if seed % 3 else "def p(x):\n    return 0")
+        yield player, FunctionVerifier(lambda text: 0.0)
 
-    scorer = FunctionVerifier(lambda text: 0.0)
-    monkeypatch.setattr(command, "named", lambda kind, name: Named(kind, name, tmp_path))
-    monkeypatch.setattr(command, "locate", lambda *models: (None, None))
     monkeypatch.setattr(command, "open_pair", scripted)
+    for name in ("config.json", "model.safetensors"):  # a base model's folder, as far as anybody looks before loading
+        (tmp_path / name).touch()
     problem = tmp_path / "problem.json"
     problem.write_text(json.dumps({"text": "Write a function p.", "tests": ["assert p(1) == 1"]}))
-    command.solve(str(problem), generator="some", candidates=8)
+    command.solve(str(problem), generator=str(tmp_path), candidates=8)
     assert capsys.readouterr().out == f"{program}\n"
 
 
