@@ -167,6 +167,18 @@ def test_pairs_are_compared_if_all_that_their_rewards_depend_on_is_alike(
     assert decide(POLICY, after.measured, before.measured).promote is alike
 
 
+@pytest.mark.parametrize(("own_turns", "alike"), [(1, False), (2, True), (3, True)])  # search.turns is 2
+def test_pairs_are_compared_if_their_searches_went_over_as_many_turns(
+    own_turns: int, alike: bool, tmp_path: Path
+) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    config = load_config(tmp_path / "params.yaml")
+    searched = {"mucode-0": {**config.plan["benchmarks"]["mucode-0"], "turns": own_turns}}
+    other = config.model_copy(update={"plan": {**config.plan, "benchmarks": searched}})
+    (before,), (after,) = selected_pairs(tmp_path, config), selected_pairs(tmp_path, other)
+    assert decide(POLICY, after.measured, before.measured).promote is alike
+
+
 @pytest.mark.parametrize(("harder", "alike"), [(1, False), (2, True)])  # problem 2 is in no set
 def test_pairs_are_compared_if_the_problems_of_the_sets_are_the_same_to_their_private_tests(
     harder: int, alike: bool, tmp_path: Path
