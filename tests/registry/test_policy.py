@@ -46,6 +46,13 @@ def test_a_loss_on_a_test_set_holds_a_challenger_that_wins_on_validation() -> No
     assert "starter/test" in decision.reason
 
 
+def test_validation_is_no_test_set_where_the_policy_names_one() -> None:
+    policy = POLICY.model_copy(update={"benchmark": "starter/test"})
+    challenger, champion = measured([0.0, 0.0], test=[1.0, 1.0]), measured([1.0, 1.0], test=[1.0, 0.0])
+    assert decide(policy, challenger, champion).promote
+    assert not decide(policy, champion, challenger).promote
+
+
 def test_a_set_that_only_the_champion_was_measured_on_holds_the_challenger() -> None:
     champion = measured([0.0, 0.0])
     narrower = dataclasses.replace(measured([1.0, 1.0]), sets={"validation": measured([1.0, 1.0]).sets["validation"]})
