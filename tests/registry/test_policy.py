@@ -9,11 +9,15 @@ import pytest
 
 from mucode.config import load_config
 from mucode.records import SearchChoice, read_rows, write_rows
+from mucode.registry.card import model_card
 from mucode.registry.promotion import Measured, decide, load_policy
 from mucode.registry.selected import SelectedPair, best_on_validation, selected_pairs
 from mucode.types import MucodeError
 from tests.registry.measured import POLICY, measured
 from tests.registry.workspace import ROOT, write_lock, write_problems, write_workspace
+
+TAGS_OF_A_CARD = ("base_setting", "base_sha256", "method", "seed", "iteration", "dvc_md5", "partner_md5", "dataset",
+                  "dataset_md5", "problems_md5", "dvc_lock_sha256")  # fmt: skip
 
 
 @pytest.mark.parametrize(("first", "promoted"), [("promote", True), ("hold", False)])
@@ -139,6 +143,18 @@ def test_the_policy_of_the_repository_asks_for_a_gain_that_is_no_chance(more: in
     policy = load_policy(ROOT / "mlflow/promotion.yaml")
     challenger, champion = measured([1.0] * (4 + more) + [0.0] * (8 - more)), measured([1.0] * 4 + [0.0] * 8)
     assert decide(policy, challenger, champion).promote is promoted
+
+
+@pytest.mark.parametrize(("sets", "names", "kept"), [(1, 9, ("lr-8", "set-0")), (1, 400, ("set-0",)), (200, 400, ())])
+def test_a_card_is_short_enough_for_any_database(sets: int, names: int, kept: tuple[str, ...], tmp_path: Path) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0])
+    row = {"metric": "bon", "selector": "pt+lv", "n": 4, "accuracy": 0.5, "ci_low": 0.1, "ci_high": 0.9, "problems": 2}
+    tags = dict.fromkeys(TAGS_OF_A_CARD, "x")
+    results = [{**row, "benchmark": f"set-{number}"} for number in range(sets)]
+    card = model_card(tmp_path, "generator", tags, results, {f"lr-{number}": "0.001" for number in range(names)})
+    assert len(card) <= 5000
+    assert "no guarantee that a program is right" in card
+    assert [part for part in ("lr-8", "set-0") if part in card] == list(kept)
 
 
 def test_the_challenger_is_the_best_pair_on_validation_and_the_earlier_one_of_two_alike() -> None:
