@@ -25,7 +25,7 @@ Selector = Literal["random", "lv", "pt", "pt+lv", "oracle"]
 class Section(BaseModel):
     """A closed, frozen part of params.yaml."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class BenchmarkSet(Section):

@@ -44,6 +44,7 @@ def test_a_missing_key_is_named_because_there_are_no_defaults() -> None:
         ("search", "selectors", ["best"]),
         ("fine_tune", "learning_rate", "fast"),
         ("execution", "timeout", 0),
+        ("execution", "timeout", float("inf")),
         ("verifier", "loss", "hinge"),
     ],
 )
