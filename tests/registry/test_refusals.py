@@ -24,6 +24,11 @@ def spoil_base(folder: Path) -> None:
     write_lock(folder)
 
 
+def spoil_lock(folder: Path) -> None:
+    lock = folder / "dvc.lock"
+    lock.write_text(f"<<<<<<< HEAD\n{lock.read_text()}=======\n{lock.read_text()}>>>>>>> run\n")
+
+
 def spoil_timeout(folder: Path) -> None:
     params = folder / "params.yaml"
     params.write_text(params.read_text().replace("timeout: 5.0", "timeout: 6.0"))
@@ -52,6 +57,7 @@ def stopped_before(out: str, read: str) -> Callable[[Path], None]:
     ("spoil", "sentence"),
     [
         (lambda folder: (folder / "dvc.lock").unlink(), "dvc.lock is missing"),
+        (spoil_lock, "dvc.lock is no dvc.lock: restore it"),
         (lambda folder: (folder / "data/reports/results.json").unlink(), "results.json is missing"),
         (spoil_weights, "is not the data/generators/mucode-0/1 that dvc.lock records"),
         (spoil_base, "different bases"),
