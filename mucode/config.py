@@ -25,7 +25,7 @@ Selector = Literal["random", "lv", "pt", "pt+lv", "oracle"]
 class Section(BaseModel):
     """A closed, frozen part of params.yaml."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class BenchmarkSet(Section):
@@ -281,9 +281,33 @@ def load_yaml(text: str | bytes) -> Any:
     """What `yaml.safe_load` gives, by the parser in C: nine times as fast.
 
     Raises:
-        yaml.YAMLError: it is not YAML.
+        yaml.YAMLError: it is not YAML, or a mapping has a key twice.
     """
-    return yaml.load(text, Loader=yaml.CSafeLoader)
+    return yaml.load(text, Loader=_EachKeyOnce)
+
+
+class _EachKeyOnce(yaml.CSafeLoader):
+    """Refuses a repeated key; of two values YAML's own loader takes the last and says nothing."""
+
+    def __init__(self, stream: str | bytes) -> None:
+        super().__init__(stream)
+        self._flat: set[int] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if id(node) not in self._flat:  # else it holds what it merges (`<<`) besides its own keys
+            self._flat.add(id(node))
+            _refuse_repeated([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+        super().flatten_mapping(node)
+
+
+def _refuse_repeated(keys: list[yaml.ScalarNode]) -> None:
+    if len({key.value for key in keys}) == len(keys):
+        return
+    seen: set[tuple[str, str]] = set()
+    for key in keys:
+        if (key.tag, key.value) in seen and key.value != "<<":
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} is there twice", key.start_mark)
+        seen.add((key.tag, key.value))
 
 
 def dump_yaml(values: Any, **options: Any) -> str:

@@ -14,7 +14,8 @@ def label_steps(
 ) -> list[Label]:
     """R(x, y) of every step: 1.0 iff its program passes the public and the private tests.
 
-    Equal (problem, program) pairs run once, so equal programs always get equal labels.
+    Equal (problem, program) pairs run once, so their private halves always come out alike. The public half is the one of
+    each rollout: of a program that hangs on chance or time it may come out otherwise in another.
 
     Returns:
         One label per step, in the steps' order.

@@ -29,7 +29,7 @@ def with_plan(text: str) -> str:
         ValueError: no study, no methods, one that is not defined, or a plan that is not where it was written.
     """
     head = text.split(PLAN_TITLE, maxsplit=1)[0].rstrip("\n")
-    values = load_yaml(head)
+    values = load_yaml(head) or {}
     missing = {"study", "methods"} - set(values)
     if missing:
         raise ValueError(f"{min(missing)} is missing: add it")
@@ -37,6 +37,8 @@ def with_plan(text: str) -> str:
         raise ValueError(
             "the comment above plan is gone, by which it is found: remove what begins with `plan:`, and run again"
         )
+    if not isinstance(values["methods"], dict):
+        raise ValueError("methods holds no blocks by name: restore it")
     study = Study.model_validate(values["study"])
     methods = {name: Method.model_validate(block) for name, block in values["methods"].items()}
     unknown = sorted(set(study.methods) - set(methods))

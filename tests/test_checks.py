@@ -79,6 +79,11 @@ def experience(id: str, program: str | None, reward: float) -> Experience:
     return Experience(id, 1, 0, 1, program or "Sorry.", program, status, 0, 1, "", reward)
 
 
+def wrong_before(id: str, program: str) -> Experience:
+    """Its public tests passed, the private ones did not."""
+    return dataclasses.replace(experience(id, program, 0.0), status=Status.PASSED)
+
+
 PREVIOUS = [
     experience("starter/1", RIGHT, 1.0),
     experience("starter/2", WRONG, 0.0),
@@ -155,7 +160,7 @@ def test_faults_of_many_kinds_in_one_file_are_all_reported() -> None:
         1: {"turn": 3, "reward": 0.0},
         2: {"problem_id": "starter/201", "private_status": Status.INTERNAL},
         3: {"reward": 0.5},
-        4: {"split": "test", "program": RIGHT},
+        4: {"split": "test", "program": RIGHT, "public_passed": True},
         5: {"private_tests_passed": 2, "iteration": 0},
     }
     report = check([dataclasses.replace(row, **spoilt[at]) for at, row in enumerate(LABELS)])  # type: ignore[arg-type]
@@ -163,15 +168,32 @@ def test_faults_of_many_kinds_in_one_file_are_all_reported() -> None:
         "iteration_from_1", "reward_0_or_1", "no_internal_private_status", "private_counts_within_total",
         "status_agrees_with_counts", "reward_needs_program", "reward_needs_public_pass", "reward_needs_private_pass",
         "both_passes_earn_reward", "turns_without_gap", "rolled_out", "program_as_rolled_out", "no_test_problem",
-        "training_split", "new_iteration", "no_flip_since_earlier", "no_flip_within",
+        "public_pass_as_rolled_out", "training_split", "new_iteration", "no_flip_since_earlier", "no_flip_within",
     }  # fmt: skip
 
 
 def test_a_label_that_contradicts_an_earlier_iteration_is_refused_with_both_rewards() -> None:
-    report = check(LABELS, previous=[experience("starter/1", RIGHT, 0.0)])
+    report = check(LABELS, previous=[wrong_before("starter/1", RIGHT)])
     assert names(report) == ["no_flip_since_earlier"]
     values = report.refused[0].rows[0].values
     assert (values["problem_id"], values["reward"], values["earlier_reward"]) == ("starter/1", 1.0, 0.0)
+
+
+def test_a_few_programs_may_come_out_otherwise_than_in_an_earlier_iteration() -> None:
+    again = [step("starter/1", rollout, 1, RIGHT, Status.PASSED) for rollout in (2, 3)]
+    labels, steps = [*LABELS, *(label(of, Status.PASSED) for of in again)], [*STEPS, *again]
+    lucky = experience("starter/1", STEPS[2].program, 1.0)
+    assert check(labels, steps, previous=[*PREVIOUS, lucky]).passed
+    report = check(labels, steps, previous=[*PREVIOUS, lucky, wrong_before("starter/2", RIGHT)])
+    assert names(report) == ["no_flip_since_earlier"]
+
+
+def test_a_public_half_that_timed_out_in_one_rollout_is_no_contradiction() -> None:
+    again = step("starter/1", 2, 1, RIGHT, Status.TIMEOUT)
+    assert check([*LABELS, label(again, Status.PASSED)], [*STEPS, again], previous=[]).passed
+    unlucky = dataclasses.replace(experience("starter/1", RIGHT, 0.0), status=Status.TIMEOUT)
+    columns = label_columns([plain(row) for row in LABELS], STEPS, [unlucky], PROBLEMS)
+    assert columns["earlier_reward"] == [None] * 6
 
 
 def test_equal_programs_with_unequal_rewards_in_one_file_are_refused() -> None:
@@ -286,6 +308,12 @@ def test_a_refusal_names_the_expectation_the_rows_and_the_way_out(tmp_path: Path
         assert part in str(error.value)
 
 
+def test_what_flaky_programs_fail_names_the_rollouts_and_the_bound_as_well(tmp_path: Path) -> None:
+    report = GateReport(False, (Expectation("few_flaky_programs", "few are flaky", False),))
+    with pytest.raises(LabelsRefused, match=r"--force roll_out@base-0` first.*max_flaky_share"):
+        accept_labels(report, Path("data/labels/base-0.parquet"), tmp_path / "base-0.json", tmp_path / "failures")
+
+
 def test_a_pass_clears_the_failure_report_of_an_earlier_try(tmp_path: Path) -> None:
     failure = tmp_path / "failures/base-0.json"
     failure.parent.mkdir()
@@ -298,6 +326,6 @@ def test_the_joined_columns_state_what_one_row_cannot_show() -> None:
     columns = label_columns([plain(row) for row in LABELS], STEPS, PREVIOUS, PROBLEMS)
     assert columns["turn_gap"] == [1, 1, 1, 1, 1, 1]
     assert columns["passed_before"] == [0] * 6
-    assert columns["earlier_reward"] == [None, 1.0, None, None, 0.0, None]
+    assert columns["earlier_reward"] == [None, 1.0, None, None, None, None]
     assert columns["own_split"] == ["train"] * 6
     assert columns["oracle"] == [row.reward for row in LABELS]

@@ -107,6 +107,16 @@ def test_a_program_that_comes_out_now_so_now_so_is_flaky_and_counted_not_refused
     assert (report.audit.programs, [row.program for row in report.audit.flaky]) == (4, ["dubious"])
 
 
+def test_a_public_half_that_timed_out_in_the_rollouts_alone_is_flaky_and_not_refused() -> None:
+    texts = ["sure 1", "sure 2", "sure 3", "sure 4"]
+    steps = [*steps_of(texts[:3]), step("starter/1", 3, 1, texts[3], Status.TIMEOUT)]
+    labels = label_steps(steps, PROBLEMS, ANSWERS, Coin(OWN_SEED, itertools.repeat(True)))
+    report = check_labels(labels, steps, [], PROBLEMS, GATES, auditor(Opened(itertools.repeat(True))))
+    assert report.passed
+    assert report.audit is not None
+    assert [row.program for row in report.audit.flaky] == ["sure 4"]
+
+
 def test_many_flaky_programs_are_refused_by_name_with_their_rows() -> None:
     report = check(["sure", "dubious 1", "dubious 2"], itertools.cycle([False, False, True, True]))
     assert names(report) == ["few_flaky_programs"]

@@ -92,6 +92,21 @@ def test_a_plan_that_has_lost_the_line_above_it_is_not_written_twice(tmp_path: P
     assert params.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"{PLAN_TITLE}plan: {{}}\n", "methods is missing"),
+        ("study: {}\nmethods:\n", "methods holds no blocks"),
+        ("study: {}\nmethods: [mucode]\n", "methods holds no blocks"),
+    ],
+)
+def test_a_file_that_a_plan_cannot_follow_from_is_told_why(text: str, reason: str, tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    params.write_text(text)
+    with pytest.raises(MucodeError, match=rf"params\.yaml: {reason}"):
+        write_plan(params)
+
+
 def test_the_command_line_knows_exactly_the_stages_of_dvc_yaml() -> None:
     pipeline = load_yaml((ROOT / "dvc.yaml").read_text())["stages"]
     assert tuple(pipeline) == STAGES

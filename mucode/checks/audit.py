@@ -1,8 +1,9 @@
 """Some labels, drawn at random, made once more where hashes fall otherwise: do programs get the same verdict again?
 
 Labels are made under PYTHONHASHSEED=0. The audit runs the drawn programs under another one. What comes out otherwise is run
-some times more under 0: if those runs agree with each other and not with the label, the label is *wrong*; else the program
-is *flaky*: its outcome hangs on the order of a set, on chance or on time, and the label is one of its outcomes.
+some times more under 0: if the private halves of those runs agree with each other and not with the label, the label is
+*wrong*; else the program is *flaky*: its outcome hangs on the order of a set, on chance or on time, and the label is one of
+its outcomes. So does a public half that comes out otherwise: it is the rollout's, and no labelling anew would change it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def audit(labels: Sequence[Label], problems: Sequence[Problem], auditor: Auditor
     again = runs.passes(rows, hash_seed, 1)[0]
     otherwise = [row for row, passes in zip(rows, again, strict=True) if passes != _label_of(row)]
     own = list(zip(*runs.passes(otherwise, OWN_SEED, _AGAIN), strict=True)) if otherwise else []
-    wrong = [row for row, every in zip(otherwise, own, strict=True) if set(every) == {every[0]} != {_label_of(row)}]
+    private = [{passed for _, passed in every} for every in own]
+    wrong = [row for row, found in zip(otherwise, private, strict=True) if found == {not _label_of(row)[1]}]
     flaky = [row for row in otherwise if row not in wrong]
     return Audit(hash_seed, tuple(rows), tuple(flaky), tuple(wrong))
 

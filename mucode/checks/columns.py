@@ -90,18 +90,23 @@ def _turn_order(labels: Records) -> tuple[list[int], list[int]]:
 
 
 def _of_history(labels: Records, previous: Sequence[Experience], problems: Sequence[Problem]) -> Columns:
-    """Each label against earlier iterations, its equals in the file, and its problem."""
+    """Each label against earlier iterations, its equals in the file, and its problem.
+
+    Equal programs are those whose public half came out alike: that is the rollout's, which no label can change. Where it
+    failed, so does the reward, and says nothing of an earlier one.
+    """
     split = {problem.id: problem.split for problem in problems}
-    earlier = {(e.problem_id, e.program): e.reward for e in previous if e.program is not None}
-    rewards: dict[tuple[str, str], set[float]] = defaultdict(set)
-    for label in labels:
-        rewards[label["problem_id"], label["program"]].add(label["reward"])
+    earlier = {(e.problem_id, e.program, True): e.reward for e in previous if e.status is Status.PASSED}
+    equals = [(r["problem_id"], r["program"], r["public_passed"]) for r in labels]
+    rewards: dict[tuple[str, str, bool], set[float]] = defaultdict(set)
+    for label, key in zip(labels, equals, strict=True):
+        rewards[key].add(label["reward"])
     last = max((e.iteration for e in previous), default=0)
     return {
         "own_split": [split.get(r["problem_id"]) for r in labels],
         "earlier_iteration": [last for _ in labels],
-        "earlier_reward": [earlier.get((r["problem_id"], r["program"])) for r in labels],
-        "rewards_of_program": [len(rewards[r["problem_id"], r["program"]]) for r in labels],
+        "earlier_reward": [earlier.get(key) for key in equals],
+        "rewards_of_program": [len(rewards[key]) for key in equals],
     }
 
 

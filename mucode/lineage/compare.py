@@ -34,7 +34,7 @@ def stages_of(lock: bytes, name: str) -> dict[str, Any]:
     try:
         stages = load_yaml(lock)["stages"]
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise MucodeError(f"{name} is no dvc.lock: name another run") from error
+        raise MucodeError(f"{name} is no dvc.lock: restore it, or name another run") from error
     return dict(stages)
 
 

@@ -10,7 +10,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from mucode.config import load_yaml
 from mucode.types import MucodeError
 
 IGNORED = (
@@ -21,19 +20,8 @@ IGNORED = (
 )  # as .dvcignore tells DVC: what a killed stage leaves, ...
 
 
-def locked_hashes(lock: Path) -> dict[str, str]:
-    """path -> DVC's md5 (a folder's ends in ".dir"), of every out that dvc.lock records.
-
-    Raises:
-        MucodeError: there is no dvc.lock.
-    """
-    if not lock.exists():
-        raise MucodeError(f"{lock} is missing: run the graph first, with `make quickstart` or `dvc repro`")
-    return outs_of(load_yaml(lock.read_text())["stages"])
-
-
 def outs_of(stages: Mapping[str, Any]) -> dict[str, str]:
-    """path -> DVC's md5, of the outs of a dvc.lock's stages."""
+    """path -> DVC's md5 (a folder's ends in ".dir"), of the outs of a dvc.lock's stages."""
     return {out["path"]: out["md5"] for stage in stages.values() for out in stage.get("outs", [])}
 
 

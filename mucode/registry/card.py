@@ -10,6 +10,8 @@ from typing import Any
 from mucode.types import MucodeError
 
 CARD = "model_card.md"
+LONGEST = 5000  # characters; PostgreSQL refuses a longer description, SQLite takes it
+ELSEWHERE = "Too many for this card: MLflow's run of the registration has them."
 
 
 def model_card(
@@ -19,7 +21,7 @@ def model_card(
     results: Sequence[Mapping[str, Any]],
     params: Mapping[str, str],
 ) -> str:
-    """The card in Markdown.
+    """The card in Markdown; what makes it too long for a version's description is left to the run.
 
     Args:
         workspace: whose template.
@@ -29,16 +31,23 @@ def model_card(
         params: what it was made with.
     """
     claim = "**Made of a random model to try the machinery out. It claims nothing.**"
-    return Template((settings_folder(workspace) / CARD).read_text()).substitute(
-        tags,
-        name=f"mucode-{kind}",
-        kind=kind,
-        partner="verifier" if kind == "generator" else "generator",
-        commit=_commit(tags),
-        claim=claim if "claims" in tags else "",
-        results=_table(results),
-        parameters="\n".join(f"- `{name}`: {value}" for name, value in params.items()),
-    )
+    template = Template((settings_folder(workspace) / CARD).read_text())
+    table, listed = _table(results), "\n".join(f"- `{name}`: {value}" for name, value in params.items())
+    card = ""
+    for found, made_with in ((table, listed), (table, ELSEWHERE), (ELSEWHERE, ELSEWHERE)):
+        card = template.substitute(
+            tags,
+            name=f"mucode-{kind}",
+            kind=kind,
+            partner="verifier" if kind == "generator" else "generator",
+            commit=_commit(tags),
+            claim=claim if "claims" in tags else "",
+            results=found,
+            parameters=made_with,
+        )
+        if len(card) <= LONGEST:
+            break
+    return card
 
 
 def _commit(tags: Mapping[str, str]) -> str:

@@ -96,7 +96,9 @@ def interrupted_move(registry: Registry) -> Entry | None:
     if entry in entries(registry) or not is_registered(registry, entry.pair):
         return None
     held = [registry.aliased(kind, CHAMPION) for kind in _KINDS]
-    ends = zip(entry.before or (None, None), entry.pair, strict=True)
+    # a rollback may begin where people have removed the aliases
+    removed: set[int | None] = {None} if entry.what == "rolled back" else set()
+    ends = ({*end, *removed} for end in zip(entry.before or (None, None), entry.pair, strict=True))
     under_way = all((v.number if v else None) in end for v, end in zip(held, ends, strict=True))
     return entry if under_way else None
 

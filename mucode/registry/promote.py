@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from mucode.registry.pairs import VersionPair, challenger, champion, is_register
 from mucode.registry.promotion import Decision, Policy, decide, load_policy
 from mucode.registry.standing import registry_in_order, standing
 from mucode.registry.trail import Entry, What, entries, new_entry, record_held, reigns, removal_of
-from mucode.tracking import Registry, Version, registry_to_read
+from mucode.tracking import Registry, Version, open_registry, registry_to_read
+from mucode.tracking.server import require_there
 from mucode.types import MucodeError
 
 ALREADY = Decision(False, "it is the champion already")
@@ -47,13 +50,15 @@ def promote(*, dry_run: bool = False, history: bool = False) -> Decision | None:
     """
     if history:
         with registry_to_read(Path()) as registry:
-            _show(entries(registry))
+            sys.stdout.writelines(f"{line}\n" for line in _told_all(entries(registry)))
         return None
     policy = read_policy(Path())
-    with registry_to_read(Path()) if dry_run else registry_in_order(Path()) as registry:
+    with _opened(dry_run=dry_run) as registry:
         pair = challenger(registry)
         if pair is None:
-            raise MucodeError("there is no challenger pair: run `mucode register` after the graph")
+            raise MucodeError(
+                f"there is no challenger pair in {registry.address}: run `mucode register` after the graph"
+            )
         decision = consider(registry, policy.policy, pair)
         if not dry_run:
             carry_out(registry, policy, pair, decision)
@@ -76,28 +81,28 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
     dry_run:
         Say which pair it would be; change nothing.
     """
-    with registry_to_read(Path()) if dry_run else registry_in_order(Path()) as registry:
+    with _opened(dry_run=dry_run) as registry:
         now = standing(registry)
-        present = now.champion
-        if present is None:
-            none = "there is no champion pair to roll back: see `mucode promote --history`"
+        reigned = reigns(now.trail)
+        if now.strays or not reigned:
+            none = f"there is no champion pair to roll back in {registry.address}: see `mucode promote --history`"
             raise MucodeError(_no_pair(now.strays) if now.strays else none)
-        others = (numbers for numbers in reigns(now.trail) if numbers != present.numbers)
-        past = [numbers for numbers in others if is_registered(registry, numbers)]
+        present = reigned[-1]  # or the last one, where the aliases were removed
+        past = [numbers for numbers in reigned if numbers != present and is_registered(registry, numbers)]
         if not past:
             raise MucodeError(
-                f"there was no champion before {_named(present.numbers)}, or its versions were deleted: "
+                f"there was no champion before {_named(present)}, or its versions were deleted: "
                 "see `mucode promote --history`"
             )
         before = pair_of(registry, past[-1])
         if not dry_run:
             why = reason or "no reason was given"
-            move_champion(registry, new_entry("rolled back", before.numbers, present.numbers, why, before.run))
+            move_champion(registry, new_entry("rolled back", before.numbers, present, why, before.run))
     logger.info(
         "%s%s is champion again in place of %s",
         "dry run: " if dry_run else "",
         _named(before.numbers),
-        _named(present.numbers),
+        _named(present),
     )
     return before.numbers
 
@@ -108,6 +113,8 @@ def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
     present = now.champion
     if now.strays:
         return Decision(False, _no_pair(now.strays))
+    if present is None and (reigned := reigns(now.trail)):
+        return Decision(False, _removed(reigned[-1]))
     if present is not None and present.numbers == pair.numbers:
         return ALREADY
     if registry.shared and "claims" in pair.generator.tags:
@@ -131,11 +138,24 @@ def carry_out(registry: Registry, policy: PolicyFile, pair: VersionPair, decisio
         record_held(registry, entry)
 
 
+def _opened(*, dry_run: bool) -> AbstractContextManager[Registry]:
+    """The registry, to look into or to change; where there is none, none is made."""
+    require_there(Path())
+    return open_registry(Path()) if dry_run else registry_in_order(Path())
+
+
 def _no_pair(strays: Sequence[Version]) -> str:
     aliases = ", ".join(f"{version.kind} {version.number}" for version in strays)
     return (
         f"the champion aliases were set by hand, or a version was deleted, and form no pair ({aliases}): "
-        "in MLflow's UI set both to one pair, or remove them"
+        "in MLflow's UI set both to one pair, or remove both, which takes the champion out of service"
+    )
+
+
+def _removed(last: tuple[int, int]) -> str:
+    return (
+        f"the champion aliases were removed by hand, or a version was deleted ({_named(last)}): set both to one pair "
+        "in MLflow's UI, or go back to the champion before it with `mucode rollback`"
     )
 
 
@@ -149,18 +169,11 @@ def _named(numbers: tuple[int, int]) -> str:
     return f"mucode-generator {numbers[0]} with mucode-verifier {numbers[1]}"
 
 
-def _show(trail: list[Entry]) -> None:
+def _told_all(trail: Sequence[Entry]) -> Iterator[str]:
     for entry in trail:
         against = f" (champion before: {entry.before[0]}/{entry.before[1]})" if entry.before else ""
-        logger.info(
-            "%s  %s  %s  %d/%d%s  RUN=%s\n    %s",
-            entry.at[:19],
-            entry.who,
-            entry.what,
-            *entry.pair,
-            against,
-            entry.run,
-            entry.reason,
-        )
+        pair = f"{entry.pair[0]}/{entry.pair[1]}"
+        yield f"{entry.at[:19]}  {entry.who}  {entry.what}  {pair}{against}  RUN={entry.run}"
+        yield f"    {entry.reason}"
     if not trail:
-        logger.info("nothing has been decided yet")
+        yield "nothing has been decided yet"

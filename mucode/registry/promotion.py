@@ -101,7 +101,7 @@ def _on_merit(policy: Policy, challenger: Measured, champion: Measured) -> Decis
         return Decision(False, f"{found}; the policy asks for a lower end above {policy.lower_bound:+.3f}")
     # A champion of before sets without public tests were judged holds no outcomes of them: nothing to lose there.
     judged = {name for name, rewards in champion.sets.items() if rewards}
-    for name in sorted(judged - {policy.benchmark}):
+    for name in sorted(judged - {policy.benchmark, VALIDATION}):
         if name not in challenger.sets or not _comparable(challenger, champion, name):
             return Decision(
                 False, f"{found}, but it was not measured on {name} as the champion was: compare them by hand"

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from mucode.config import read_yaml
 from mucode.lineage.compare import stages_of
-from mucode.lineage.locked import locked_hashes, md5_of, other_parameters
+from mucode.lineage.locked import md5_of, other_parameters, outs_of
 from mucode.types import MucodeError
 
 
@@ -75,10 +75,11 @@ def read_recorded(workspace: Path) -> Recorded:
     """A workspace's dvc.lock.
 
     Raises:
-        MucodeError: there is none.
+        MucodeError: there is none, or what lies there is none, as after a merge that stopped at a conflict.
     """
     lock = workspace / "dvc.lock"
-    hashes = locked_hashes(lock)
+    if not lock.exists():
+        raise MucodeError(f"{lock} is missing: run the graph first, with `make quickstart` or `dvc repro`")
     stages = stages_of(lock.read_bytes(), str(lock))
     by_out = {out["path"]: stage for stage in stages.values() for out in stage.get("outs", [])}
-    return Recorded(workspace, hashes, by_out, read_yaml(workspace / "params.yaml"))
+    return Recorded(workspace, outs_of(stages), by_out, read_yaml(workspace / "params.yaml"))

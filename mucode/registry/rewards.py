@@ -32,7 +32,7 @@ def measured(
         sets[name] = search_rewards(rows, judge, config.search.candidates)
         asked = [problems[problem_id] for problem_id in sorted(sets[name])]
         on[name] = _digest(asked if judge == selector else [judge, *asked])
-    return Measured(selector, _settings(config), sets, gates, on)
+    return Measured(selector, _settings(config, config.plan["benchmarks"][group]["turns"]), sets, gates, on)
 
 
 def problem_digests(recorded: Recorded) -> dict[str, str]:
@@ -53,11 +53,17 @@ def _judge(rows: Sequence[SearchChoice], selector: str) -> str:
     return next((name for name in (selector, *JUDGED_BY) if name in searched), selector)
 
 
-def _settings(config: Config) -> str:
-    """What the rewards of a selector's searches depend on beside the pair and the problems, and nothing else."""
-    of_searches = {"candidates", "turns", "searches", *SamplingSection.model_fields}
+def _settings(config: Config, own_turns: int) -> str:
+    """What the rewards of a selector's searches depend on beside the pair and the problems, and nothing else.
+
+    Args:
+        config: the parameters.
+        own_turns: the method's own T, 0 if it has none.
+    """
+    of_searches = {"candidates", "searches", *SamplingSection.model_fields}
+    limit = config.search.turns
     settings = {
-        "search": config.search.model_dump(include=of_searches),
+        "search": {**config.search.model_dump(include=of_searches), "turns": min(own_turns or limit, limit)},
         "execution": config.execution.model_dump(),
         "engine": config.generation.engine,
         "show_public_tests": config.rollout.show_public_tests,

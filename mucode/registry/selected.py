@@ -131,9 +131,11 @@ def selected_pairs(workspace: Path, config: Config) -> list[SelectedPair]:
     """Every group's selected pair.
 
     Raises:
-        MucodeError: the graph has not run to its end, or a file is not the one that dvc.lock records, or was made of
-            others than those.
+        MucodeError: no method trains, or the graph has not run to its end, or a file is not the one that dvc.lock records,
+            or was made of others than those.
     """
+    if not config.plan["selections"]:
+        raise MucodeError("no method of study.methods trains, so there is no pair to register: name one that does")
     recorded = read_recorded(workspace)
     results = _read_json(Layout(workspace).reports / "results.json")
     problems = problem_digests(recorded)

@@ -94,7 +94,7 @@ def solve(  # noqa: PLR0913  # a command line's options
     trace:
         Show the turns: every program drawn, and what the chosen one was told.
     in_json:
-        Print one JSON object (program, score, tests, and with --trace the turns) instead of the program.
+        Print one JSON object (program, score, passed, public_tests, and with --trace the turns) instead of the program.
     allow_weak_isolation:
         Run programs even where neither namespaces nor Landlock are to be had: they could then read your files.
     """

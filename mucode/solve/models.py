@@ -32,6 +32,11 @@ class Named:
         """Whether it is weights on a base; a folder without a card is a base model itself."""
         return self.folder is None or (self.folder / "trained.json").exists()
 
+    @property
+    def aliased(self) -> bool:
+        """Whether it is named by an alias, which may be moved; who names a number knows which model it is."""
+        return self.folder is None and not self.version.isdigit()
+
 
 @dataclass(frozen=True, slots=True)
 class Located:
@@ -76,10 +81,15 @@ def locate(generator: Named, verifier: Named | None, base: Path | None) -> tuple
         base: the base model's folder; None: data/generators/base here, or generators/base in a folder above the weights.
 
     Raises:
-        MucodeError: it is not to be found, or the registry has no such version.
+        MucodeError: it is not to be found, or the registry has no such version, or two aliases there name no pair.
     """
     player = Located(generator, _base_of(generator, base, []))
-    return player, Located(verifier, _base_of(verifier, base, [player.base])) if verifier else None
+    scorer = Located(verifier, _base_of(verifier, base, [player.base])) if verifier else None
+    if verifier is not None and generator.aliased and verifier.aliased:
+        from mucode.solve.registered import require_pair
+
+        require_pair(generator.version, verifier.version)
+    return player, scorer
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mucode.lineage.git import without_credentials
-from mucode.tracking.models import NAMES, Kind
+from mucode.tracking.models import NAMES, Kind, registry_to_read
 from mucode.tracking.server import mlflow_at, require_there, tracking_uri
 from mucode.types import MucodeError
 
@@ -39,3 +39,26 @@ def base_of_version(kind: Kind, version: str, workspace: Path = Path()) -> str:
             f"version {found.version} of {name} at {at} was not registered by `mucode register`: name another version"
         )
     return digest
+
+
+def require_pair(generator: str, verifier: str, workspace: Path = Path()) -> None:
+    """Refuse aliases that point at two versions which were never registered together: a kill between the two, or
+    somebody by hand, may leave them so.
+
+    Args:
+        generator: an alias of the registered generator.
+        verifier: an alias of the registered verifier.
+        workspace: whose registry.
+
+    Raises:
+        MucodeError: they are no pair.
+    """
+    from mucode.registry.pairs import paired
+
+    with registry_to_read(workspace) as registry:
+        player, scorer = registry.aliased("generator", generator), registry.aliased("verifier", verifier)
+    if player and scorer and paired(scorer) not in player.tags:
+        raise MucodeError(
+            f"{NAMES['generator']}@{generator} is version {player.number} and {NAMES['verifier']}@{verifier} version "
+            f"{scorer.number}, which form no pair: set both aliases to one, or name the versions by number"
+        )

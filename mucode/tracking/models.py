@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mucode.tracking.server import experiment_id, mlflow_at, own_database, require_there, tracking_uri
+from mucode.lineage.git import without_credentials
+from mucode.tracking.server import experiment_id, mlflow_at, own_database, require_there, tracking_uri, transfer
 from mucode.types import Generator, Verifier
 
 Kind = Literal["generator", "verifier"]
@@ -46,6 +47,7 @@ class Registry:
     def __init__(self, client: Any, workspace: Path) -> None:
         self._client = client
         self._workspace = workspace
+        self.address = without_credentials(tracking_uri(workspace))
         self.shared = tracking_uri(workspace) != own_database(workspace)  # perhaps a team's
 
     def find(self, kind: Kind, tag: str, value: str) -> Version | None:
@@ -122,7 +124,7 @@ class Registry:
         """Log a model in a run and register it with all its tags in one request: there is no half a version."""
         import mlflow
 
-        with mlflow.start_run(run_id=run_id):
+        with mlflow.start_run(run_id=run_id), transfer():
             logged = mlflow.pyfunc.log_model(
                 name=model.kind,
                 python_model=str(Path(__file__).with_name(f"served_{model.kind}.py")),
@@ -199,7 +201,7 @@ def _load(kind: Kind, version: str, base: Path, workspace: Path) -> Any:
 
     reference = f"/{version}" if version.isdigit() else f"@{version}"
     config = {"base": str(base.resolve())}
-    with mlflow_at(workspace), _download_folder(workspace) as folder:
+    with mlflow_at(workspace), transfer(), _download_folder(workspace) as folder:
         loaded = mlflow.pyfunc.load_model(f"models:/{NAMES[kind]}{reference}", model_config=config, dst_path=folder)
     return loaded.unwrap_python_model().model
 

@@ -18,13 +18,15 @@ from mucode.types import MucodeError
 EXPERIMENT = "mucode"
 ARTIFACTS = "mlartifacts"
 _UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS)
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"  # MLflow reads it at every request
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "1",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # its own seven take minutes, and what is not sent is kept anyway
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    _TIMEOUT: "20",
 }
+_TRANSFER = "3600"  # seconds for a request that carries weights: a server answers when its S3 has them
 
 
 class TrackingUnavailable(MucodeError):
@@ -45,9 +47,8 @@ def own_database(workspace: Path) -> str:
 
 def is_there(workspace: Path) -> bool:
     """Whether there is a database to look into, which MLflow would else make; a server is asked for it later."""
-    uri = tracking_uri(workspace)
-    file = uri.removeprefix("sqlite:///")
-    return file == uri or Path(file).exists()
+    file = _file_of(tracking_uri(workspace))
+    return file is None or file.exists()
 
 
 def require_there(workspace: Path) -> None:
@@ -57,7 +58,7 @@ def require_there(workspace: Path) -> None:
         MucodeError: there is no database.
     """
     if not is_there(workspace):
-        file = tracking_uri(workspace).removeprefix("sqlite:///")
+        file = _file_of(tracking_uri(workspace))
         raise MucodeError(f"there is no registry {file}: run where mlflow.db lies, or set MLFLOW_TRACKING_URI")
 
 
@@ -94,8 +95,20 @@ def mlflow_at(workspace: Path) -> Iterator[Any]:
             os.environ["MLFLOW_TRACKING_URI"] = before
 
 
+@contextlib.contextmanager
+def transfer() -> Iterator[None]:
+    """Inside `mlflow_at`: requests that carry weights get their time, unless the environment has set one for all."""
+    short = os.environ[_TIMEOUT]
+    if short == _QUIET[_TIMEOUT]:
+        os.environ[_TIMEOUT] = _TRANSFER
+    try:
+        yield
+    finally:
+        os.environ[_TIMEOUT] = short
+
+
 def experiment_id(client: Any, workspace: Path) -> str:
-    """The one experiment, made if need be; artifacts of a database of our own lie beside it, in mlartifacts/.
+    """The one experiment, made if need be; artifacts of a database that is a file lie beside it, in mlartifacts/.
 
     Raises:
         MucodeError: somebody deleted it.
@@ -104,8 +117,8 @@ def experiment_id(client: Any, workspace: Path) -> str:
 
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
-        own = tracking_uri(workspace).startswith("sqlite:")
-        location = (workspace.resolve() / ARTIFACTS).as_uri() if own else None
+        file = _file_of(tracking_uri(workspace))  # a team's is used from several workspaces
+        location = (file.parent.resolve() / ARTIFACTS).as_uri() if file else None
         with contextlib.suppress(MlflowException):  # another process made it at the same moment
             client.create_experiment(EXPERIMENT, artifact_location=location)
         found = client.get_experiment_by_name(EXPERIMENT)
@@ -115,6 +128,11 @@ def experiment_id(client: Any, workspace: Path) -> str:
         at = without_credentials(tracking_uri(workspace))
         raise MucodeError(f"the experiment {EXPERIMENT} of the MLflow at {at} was deleted: {way_out}")
     return identifier
+
+
+def _file_of(uri: str) -> Path | None:
+    """The file that a database is; None: MLflow is a server, or its database has one."""
+    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
 
 
 def _require_made_here(client: Any, workspace: Path) -> None:

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from flows.reports import reports_server
-from flows.retrain import promotion, report_link
+from flows.retrain import commands_after, promotion, report_link
+from mucode.config import dump_yaml, read_yaml
+from mucode.parameters import with_plan
+
+REPOSITORY = Path(__file__).parent.parent.parent
 
 
 def test_reports_are_served_and_nothing_else_of_the_workspace(tmp_path: Path) -> None:
@@ -29,6 +33,16 @@ def test_the_link_to_a_report_is_one_that_a_browser_opens_from_another_page(tmp_
     folder = tmp_path / "runs/varied-1"
     assert report_link(folder, tmp_path, "http://h:1") == "http://h:1/runs/varied-1/data/reports/report.html"
     assert report_link(folder, tmp_path, None) == (folder / "data/reports/report.html").as_uri()
+
+
+def test_a_study_without_a_trained_method_is_not_registered(tmp_path: Path) -> None:
+    params = tmp_path / "params.yaml"
+    for methods, follow in ((["instruct"], ["branch"]), (["instruct", "mucode"], ["branch", "register"])):
+        values = read_yaml(REPOSITORY / "params.yaml")
+        del values["plan"]
+        values["study"]["methods"] = methods
+        params.write_text(with_plan(dump_yaml(values)))
+        assert [name for name, _, _ in commands_after(tmp_path, "weekly")] == follow
 
 
 def test_the_promotion_decision_reads_as_a_sentence_with_its_pairs() -> None:

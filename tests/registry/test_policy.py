@@ -9,11 +9,15 @@ import pytest
 
 from mucode.config import load_config
 from mucode.records import SearchChoice, read_rows, write_rows
+from mucode.registry.card import model_card
 from mucode.registry.promotion import Measured, decide, load_policy
 from mucode.registry.selected import SelectedPair, best_on_validation, selected_pairs
 from mucode.types import MucodeError
 from tests.registry.measured import POLICY, measured
 from tests.registry.workspace import ROOT, write_lock, write_problems, write_workspace
+
+TAGS_OF_A_CARD = ("base_setting", "base_sha256", "method", "seed", "iteration", "dvc_md5", "partner_md5", "dataset",
+                  "dataset_md5", "problems_md5", "dvc_lock_sha256")  # fmt: skip
 
 
 @pytest.mark.parametrize(("first", "promoted"), [("promote", True), ("hold", False)])
@@ -44,6 +48,13 @@ def test_a_loss_on_a_test_set_holds_a_challenger_that_wins_on_validation() -> No
     decision = decide(POLICY, measured([1.0, 1.0], test=[0.0, 0.0]), measured([1.0, 0.0], test=[1.0, 0.0]))
     assert not decision.promote
     assert "starter/test" in decision.reason
+
+
+def test_validation_is_no_test_set_where_the_policy_names_one() -> None:
+    policy = POLICY.model_copy(update={"benchmark": "starter/test"})
+    challenger, champion = measured([0.0, 0.0], test=[1.0, 1.0]), measured([1.0, 1.0], test=[1.0, 0.0])
+    assert decide(policy, challenger, champion).promote
+    assert not decide(policy, champion, challenger).promote
 
 
 def test_a_set_that_only_the_champion_was_measured_on_holds_the_challenger() -> None:
@@ -134,6 +145,18 @@ def test_the_policy_of_the_repository_asks_for_a_gain_that_is_no_chance(more: in
     assert decide(policy, challenger, champion).promote is promoted
 
 
+@pytest.mark.parametrize(("sets", "names", "kept"), [(1, 9, ("lr-8", "set-0")), (1, 400, ("set-0",)), (200, 400, ())])
+def test_a_card_is_short_enough_for_any_database(sets: int, names: int, kept: tuple[str, ...], tmp_path: Path) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0])
+    row = {"metric": "bon", "selector": "pt+lv", "n": 4, "accuracy": 0.5, "ci_low": 0.1, "ci_high": 0.9, "problems": 2}
+    tags = dict.fromkeys(TAGS_OF_A_CARD, "x")
+    results = [{**row, "benchmark": f"set-{number}"} for number in range(sets)]
+    card = model_card(tmp_path, "generator", tags, results, {f"lr-{number}": "0.001" for number in range(names)})
+    assert len(card) <= 5000
+    assert "no guarantee that a program is right" in card
+    assert [part for part in ("lr-8", "set-0") if part in card] == list(kept)
+
+
 def test_the_challenger_is_the_best_pair_on_validation_and_the_earlier_one_of_two_alike() -> None:
     pairs = [
         SelectedPair(Path(), f"mucode-{seed}", "", "", {}, "", measured(rewards), ())
@@ -164,6 +187,18 @@ def test_pairs_are_compared_if_all_that_their_rewards_depend_on_is_alike(
     config = load_config(tmp_path / "params.yaml")
     changed = config.model_copy(update={section: getattr(config, section).model_copy(update=change)})
     (before,), (after,) = selected_pairs(tmp_path, config), selected_pairs(tmp_path, changed)
+    assert decide(POLICY, after.measured, before.measured).promote is alike
+
+
+@pytest.mark.parametrize(("own_turns", "alike"), [(1, False), (2, True), (3, True)])  # search.turns is 2
+def test_pairs_are_compared_if_their_searches_went_over_as_many_turns(
+    own_turns: int, alike: bool, tmp_path: Path
+) -> None:
+    write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0, 0.0])
+    config = load_config(tmp_path / "params.yaml")
+    searched = {"mucode-0": {**config.plan["benchmarks"]["mucode-0"], "turns": own_turns}}
+    other = config.model_copy(update={"plan": {**config.plan, "benchmarks": searched}})
+    (before,), (after,) = selected_pairs(tmp_path, config), selected_pairs(tmp_path, other)
     assert decide(POLICY, after.measured, before.measured).promote is alike
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from mucode.registry import register
 from mucode.registry.promote import ALREADY, promote, rollback
-from mucode.tracking import open_registry
+from mucode.tracking import Registry, Version, open_registry
 from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import MucodeError
-from tests.registry.workspace import champions, delete, set_champion, trail, write_workspace
+from tests.registry.workspace import champions, delete, remove_champion, set_champion, trail, write_workspace
 
 
 @pytest.mark.slow
@@ -136,11 +136,63 @@ def test_the_next_registration_does_not_take_back_what_a_person_put_in_the_champ
 
 
 @pytest.mark.slow
+def test_a_champion_that_was_taken_out_of_service_by_hand_is_not_put_back(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, solved in (("1", 0), ("2", 12)):
+        rewards = [1.0] * solved + [0.0] * (12 - solved)
+        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
+        register(workspace)
+    remove_champion(workspace)
+    report = register(workspace)  # of the same graph
+    assert (report.promoted, report.champion) == (False, None)
+    assert "by hand" in report.reason
+    write_workspace(workspace, generator="g3", verifier="v3", validation=[1.0] * 12)
+    assert register(workspace).champion is None
+    monkeypatch.chdir(workspace)
+    with pytest.raises(MucodeError, match=r"removed by hand.* \(mucode-generator 2 with mucode-verifier 2\)"):
+        promote()
+    assert rollback(dry_run=True) == (1, 1)
+    set_champion(workspace, 3, 3)  # the way back in
+    assert promote() == ALREADY
+    assert trail(workspace)[-1].what == "found"
+
+
+@pytest.mark.slow
+def test_a_rollback_from_a_champion_that_was_taken_out_of_service_goes_behind_it(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, solved in (("1", 0), ("2", 12)):
+        rewards = [1.0] * solved + [0.0] * (12 - solved)
+        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
+        register(workspace)
+    remove_champion(workspace)
+    monkeypatch.chdir(workspace)
+    moved = Registry.set_alias
+
+    def killed_at_the_second(registry: Registry, alias: str, version: Version) -> None:
+        if version.kind == "generator":
+            raise KeyboardInterrupt
+        moved(registry, alias, version)
+
+    monkeypatch.setattr(Registry, "set_alias", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        rollback()
+    monkeypatch.setattr(Registry, "set_alias", moved)
+    report = register(workspace)
+    assert (report.promoted, report.champion) == (False, (1, 1))
+    assert "rolled it back" in report.reason
+    remove_champion(workspace)
+    with pytest.raises(MucodeError, match=r"no champion before mucode-generator 1 with mucode-verifier 1"):
+        rollback()
+
+
+@pytest.mark.slow
 def test_to_look_into_an_empty_registry_leaves_it_empty(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
-    with pytest.raises(MucodeError, match="no challenger pair"):
+    with pytest.raises(MucodeError, match=f"no challenger pair in sqlite:///{workspace}/mlflow.db"):
         promote(dry_run=True)
-    with pytest.raises(MucodeError, match="no champion pair"):
+    with pytest.raises(MucodeError, match=f"no champion pair to roll back in sqlite:///{workspace}/mlflow.db"):
         rollback(dry_run=True)
     promote(history=True)
     with mlflow_at(workspace) as client:
@@ -149,9 +201,16 @@ def test_to_look_into_an_empty_registry_leaves_it_empty(workspace: Path, monkeyp
 
 
 @pytest.mark.parametrize(
-    "look", [lambda: promote(history=True), lambda: promote(dry_run=True), lambda: rollback(dry_run=True)]
+    "look",
+    [
+        lambda: promote(history=True),
+        lambda: promote(dry_run=True),
+        lambda: rollback(dry_run=True),
+        promote,
+        rollback,
+    ],
 )
-def test_to_look_where_there_is_no_registry_makes_none(
+def test_to_look_or_decide_where_there_is_no_registry_makes_none(
     look: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
@@ -190,7 +249,7 @@ def test_what_the_policy_held_can_be_promoted_once_the_policy_allows_it(
 
 @pytest.mark.slow
 def test_a_rollback_holds_against_the_next_registration_and_everybody_can_read_why(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write_workspace(workspace, generator="g1", verifier="v1", validation=[0.0] * 12)
     register(workspace)
@@ -205,12 +264,11 @@ def test_a_rollback_holds_against_the_next_registration_and_everybody_can_read_w
     assert not report.promoted
     assert "it writes endless loops" in report.reason
     assert champions(workspace) == {"generator": 1, "verifier": 1}
-    with caplog.at_level(logging.INFO, logger="mucode"):
-        promote(history=True)
-    said = [line for line in caplog.messages if "rolled back" in line]
-    assert len(said) == 1
-    assert getpass.getuser() in said[0]
-    assert "it writes endless loops" in said[0]
+    promote(history=True)
+    said = capsys.readouterr().out.splitlines()
+    (number,) = [number for number, line in enumerate(said) if "rolled back" in line]
+    assert getpass.getuser() in said[number]
+    assert "it writes endless loops" in said[number + 1]
     set_champion(workspace, 2, 2)  # a person's word stands over it
     assert not register(workspace).promoted
     assert champions(workspace) == {"generator": 2, "verifier": 2}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mucode.parameters import with_plan
 from mucode.records import SearchChoice, write_rows
 from mucode.registry import register
 from mucode.types import MucodeError
@@ -23,9 +24,19 @@ def spoil_base(folder: Path) -> None:
     write_lock(folder)
 
 
+def spoil_lock(folder: Path) -> None:
+    lock = folder / "dvc.lock"
+    lock.write_text(f"<<<<<<< HEAD\n{lock.read_text()}=======\n{lock.read_text()}>>>>>>> run\n")
+
+
 def spoil_timeout(folder: Path) -> None:
     params = folder / "params.yaml"
     params.write_text(params.read_text().replace("timeout: 5.0", "timeout: 6.0"))
+
+
+def train_nothing(folder: Path) -> None:
+    params = folder / "params.yaml"
+    params.write_text(with_plan(params.read_text().replace("methods: [mucode]", "methods: [instruct]")))
 
 
 def stopped_before(out: str, read: str) -> Callable[[Path], None]:
@@ -46,6 +57,7 @@ def stopped_before(out: str, read: str) -> Callable[[Path], None]:
     ("spoil", "sentence"),
     [
         (lambda folder: (folder / "dvc.lock").unlink(), "dvc.lock is missing"),
+        (spoil_lock, "dvc.lock is no dvc.lock: restore it"),
         (lambda folder: (folder / "data/reports/results.json").unlink(), "results.json is missing"),
         (spoil_weights, "is not the data/generators/mucode-0/1 that dvc.lock records"),
         (spoil_base, "different bases"),
@@ -66,6 +78,7 @@ def stopped_before(out: str, read: str) -> Callable[[Path], None]:
             "benchmarks/mucode-0 was made with another data/selected/mucode-0/generator",
         ),
         (stopped_before("data/reports", "data/benchmarks"), "reports was made with another data/benchmarks"),
+        (train_nothing, "no method of study.methods trains"),
         (spoil_timeout, "was made with another params.yaml's execution than there is now"),
     ],
 )
@@ -77,3 +90,4 @@ def test_an_unfinished_or_changed_graph_is_refused_before_anything_is_registered
     with pytest.raises(MucodeError, match=sentence):
         register(tmp_path)
     assert not (tmp_path / "mlflow.db").exists()
+    assert not (tmp_path / ".mucode").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from mucode.processes import held
 from mucode.records import write_json
 from mucode.registry import RegistrationReport, register
 from mucode.registry.promote import promote, rollback
-from mucode.tracking.server import mlflow_at
+from mucode.tracking import TrackingUnavailable, load_registered_verifier
+from mucode.tracking.server import experiment_id, mlflow_at
 from mucode.types import MucodeError
 from tests.registry.workspace import ROOT, champions, policy_digest, trail, versions, write_workspace
 
@@ -141,15 +143,53 @@ def test_a_pair_of_a_random_base_is_no_champion_of_a_team(workspace: Path, monke
     assert register(workspace).champion == (2, 2)  # which claims something
 
 
+@pytest.mark.slow
+def test_the_files_of_a_team_s_database_lie_beside_it(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (workspace / "team").mkdir()
+    team = (workspace / "mlflow.db").rename(workspace / "team/team.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{team}")
+    with mlflow_at(workspace) as client:
+        found = client.get_experiment(experiment_id(client, workspace))
+    assert found.artifact_location == (workspace / "team/mlartifacts").as_uri()
+
+
+@pytest.mark.slow
+def test_weights_have_an_hour_to_pass_through_a_server(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[str] = []
+
+    def transfer(*named: object, **options: object) -> None:
+        given.append(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"])
+        raise OSError("enough")
+
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_TIMEOUT", raising=False)
+    with mlflow_at(workspace):
+        import mlflow.pyfunc
+
+        monkeypatch.setattr(mlflow.pyfunc, "log_model", transfer)
+        monkeypatch.setattr(mlflow.pyfunc, "load_model", transfer)
+    write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0])
+    with pytest.raises(TrackingUnavailable, match="enough"):
+        register(workspace)
+    with pytest.raises(TrackingUnavailable, match="enough"):
+        load_registered_verifier("champion", workspace, workspace)
+    assert given == ["3600", "3600"]
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "20"
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")  # a person's word
+    with pytest.raises(TrackingUnavailable, match="enough"):
+        register(workspace)
+    assert given[2:] == ["60"]
+
+
 @pytest.mark.parametrize("command", [register, promote, rollback])
 def test_one_process_at_a_time_changes_the_registry(
     command: Callable[[], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_workspace(tmp_path, generator="g1", verifier="v1", validation=[1.0])
+    Path("mlflow.db").touch()
     with held(Path(".mucode/registry.lock"), ""), pytest.raises(MucodeError, match="at work here: wait for it"):
         command()
-    assert not Path("mlflow.db").exists()
+    assert not Path("mlflow.db").read_bytes()
 
 
 def test_a_registration_report_is_what_its_file_says(tmp_path: Path) -> None:

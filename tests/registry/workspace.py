@@ -139,6 +139,13 @@ def set_champion(folder: Path, generator: int, verifier: int) -> None:
         client.set_registered_model_alias("mucode-verifier", "champion", str(verifier))
 
 
+def remove_champion(folder: Path) -> None:
+    """What a person does in MLflow's UI to take the champion out of service."""
+    with mlflow_at(folder) as client:
+        for name in NAMES.values():
+            client.delete_registered_model_alias(name, "champion")
+
+
 def delete(folder: Path, kind: Kind, number: int) -> None:
     """What a person does in MLflow's UI."""
     with mlflow_at(folder) as client:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from mucode.solve.models import locate, named, open_pair
-from mucode.solve.registered import base_of_version
+from mucode.solve.registered import base_of_version, require_pair
 from mucode.solve.solution import Unscored
 from mucode.tracking import ModelFiles, open_registry
-from mucode.tracking.models import Kind
+from mucode.tracking.models import NAMES, Kind
 from mucode.tracking.server import mlflow_at
 from mucode.types import MucodeError, State
 from tests.conftest import SAMPLING
@@ -53,6 +53,24 @@ def test_asking_where_there_is_no_registry_makes_none(tmp_path: Path, monkeypatc
     with pytest.raises(MucodeError, match=r"no registry .*mlflow\.db"):
         base_of_version("generator", "champion", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_aliases_that_name_no_pair_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    kinds: tuple[Kind, ...] = ("generator", "verifier")
+    with mlflow_at(tmp_path) as client:
+        for kind in kinds:
+            client.create_registered_model(NAMES[kind])
+            client.create_model_version(NAMES[kind], source=str(tmp_path), tags={"pair.2": "", "base_sha256": ""})
+            client.set_registered_model_alias(NAMES[kind], "champion", "1")
+    with pytest.raises(
+        MucodeError, match=r"@champion is version 1 and mucode-verifier@champion version 1, which form no"
+    ):
+        require_pair("champion", "champion", tmp_path)
+    with mlflow_at(tmp_path) as client:
+        client.set_model_version_tag("mucode-generator", "1", "pair.1", "")
+    require_pair("champion", "champion", tmp_path)
 
 
 @pytest.mark.slow
