@@ -27,7 +27,7 @@ CAPTION = (
     "Changes are against the iteration before. Outcomes moved: the share of public outcomes that would have to be "
     "others for both iterations to be distributed alike. Length: characters of a program; its change is the longer "
     "median over the shorter. Run again: distinct programs drawn at random and judged once more with another hash "
-    "seed; flaky: those that came out otherwise, though not every time."
+    "seed; flaky: those that came out otherwise, though not every time, or whose public half alone did."
 )
 FLAKY = (
     "Programs whose outcome hangs on the order of a set, on chance or on time; their labels are one of their outcomes."
