@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from mucode.policies import UNTESTED
 from mucode.types import MucodeError, Sampling
 
 Count = Annotated[int, Field(ge=1)]
@@ -20,6 +21,7 @@ Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 DType = Literal["float32", "bfloat16"]
 Selector = Literal["random", "lv", "pt", "pt+lv", "oracle"]
+_SHOWN_BY_THE_TEXT = frozenset({"humaneval"})  # sources whose tasks hold tests in their words (docstring examples)
 
 
 class Section(BaseModel):
@@ -41,6 +43,14 @@ class BenchmarkSet(Section):
     def name(self) -> str:
         hidden = "" if self.public_tests else "/no-public-tests"
         return f"{self.source}/{self.split}{hidden}{'' if self.feedback == 'execution' else '/random-feedback'}"
+
+    @model_validator(mode="after")
+    def _hidden_tests_are_hidden(self) -> BenchmarkSet:
+        if not self.public_tests and self.source in _SHOWN_BY_THE_TEXT:
+            raise ValueError(
+                f"the prompts of {self.source} show tests: set public_tests to true or choose another source"
+            )
+        return self
 
 
 class LocalFile(Section):
@@ -200,7 +210,9 @@ class Method(Section):
 
 class Study(Section):
     methods: tuple[str, ...] = Field(min_length=1, strict=False)
-    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, strict=False)
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(
+        min_length=1, strict=False
+    )  # NumPy takes no larger ones
     iterations: Count
     verifier: Literal["each", "once"]
     final_verifier: bool
@@ -251,6 +263,16 @@ class Config(Section):
         known = [each.name for each in self.problems.benchmarks]
         if unknown := sorted(set(self.search.benchmarks) - set(known)):
             raise ValueError(f"search.benchmarks names {unknown[0]!r}; problems.benchmarks has {known}")
+        return self
+
+    @model_validator(mode="after")
+    def _each_set_has_somebody_to_choose(self) -> Config:
+        blind = [each.name for each in self.test_sets if not each.public_tests]
+        if blind and not self.search.greedy and not set(self.search.selectors) & set(UNTESTED):
+            raise ValueError(
+                f"no selector of search.selectors can choose on {blind[0]}: add one of {', '.join(UNTESTED)}, or name "
+                "other sets in search.benchmarks"
+            )
         return self
 
 

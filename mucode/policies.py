@@ -28,7 +28,7 @@ UNTESTED = ("random", "lv", ORACLE)  # what is left to choose by where there are
 class Conditions:
     """What the environment tells: under which conditions a search goes from turn to turn."""
 
-    public_tests: bool = True  # False: neither shown nor run, so that no search ends before turn T
+    public_tests: bool = True  # False: neither shown nor run, so that no search but the oracle's ends before turn T
     feedback: str = "execution"  # "random", a control: what another problem's program was told
 
 

@@ -58,7 +58,7 @@ def question(problem: Problem, show_public_tests: bool = True) -> str:
     parts = [problem.text.strip()]
     if problem.public_tests and show_public_tests:
         parts += [_shown(test) for test in problem.public_tests]
-    elif problem.entry_point and problem.entry_point not in problem.text:
+    elif problem.entry_point and f"{problem.entry_point}(" not in problem.text:  # "find the sum" names no function
         parts.append(f"Name the function {problem.entry_point}.")
     return "\n".join(parts)
 

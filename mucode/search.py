@@ -33,6 +33,7 @@ from mucode.types import (
 
 NO_PROGRAM_SCORE = -math.inf  # a reply without a program is below every program
 NO_TESTS = Verdict(Status.FAILED, 0, 0, "There are no tests to run. Check the program, mend what is wrong, and answer.")
+_TOLD_NOTHING = "A test failed."  # which is known without any feedback
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +93,11 @@ class _Walk:
 
     @property
     def done(self) -> bool:
-        """It passed the public tests, or its turns are over."""
-        return bool(self.choices) and (self.choices[-1].public_passed or self.choices[-1].final)
+        """It passed the public tests, its turns are over, or the oracle sees a correct program (so without such tests)."""
+        if not self.choices:
+            return False
+        last = self.choices[-1]
+        return last.public_passed or last.final or (self.policy.selector == ORACLE and last.reward == 1.0)
 
 
 def search(
@@ -107,7 +111,8 @@ def search(
     """Run every policy's independent searches, sharing the samples of equal states.
 
     At each turn N programs are drawn from the state, one is picked and run on the public tests; the search ends when it
-    passes or after T turns. Rewards are looked up for the record; only `oracle` reads them to choose.
+    passes or after T turns. Rewards are looked up for the record; only `oracle` reads them, to choose and, where there
+    are no public tests, to end.
     `watch` is told every move at the end of its turn.
 
     Returns:
@@ -198,7 +203,8 @@ def _shown(problem: Problem, settings: SearchSettings) -> Problem:
 def _feedback(drawn: Mapping[_Node, _Drawn], settings: SearchSettings) -> dict[_Node, str | None]:
     """What to say at each node instead of the program's own outcome; None: that outcome.
 
-    The control shows what a failing program of another problem was told in the same turn, where there is one.
+    The control shows what a failing program of another problem was told in the same turn; where there is none, one
+    sentence that is always the same.
     """
     if settings.conditions.feedback == "execution":
         return dict.fromkeys(drawn)
@@ -209,7 +215,7 @@ def _feedback(drawn: Mapping[_Node, _Drawn], settings: SearchSettings) -> dict[_
     for node in drawn:
         others = [text for problem_id, text in told if problem_id != node.problem.id]
         rng = random.Random(seed_for(settings.seed, "feedback", node.problem.id, node.search, node.digest))
-        heard[node] = rng.choice(others) if others else None
+        heard[node] = rng.choice(others) if others else _TOLD_NOTHING
     return heard
 
 

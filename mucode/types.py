@@ -35,7 +35,10 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """x: what the generator may know about a problem. Private tests live in `Answer`, a file of its own."""
+    """x: what the generator may know about a problem. Private tests live in `Answer`, a file of its own.
+
+    A text may spell out some of them all the same: HumanEval's docstrings show all examples, of which one is public.
+    """
 
     id: str  # "starter/17", "mbpp/602", "humaneval/0"
     source: str  # a key of problems.SOURCES

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ def test_a_missing_key_is_named_because_there_are_no_defaults() -> None:
         ("execution", "timeout", 0),
         ("execution", "timeout", float("inf")),
         ("verifier", "loss", "hinge"),
+        ("study", "seeds", [0, 2**32]),
     ],
 )
 def test_a_value_out_of_bounds_is_named(section: str, key: str, value: object) -> None:
@@ -66,6 +68,34 @@ def test_a_plan_that_does_not_follow_from_its_study_is_refused() -> None:
     changed = values()
     changed["study"]["iterations"] = 2
     with pytest.raises(MucodeError, match="mucode plan"):
+        parse_config(changed, Path("params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        (
+            {"selectors": ["pt", "pt+lv"]},
+            r"no selector of search\.selectors can choose on starter/test/no-public-tests",
+        ),
+        ({"selectors": ["pt", "pt+lv", "lv"]}, None),
+        ({"selectors": ["pt", "pt+lv"], "greedy": True}, None),
+        ({"selectors": ["pt", "pt+lv"], "benchmarks": ["starter/test"]}, None),
+    ],
+)
+def test_a_set_without_public_tests_needs_somebody_to_choose(changes: dict[str, Any], refusal: str | None) -> None:
+    changed = values()
+    (shown,) = changed["problems"]["benchmarks"]
+    changed["problems"]["benchmarks"] = [shown, shown | {"public_tests": False}]
+    changed["search"] |= changes
+    with pytest.raises(MucodeError, match=refusal) if refusal else contextlib.nullcontext():
+        parse_config(changed, Path("params.yaml"))
+
+
+def test_humaneval_is_not_taken_for_a_set_without_public_tests() -> None:
+    changed = values()
+    changed["problems"]["benchmarks"][0] |= {"source": "humaneval", "public_tests": False}
+    with pytest.raises(MucodeError, match=r"problems\.benchmarks\.0: the prompts of humaneval show tests"):
         parse_config(changed, Path("params.yaml"))
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from mucode.problems import load_problems
+from mucode.problems.mbpp import PATH_VARIABLE
 from mucode.problems.similarity import near_duplicates
 from mucode.programs import closes_fence, program_in
 from mucode.prompts import EXAMPLE, EXAMPLE_PROGRAM, chat, question, reply_for
@@ -35,6 +36,26 @@ def test_without_public_tests_no_test_is_shown_anywhere() -> None:
 def test_a_hidden_test_leaves_the_name_of_the_function() -> None:
     nameless = replace(make_problem("total"), text="Add the numbers.")
     assert question(nameless, show_public_tests=False) == "Add the numbers.\nName the function total."
+
+
+def test_a_word_of_the_task_is_no_name_of_a_function() -> None:
+    task = replace(make_problem("sum"), text="Find the sum of common divisors.")
+    assert question(task, show_public_tests=False) == "Find the sum of common divisors.\nName the function sum."
+    named = replace(task, text="Write sum(a, b), the sum of common divisors.")
+    assert question(named, show_public_tests=False) == named.text
+
+
+@pytest.mark.parametrize("source", ["starter", "humaneval"])
+def test_a_task_that_names_its_function_is_all_that_is_shown_without_tests(source: str) -> None:
+    problems = [problem for problem, _ in load_problems(source)]
+    assert [question(problem, show_public_tests=False) for problem in problems] == [p.text.strip() for p in problems]
+
+
+@pytest.mark.skipif(PATH_VARIABLE not in os.environ, reason=f"{PATH_VARIABLE} does not name MBPP's file")
+@pytest.mark.slow
+def test_without_tests_every_problem_of_mbpp_names_its_function() -> None:
+    for problem, _ in load_problems("mbpp"):
+        assert question(problem, show_public_tests=False).endswith(f"\nName the function {problem.entry_point}.")
 
 
 def test_a_test_on_standard_input_shows_input_and_output() -> None:
@@ -77,7 +98,7 @@ def test_the_worked_example_is_no_problem_of_any_source_at_hand() -> None:
         assert near_duplicates([example], load_problems(source)) == []
 
 
-@pytest.mark.skipif("MUCODE_MBPP" not in os.environ, reason="MUCODE_MBPP does not name MBPP's file")
+@pytest.mark.skipif(PATH_VARIABLE not in os.environ, reason=f"{PATH_VARIABLE} does not name MBPP's file")
 @pytest.mark.slow
 def test_the_worked_example_is_no_problem_of_mbpp() -> None:
     assert near_duplicates([(EXAMPLE, Answer(EXAMPLE.id, (), EXAMPLE_PROGRAM))], load_problems("mbpp")) == []

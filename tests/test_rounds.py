@@ -7,9 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,9 @@ PROBLEMS = [make_problem(name) for name in "abcdefgh"]
 
 def settings(schedule: str, sampling: Sampling = SAMPLING) -> RolloutSettings:
     return RolloutSettings(turns=2, rollouts=2, sampling=sampling, seed=0, iteration=1, schedule=schedule)
+
+
+MORE = Round(PROBLEMS, replace(settings("arrival", LONG), rollouts=3))
 
 
 @dataclass
@@ -97,9 +101,20 @@ def test_a_server_that_goes_away_ends_the_round_and_what_was_finished_is_kept(tm
     with serving(Script(lambda prompt: "no code")) as url:
         engine = ServerGenerator(partial(Endpoint, url, patience=QUICK), Letters(), ENDS)
         run(Playing(engine, RECORD), shards, "arrival", LONG)
-    other = RolloutSettings(turns=2, rollouts=3, sampling=LONG, seed=0, iteration=1, schedule="arrival")
     with pytest.raises(ServerGone, match=rf"{url} did not answer in 4 attempts \(ConnectError"):
-        run_round(Round(PROBLEMS, other), Playing(engine, RECORD), TabularSandbox(), shards)
+        run_round(MORE, Playing(engine, RECORD), TabularSandbox(), shards)
+    with shards.growing("rollouts", Step) as kept:
+        assert len(kept.groups()) == 16
+
+
+def test_a_server_that_loses_its_model_ends_the_round_and_what_was_finished_is_kept(tmp_path: Path) -> None:
+    shards, lost = Shards("s", [], {}, tmp_path), threading.Event()
+    with serving(Script(lambda prompt: "no code", fault=lambda body, earlier: 404 if lost.is_set() else None)) as url:
+        engine = ServerGenerator(partial(Endpoint, url, patience=QUICK), Letters(), ENDS)
+        run(Playing(engine, RECORD), shards, "arrival", LONG)
+        lost.set()
+        with pytest.raises(ServerGone, match=rf"{url} no longer serves toy to us"):
+            run_round(MORE, Playing(engine, RECORD), TabularSandbox(), shards)
     with shards.growing("rollouts", Step) as kept:
         assert len(kept.groups()) == 16
 

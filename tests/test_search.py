@@ -179,6 +179,16 @@ def test_without_public_tests_nothing_is_shown_or_run_and_every_turn_is_used(pro
     assert max(state.turn for state in generator.states) == 3
 
 
+def test_without_public_tests_the_oracle_alone_ends_with_a_correct_program(problems: list[Problem]) -> None:
+    programs = {1: "right 1", 2: "wrong 1", 3: "wrong 2"}
+    _, choices, _ = run(
+        problems[:1], lambda state, seed: programs[state.turn], turns=3, conditions=Conditions(public_tests=False)
+    )
+    rewards = {name: [c.reward for c in choices if c.selector == name] for name in (ORACLE, "lv")}
+    assert rewards == {ORACLE: [1.0, 1.0, 1.0], "lv": [1.0, 0.0, 0.0]}
+    assert not any(choice.public_passed for choice in choices)
+
+
 def test_the_random_feedback_control_tells_what_another_problems_program_was_told(problems: list[Problem]) -> None:
     def reply(state: State, seed: int) -> str:
         return f"wrong {ord(state.problem.id[-1])}"
@@ -193,6 +203,14 @@ def test_the_random_feedback_control_tells_what_another_problems_program_was_tol
     for state in second:
         assert state.history[0].verdict.feedback.startswith("about ")
         assert state.history[0].verdict.feedback != f"about {state.problem.id}"
+
+
+def test_the_random_feedback_control_says_nothing_where_no_other_problem_is_left(problems: list[Problem]) -> None:
+    _, _, generator = run(
+        problems[:1], lambda state, seed: f"wrong {seed % 7}", ("pt",), conditions=Conditions(feedback="random")
+    )
+    (told,) = {state.history[0].verdict.feedback for state in generator.states if state.turn == 2}
+    assert told == "A test failed."
 
 
 def test_the_oracle_goes_on_rather_than_end_on_a_false_public_pass(problems: list[Problem]) -> None:

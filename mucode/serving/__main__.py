@@ -11,7 +11,7 @@ from typing import Literal
 
 from cyclopts import App
 
-from mucode.serving.settings import ServeSettings, default_environment
+from mucode.serving.settings import default_environment, settings_of_this_machine
 from mucode.types import MucodeError
 
 app = App(name="python -m mucode.serving", help="A model server for `MUCODE_SERVER_URL`, or what one needs.")
@@ -32,8 +32,8 @@ def install(environment: Path | None = None) -> None:
 
 
 @app.command
-def run(base: Path, trained: Path | None = None, /, *, port: int = 8000, context: int = 0) -> None:
-    """Serve a generator on loopback until Ctrl-C.
+def run(base: Path, trained: Path | None = None, /, *, port: int = 8000, context: int | None = None) -> None:
+    """Serve a generator on loopback until Ctrl-C, as the MUCODE_SERVE_* variables say (docs/serving.md).
 
     Parameters
     ----------
@@ -44,11 +44,13 @@ def run(base: Path, trained: Path | None = None, /, *, port: int = 8000, context
     port:
         Where it listens.
     context:
-        Tokens of prompt and reply together; 0: as many as the model allows.
+        Tokens of prompt and reply together, 0: as many as the model allows; if not given, as MUCODE_SERVE_CONTEXT says.
     """
     from mucode.serving.vllm import vllm_server
 
-    settings = replace(ServeSettings(), port=port, context=context)
+    settings = replace(settings_of_this_machine(log_probabilities=False), port=port)
+    if context is not None:
+        settings = replace(settings, context=context)
     with vllm_server(base, trained, settings) as server:
         sys.stderr.write(f"MUCODE_SERVER_URL={server.url} names it to a run; Ctrl-C ends it\n")
         with contextlib.suppress(KeyboardInterrupt):

@@ -15,6 +15,7 @@ import httpx
 from mucode.types import MucodeError
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LOST = frozenset({401, 403, 404})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -56,7 +57,7 @@ class RequestRefused(MucodeError):
 
 
 class ServerGone(MucodeError):
-    """Nothing answers any more: no other request would fare better."""
+    """Nothing answers us any more: no other request would fare better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,8 @@ class Endpoint:
 
         Raises:
             RequestRefused: the server refuses the request as it is.
-            ServerGone: nothing listens there any more, or the lifeline says that the server will not come back.
+            ServerGone: nothing listens there any more, the server does not know the model or the key, or the lifeline says
+                that it will not come back.
             MucodeError: no attempt succeeded, though something listens there.
         """
         missed = _Miss("no attempt was made", connected=True)
@@ -175,6 +177,11 @@ class Endpoint:
             return _Miss(_named(error), connected=not isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)))
         if response.status_code in _PASSING:
             return _Miss(f"status {response.status_code}: {_said(response)}", connected=True)
+        if response.status_code in _LOST:
+            raise ServerGone(
+                f"{self.url} no longer serves {body['model']} to us (status {response.status_code}: {_said(response)}): "
+                "see that it offers it and takes MUCODE_SERVER_KEY, then run again"
+            )
         if response.status_code != 200:
             raise RequestRefused(
                 f"{self.url} refuses the request (status {response.status_code}: {_said(response)}): see its log"

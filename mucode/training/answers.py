@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from mucode.training.run import Example
 from mucode.training.tree import grow, lay_out, pack
+from mucode.training.weights import attention_kinds
 from mucode.types import MucodeError
 
 _PROBES = ((0, 1, 2, 3), (0, 1, 3, 2, 1))
@@ -81,7 +82,7 @@ class AnswerLoss(nn.Module):
 @torch.inference_mode()
 def can_share(causal: Any) -> bool:
     """Whether the model heeds a tree's mask and positions (not with a window, a state, or some kinds of attention)."""
-    if set(getattr(causal.config, "layer_types", None) or ["full_attention"]) != {"full_attention"}:
+    if attention_kinds(causal.config) != {"full_attention"}:
         return False
     decoder, packed = causal.get_decoder(), pack([grow(_PROBES, range(len(_PROBES)))])
     together = decoder(

@@ -91,7 +91,7 @@ class _OrderedTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
 def _arguments(settings: TrainingSettings, seed: int, scratch: str) -> Any:
     if settings.batch_size % settings.accumulation:
         raise MucodeError(f"accumulation = {settings.accumulation} does not divide batch_size = {settings.batch_size}")
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=scratch,
         num_train_epochs=settings.epochs,
         per_device_train_batch_size=settings.batch_size // settings.accumulation,
@@ -109,6 +109,9 @@ def _arguments(settings: TrainingSettings, seed: int, scratch: str) -> Any:
         remove_unused_columns=False,
         dataloader_pin_memory=torch.cuda.is_available(),
     )
+    # Of several GPUs it would use all, by DataParallel: with so many times the batch, and each token tree cut in parts
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def _optimizer(rates: Sequence[Rates], settings: TrainingSettings) -> torch.optim.Optimizer:

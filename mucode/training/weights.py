@@ -66,6 +66,15 @@ def load_tokenizer(base: Path) -> Any:
     return tokenizer
 
 
+def attention_kinds(config: Any) -> frozenset[str]:
+    """What a model's layers attend to: "full_attention" alone, or also less (a window), by transformers' names."""
+    if named := getattr(config, "layer_types", None):
+        return frozenset(named)
+    window = getattr(config, "sliding_window", None)  # all that Mistral, Phi-3 and Starcoder2 say
+    windowed = window is not None and window < config.max_position_embeddings
+    return frozenset({"sliding_attention" if windowed else "full_attention"})
+
+
 def prepare(model: Any, settings: TrainingSettings) -> Any:
     """Give the model low-rank adapters on every linear layer but the output's, or make all its weights trainable."""
     if settings.lora_rank == 0:

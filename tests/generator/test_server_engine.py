@@ -23,7 +23,7 @@ from mucode.programs import closes_fence
 from mucode.prompts import chat, reply_for
 from mucode.rollout import play
 from mucode.schedule import Streaming
-from mucode.serving.endpoint import Endpoint, Patience
+from mucode.serving.endpoint import Endpoint, Patience, ServerGone
 from mucode.types import MucodeError, Sampling, State
 from tests.conftest import TabularSandbox, make_problem
 from tests.serving.scripted_server import DROP, END, Letters, Script, encoded, serving
@@ -105,6 +105,15 @@ def test_one_failed_request_cancels_no_other(fault: int, times: int) -> None:
     assert (sorted(replies), failed) == (list(range(8)), {2})
     assert replies[2].failure.startswith("toy/c at turn 1: http://127.0.0.1:")
     assert sum(asks_for("c", body) for body in script.asked()) == times
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_server_that_loses_the_model_or_refuses_the_key_answers_nobody_any_more(status: int) -> None:
+    script = Script(program_of, fault=lambda body, earlier: status if asks_for("c", body) else None)
+    with generator(script) as it, it.open() as stream:
+        stream.submit(0, STATES[2], 0, LONG)
+        with pytest.raises(ServerGone, match=rf"no longer serves toy to us \(status {status}: told to\)"):
+            stream.wait()
 
 
 def test_a_batch_with_a_failed_request_is_an_error_that_names_it_after_all_others_are_done() -> None:

@@ -1,5 +1,6 @@
 """What training and inference read and write, under chat templates in the style of three families and a real one."""
 
+import copy
 import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -168,3 +169,15 @@ def test_a_template_that_thinks_before_it_answers_is_refused(llama: Any) -> None
     tokenizer = type(llama)(tokenizer_object=llama.backend_tokenizer, chat_template=thinking, bos_token=llama.bos_token)
     with pytest.raises(MucodeError, match="changes an answer"):
         encoded(tokenizer)
+
+
+def test_a_template_that_refuses_a_chat_is_told_in_one_sentence(llama: Any) -> None:
+    llama = copy.copy(llama)
+    llama.chat_template = (
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}" + LLAMA
+    )
+    refusal = r"^the chat template refuses our chat \(no system role\): choose another base model$"
+    with pytest.raises(MucodeError, match=refusal):
+        prompt_tokens(llama, chat(state()))
+    with pytest.raises(MucodeError, match=refusal):
+        encoded(llama)

@@ -352,3 +352,13 @@ def test_the_largest_random_number_still_draws_a_possible_token_of_a_large_vocab
     logits[:, [3, 700]] = 0.0
     tokens = draw(logits, torch.tensor([0.0, 1.0 - 2**-53], dtype=torch.float64), Sampling(1.0, 1.0, 1))
     assert tokens.tolist() == [3, 700]
+
+
+@pytest.mark.parametrize("family", ["Mistral", "Phi3", "Starcoder2"])
+def test_a_model_with_a_window_is_refused_though_it_names_no_kinds_of_layers(family: str) -> None:
+    import transformers
+
+    model, tokenizer = random_model("tiny")
+    model.config = getattr(transformers, f"{family}Config")(sliding_window=40, max_position_embeddings=80)
+    with pytest.raises(MucodeError, match="sliding_attention"):
+        TransformersGenerator(model, tokenizer)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from mucode.serving.__main__ import run
 from mucode.serving.install import VERSION, install, name_the_build
+from mucode.serving.local import free_port
 from mucode.serving.settings import ServeSettings, default_environment
 from mucode.serving.vllm import vllm_launch
 from mucode.types import MucodeError
@@ -69,3 +71,23 @@ def test_a_server_gets_no_longer_context_than_its_model_has(tmp_path: Path) -> N
     (tmp_path / "config.json").write_text('{"max_position_embeddings": 1024}')
     command = " ".join(vllm_launch(tmp_path, "mine", "bfloat16", ServeSettings(folder=tmp_path, context=4096)).command)
     assert "--max-model-len 1024" in command
+
+
+@pytest.mark.slow  # imports torch
+def test_a_server_started_by_hand_is_as_the_variables_say_but_for_what_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = an_environment(tmp_path / "environment", "exit 1")
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "config.json").write_text('{"max_position_embeddings": 1024}')
+    (base / "model.safetensors").write_bytes(b"weights")
+    for variable, value in {"ENV": environment, "CONTEXT": 512, "SEQUENCES": 3, "ARGUMENTS": "--enforce-eager"}.items():
+        monkeypatch.setenv(f"MUCODE_SERVE_{variable}", str(value))
+    monkeypatch.chdir(tmp_path)
+    for context in (None, 700, 0):
+        with pytest.raises(MucodeError, match="the model server ended by itself"):
+            run(base, port=free_port(), context=context)
+    asked = (environment / "asked").read_text().splitlines()
+    assert all("--max-num-seqs 3" in line and line.endswith("--enforce-eager") for line in asked)
+    assert [line.partition("--max-model-len ")[2].split()[0] for line in asked] == ["512", "700", "1024"]

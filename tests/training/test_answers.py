@@ -117,6 +117,10 @@ def test_models_with_full_attention_can_share(family: str) -> None:
 def test_a_window_over_the_past_cannot_be_shared() -> None:
     assert not can_share(model_of("Qwen2", use_sliding_window=True, sliding_window=4, max_window_layers=0))
 
+    # longer than these probes, and no kinds of layers are named
+    assert not can_share(model_of("Mistral", sliding_window=40, max_position_embeddings=80))
+    assert can_share(model_of("Mistral", sliding_window=80, max_position_embeddings=80))
+
 
 def test_an_attention_that_takes_the_mask_for_numbers_to_add_cannot_share() -> None:
     assert not can_share(model_of("Llama", attn_implementation="eager"))

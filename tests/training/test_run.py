@@ -46,3 +46,9 @@ def test_the_trainer_gets_the_settings_of_the_section(tmp_path: Path) -> None:
     assert (found.per_device_train_batch_size, found.gradient_accumulation_steps) == (2, 4)
     assert (found.num_train_epochs, found.warmup_steps, found.max_grad_norm) == (3, 5, 0.5)
     assert (str(found.lr_scheduler_type.value), found.learning_rate, found.seed) == ("cosine", 3e-4, 7)
+
+
+def test_a_training_by_itself_uses_one_gpu_of_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    found = _arguments(tiny_settings(batch_size=8, accumulation=2), 0, str(tmp_path))
+    assert (found.n_gpu, found.train_batch_size) == (1, 4)
