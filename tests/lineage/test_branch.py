@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +153,23 @@ def test_a_dry_run_makes_no_branch(repository: Path, ask: Ask, monkeypatch: pyte
     monkeypatch.chdir(repository)
     assert branch(dry_run=True) is None
     assert ask("branch", "--list", "run/*") == ""
+
+
+def test_a_repository_that_git_refuses_to_read_is_no_folder_without_git(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own, for its tests
+    monkeypatch.chdir(repository)
+    with pytest.raises(MucodeError, match=r"\(fatal: detected dubious ownership in repository at"):
+        branch(name="weekly")
+
+
+def test_the_index_of_a_person_is_not_written_for_a_look(repository: Path) -> None:
+    index = repository / ".git/index"
+    os.utime(repository / "README.md", (1, 1))  # what `git status` would note in it
+    before = index.read_bytes()
+    lineage(repository)
+    assert index.read_bytes() == before
 
 
 def test_a_branch_goes_to_the_remote_that_is_named_and_beside_one_that_somebody_has_rewritten_there(
