@@ -321,3 +321,14 @@ def test_a_change_of_the_code_is_recorded_and_one_of_the_lock_alone_is_none(repo
     assert "git_changed" not in lineage(repository)
     (repository / "mucode/code.py").write_text("second\n")
     assert lineage(repository)["git_changed"] == "true"
+def test_a_run_whose_lock_a_later_commit_has_replaced_is_found_in_the_past(repository: Path, ask: Ask) -> None:
+    facts = lineage(repository)
+    for lock in ("stages: {}\n", "stages: {a: {}}\n", "stages: {b: {}}\n"):
+        (repository / "dvc.lock").write_text(lock)
+        ask("add", "dvc.lock")
+        ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", lock)
+    found = recorded_with(git_of(repository), facts["git_commit"], facts["dvc_lock_sha256"])
+    assert found is not None
+    assert found.commit == ask("rev-parse", "main~2").strip()
+
+
