@@ -70,6 +70,23 @@ def test_it_holds_the_code_and_the_parameters_as_they_lie_there_and_no_private_n
     assert "notes.txt" not in ask("ls-tree", "-r", "--name-only", DAY)
 
 
+def test_problems_that_no_version_holds_would_be_missing_in_it(repository: Path) -> None:
+    collected = repository / "data/collected/problems.jsonl"
+    collected.parent.mkdir(parents=True)
+    collected.write_text("{}\n")
+    pointer, said = (
+        collected.with_name("problems.jsonl.dvc"),
+        "outs:\n- {md5: 8a80554c91d9fca8acb82f023de02f11, size: 3}\n",
+    )
+    with pytest.raises(MucodeError, match=r"is no version: run `dvc add data/collected/problems\.jsonl`"):
+        commit_run(repository, DAY, git_of(repository))
+    pointer.write_text(said)
+    commit_run(repository, DAY, git_of(repository))
+    collected.write_text("{}\n{}\n")
+    with pytest.raises(MucodeError, match="is no version"):
+        commit_run(repository, DAY, git_of(repository))
+
+
 def test_the_files_that_hold_a_teams_passwords_are_in_no_run(repository: Path, ask: Ask) -> None:
     (repository / ".gitignore").write_text((REPOSITORY / ".gitignore").read_text())
     (repository / "mlflow").mkdir()
@@ -138,23 +155,6 @@ def test_a_folder_without_git_is_no_error(
     assert "not under git" in caplog.text
 
 
-def test_a_run_that_has_not_ended_and_a_name_that_is_none_are_refused(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(repository)
-    (repository / "dvc.lock").unlink()
-    with pytest.raises(MucodeError, match=r"dvc\.lock is missing"):
-        branch()
-    with pytest.raises(MucodeError, match="names no run branch"):
-        branch(name="../main")
-
-
-def test_a_dry_run_makes_no_branch(repository: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(repository)
-    assert branch(dry_run=True) is None
-    assert ask("branch", "--list", "run/*") == ""
-
-
 def test_a_repository_that_git_refuses_to_read_is_no_folder_without_git(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +170,23 @@ def test_the_index_of_a_person_is_not_written_for_a_look(repository: Path) -> No
     before = index.read_bytes()
     lineage(repository)
     assert index.read_bytes() == before
+
+
+def test_a_run_that_has_not_ended_and_a_name_that_is_none_are_refused(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repository)
+    (repository / "dvc.lock").unlink()
+    with pytest.raises(MucodeError, match=r"dvc\.lock is missing"):
+        branch()
+    with pytest.raises(MucodeError, match="names no run branch"):
+        branch(name="../main")
+
+
+def test_a_dry_run_makes_no_branch(repository: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    assert branch(dry_run=True) is None
+    assert ask("branch", "--list", "run/*") == ""
 
 
 def test_a_branch_goes_to_the_remote_that_is_named_and_beside_one_that_somebody_has_rewritten_there(
@@ -311,16 +328,6 @@ def test_a_run_is_its_branch_and_not_what_the_branch_that_took_it_over_has_becom
         assert found.commit == branched.commit
 
 
-def test_a_commit_whose_graph_has_not_run_is_refused(repository: Path) -> None:
-    with pytest.raises(MucodeError, match=r"main holds no dvc\.lock"):
-        recorded_at(git_of(repository), "main")
-
-
-def test_a_change_of_the_code_is_recorded_and_one_of_the_lock_alone_is_none(repository: Path) -> None:
-    (repository / "dvc.lock").write_text("stages: {more: {}}\n")
-    assert "git_changed" not in lineage(repository)
-    (repository / "mucode/code.py").write_text("second\n")
-    assert lineage(repository)["git_changed"] == "true"
 def test_a_run_whose_lock_a_later_commit_has_replaced_is_found_in_the_past(repository: Path, ask: Ask) -> None:
     facts = lineage(repository)
     for lock in ("stages: {}\n", "stages: {a: {}}\n", "stages: {b: {}}\n"):
@@ -332,3 +339,13 @@ def test_a_run_whose_lock_a_later_commit_has_replaced_is_found_in_the_past(repos
     assert found.commit == ask("rev-parse", "main~2").strip()
 
 
+def test_a_commit_whose_graph_has_not_run_is_refused(repository: Path) -> None:
+    with pytest.raises(MucodeError, match=r"main holds no dvc\.lock"):
+        recorded_at(git_of(repository), "main")
+
+
+def test_a_change_of_the_code_is_recorded_and_one_of_the_lock_alone_is_none(repository: Path) -> None:
+    (repository / "dvc.lock").write_text("stages: {more: {}}\n")
+    assert "git_changed" not in lineage(repository)
+    (repository / "mucode/code.py").write_text("second\n")
+    assert lineage(repository)["git_changed"] == "true"
