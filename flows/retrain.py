@@ -18,6 +18,7 @@ from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.reports import REPORTS_URL
 from flows.stage import bring_up_to_date, run_command
 from flows.versions import push
+from mucode.config import read_yaml
 from mucode.layout import Layout
 from mucode.registry.register import REPORT as REGISTRATION
 
@@ -51,16 +52,25 @@ def retrain(
 def hand_on(stages: State[Any], folder: Path, served: Path, branch: RunName | None) -> State[Any]:
     """Show the results, commit dvc.lock, register the pair and push; `stages` if all of that succeeds."""
     publish_results(folder, served)
-    after = [("branch", ["branch", "--name", branch])] if branch else []
-    ended: list[State[Any]] = [
-        run_command.with_options(name=name, task_run_name=name, tags=tags)(name, command, folder, return_state=True)
-        for name, command, tags in [*((*each, set()) for each in after), ("register", ["register"], {"mlflow"})]
-    ]
-    if ended[-1].is_completed():
+    ended: dict[str, State[Any]] = {
+        name: run_command.with_options(name=name, task_run_name=name, tags=tags)(
+            name, command, folder, return_state=True
+        )
+        for name, command, tags in commands_after(folder, branch)
+    }
+    if "register" in ended and ended["register"].is_completed():
         publish_promotion(folder)
-    ended.append(push(folder, [], return_state=True))
-    failed = [state for state in ended if not state.is_completed()]
+    ended["push"] = push(folder, [], return_state=True)
+    failed = [state for state in ended.values() if not state.is_completed()]
     return Failed(message=failed[0].message) if failed else stages
+
+def commands_after(folder: Path, branch: RunName | None) -> list[tuple[str, list[str], set[str]]]:
+    """What follows the stages, as a task's name, the arguments of `mucode`, the task's tags."""
+    commit: tuple[str, list[str], set[str]] = "branch", ["branch", "--name", branch or ""], set()
+    register: tuple[str, list[str], set[str]] = "register", ["register"], {"mlflow"}
+    no_pair = read_yaml(folder / "params.yaml").get("plan", {}).get("selections") == {}  # no method of the study trains
+    return [*([commit] if branch else []), *([] if no_pair else [register])]
+
 
 
 def publish_results(folder: Path, served: Path) -> None:

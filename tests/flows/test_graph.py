@@ -27,6 +27,14 @@ def test_a_name_that_is_no_stage_is_refused(toy: Callable[..., Path]) -> None:
         closure(toy(), ["lable"])
 
 
+def test_a_stage_without_instances_is_no_unknown_one(toy: Callable[..., Path]) -> None:
+    workspace = toy()
+    with (workspace / "dvc.yaml").open("a") as stages:
+        stages.write("  select: {foreach: {}, do: {cmd: echo, outs: [data/selected]}}\n")
+    assert closure(workspace, ["select"]) == []
+    assert len(closure(workspace)) == 5
+
+
 def test_a_broken_graph_is_one_sentence_that_names_the_file(toy: Callable[..., Path]) -> None:
     workspace = toy()
     (workspace / "dvc.yaml").write_text("stages: {prepare: {outs: [a]}}\n")
