@@ -25,6 +25,19 @@ Workspace = Annotated[
 ]
 
 
+def require_git(workspace: Path) -> None:
+    """Refuse a repository without git, such as an unpacked archive; a size of its own needs none.
+
+    Raises:
+        MucodeError: DVC would refuse it.
+    """
+    said = [file.read_text() for file in (workspace / ".dvc").glob("config*") if file.is_file()]
+    if said and not any("no_scm = true" in text for text in said) and not (workspace / ".git").exists():
+        raise MucodeError(
+            f"{workspace} is not under git, by which DVC knows a repository: clone it, or run `git init` there"
+        )
+
+
 def closure(workspace: Path, names: Iterable[str] | None = None) -> list[str]:
     """The instances ("label@base-0") of the named stages and of all they stand on, each after what it reads.
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.graph import require_git
 from flows.remotes import inherit
 from flows.server import Server, prefect_server, settings, wait_until_up, watched
 from mucode.config import load_config
@@ -28,6 +29,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         workspace = place_of(options.size, Path.cwd(), options.folder)
+        require_git(workspace)
         refusal = f"a run is going on in {workspace} already: wait for it, or stop it first"
         with held(workspace / ".mucode/quickstart.lock", refusal):
             make_workspace(options.size, Path.cwd(), options.folder)

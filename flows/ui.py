@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flows.commands import QUIET
 from flows.deploy import deploy, require_alone, worker
+from flows.graph import require_git
 from flows.remotes import inherit
 from flows.reports import REPORTS_URL, reports_server
 from flows.server import Server, free_port, is_taken, prefect_server, settings, wait_until_up
@@ -60,8 +61,9 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
     """Start the servers at once and then the worker, say where they are, and wait.
 
     Raises:
-        MucodeError: a port is taken, a deployment is refused, or one of the processes ended.
+        MucodeError: there is no git, a port is taken, a deployment is refused, or one of the processes ended.
     """
+    require_git(workspace)
     ours = {"PREFECT_PORT": prefect_port, "MLFLOW_PORT": mlflow_port}
     if tracking_uri(workspace).startswith("http"):
         del ours["MLFLOW_PORT"]  # a server that runs already
