@@ -82,7 +82,8 @@ def _retrained(workspace: Path, server: Server) -> State[Any]:
 
 def summary(workspace: Path, ui: str, seconds: float) -> str:
     """What a person wants to know at the end: the table, the report, the way to the UIs."""
-    from flows.retrain import REPORT, TABLE
+    from flows.reports import REPORT
+    from flows.retrain import TABLE
 
     return (
         f"\n{(workspace / TABLE).read_text().strip()}\n\n"

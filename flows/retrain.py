@@ -15,14 +15,13 @@ from pydantic import Field
 
 from flows.graph import Workspace
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
-from flows.reports import REPORTS_URL
+from flows.reports import REPORT, REPORTS_URL
 from flows.stage import bring_up_to_date, run_command
 from flows.versions import push
 from mucode.config import read_yaml
 from mucode.layout import Layout
 from mucode.registry.register import REPORT as REGISTRATION
 
-REPORT = Layout().reports / "report.html"
 TABLE = Layout().reports / "table.md"
 
 
@@ -64,13 +63,13 @@ def hand_on(stages: State[Any], folder: Path, served: Path, branch: RunName | No
     failed = [state for state in ended.values() if not state.is_completed()]
     return Failed(message=failed[0].message) if failed else stages
 
+
 def commands_after(folder: Path, branch: RunName | None) -> list[tuple[str, list[str], set[str]]]:
     """What follows the stages, as a task's name, the arguments of `mucode`, the task's tags."""
     commit: tuple[str, list[str], set[str]] = "branch", ["branch", "--name", branch or ""], set()
     register: tuple[str, list[str], set[str]] = "register", ["register"], {"mlflow"}
     no_pair = read_yaml(folder / "params.yaml").get("plan", {}).get("selections") == {}  # no method of the study trains
     return [*([commit] if branch else []), *([] if no_pair else [register])]
-
 
 
 def publish_results(folder: Path, served: Path) -> None:

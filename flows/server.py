@@ -136,6 +136,16 @@ def is_taken(port: int) -> bool:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+def kept_port(file: Path) -> int:
+    """A port that is the same each time, because its address is kept elsewhere; another one while that is taken."""
+    said = file.read_text() if file.is_file() else ""
+    if not said.isdecimal():
+        said = str(free_port())
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(said)
+    return free_port() if is_taken(int(said)) else int(said)
+
+
         except OSError:
             return True
     return False

@@ -15,8 +15,8 @@ from flows.commands import QUIET
 from flows.deploy import deploy, require_alone, worker
 from flows.graph import require_git
 from flows.remotes import inherit
-from flows.reports import REPORTS_URL, reports_server
-from flows.server import Server, free_port, is_taken, prefect_server, settings, wait_until_up
+from flows.reports import REPORT, REPORTS_URL, reports_server
+from flows.server import Server, is_taken, kept_port, prefect_server, settings, wait_until_up
 from mucode.lineage.git import without_credentials
 from mucode.processes import has_ended, held, spawn, stop
 from mucode.tracking import tracking_uri
@@ -73,7 +73,7 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
     with (
         prefect_server(workspace, prefect_port) as prefect,
         mlflow_server(workspace, mlflow_port) as mlflow,
-        reports_server(workspace, free_port()) as reports,
+        reports_server(workspace, kept_port(workspace / ".mucode/reports.port")) as reports,
     ):
         os.environ.update(settings(workspace, prefect.url))
         wait_until_up(prefect, "Prefect", f"{prefect.api}/health")
@@ -82,7 +82,8 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
         deploy(workspace, root, dict(os.environ))
         wait_until_up(mlflow, "MLflow", f"{mlflow.url}/health")
         with worker(workspace, _environment_of_runs(mlflow.url, reports)) as runs:
-            sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {without_credentials(mlflow.url)}\nCtrl-C stops all.\n")
+            sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {without_credentials(mlflow.url)}\n")
+            sys.stdout.write(f"report:  {reports}/{REPORT.as_posix()}\nCtrl-C stops all.\n")
             sys.stdout.flush()
             _wait_for_an_end([prefect, mlflow, runs])
 
