@@ -80,7 +80,7 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
         require_alone(workspace)
         _put_right()
         deploy(workspace, root, dict(os.environ))
-        wait_until_up(mlflow, "MLflow", f"{mlflow.url}/health")
+        wait_until_up(mlflow, "MLflow", f"{without_credentials(mlflow.url)}/health")
         with worker(workspace, _environment_of_runs(mlflow.url, reports)) as runs:
             sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {without_credentials(mlflow.url)}\n")
             sys.stdout.write(f"report:  {reports}/{REPORT.as_posix()}\nCtrl-C stops all.\n")
@@ -106,7 +106,7 @@ def _wait_for_an_end(servers: Sequence[Server]) -> None:
     while all(server.alive() for server in servers):
         time.sleep(0.5)
     ended = next(server for server in servers if not server.alive())
-    raise MucodeError(f"{ended.url} has ended: the end of {ended.log} says why")
+    raise MucodeError(f"{without_credentials(ended.url)} has ended: the end of {ended.log} says why")
 
 
 @contextlib.contextmanager
@@ -135,7 +135,7 @@ def mlflow_server(workspace: Path, port: int) -> Iterator[Server]:
 
 
 def read_settings(file: Path) -> dict[str, str]:
-    """NAME=VALUE lines, as systemd's EnvironmentFile and `docker --env-file` read them.
+    """NAME=VALUE lines, as systemd's EnvironmentFile reads them: without the quotes around a value.
 
     Raises:
         MucodeError: no such file, or a line of another form, by its number.
@@ -151,7 +151,9 @@ def read_settings(file: Path) -> dict[str, str]:
         name, equals, value = line.partition("=")
         if not equals or not name.isidentifier():
             raise MucodeError(f"{file}:{number} is no NAME=VALUE line: correct it, or make it a comment with #")
-        read[name] = value.strip()
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        read[name] = value[1:-1] if quoted else value
     return read
 
 

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -31,8 +33,6 @@ class Up(BaseHTTPRequestHandler):
         """Nothing: the answer says all."""
 
 
-@pytest.mark.parametrize("spelling", ["http_proxy", "HTTP_PROXY"])
-def test_a_proxy_is_not_asked_for_a_server_of_our_own(spelling: str) -> None:
 class Guarded(Up):
     def do_GET(self) -> None:
         self.send_error(401)
@@ -73,14 +73,13 @@ def test_an_address_that_others_keep_is_the_same_after_a_restart(tmp_path: Path)
     assert kept_port(file) == port
 
 
-    with HTTPServer(("127.0.0.1", 0), Up) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+@pytest.mark.parametrize("spelling", ["http_proxy", "HTTP_PROXY"])
+def test_a_proxy_is_not_asked_for_a_server_of_our_own(spelling: str) -> None:
+    with listening(Up) as host:
         bare = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
         asked = subprocess.run(
-            [sys.executable, "-c", ASKS, url], env={**bare, spelling: "http://127.0.0.1:9"}, check=False
+            [sys.executable, "-c", ASKS, f"http://{host}"], env={**bare, spelling: "http://127.0.0.1:9"}, check=False
         )
-        server.shutdown()
     assert asked.returncode == 0
 
 
