@@ -67,7 +67,8 @@ def run_visibly(
                 said.append(chunk)
                 with contextlib.suppress(OSError):  # a full disk costs lines of the log, not the stage's work
                     kept.write(chunk)
-                _show(chunk)
+                with contextlib.suppress(OSError):  # nor does a terminal that is gone
+                    _show(chunk)
                 if reader is not None:
                     reader(chunk)
         except BaseException:

@@ -23,12 +23,16 @@ POOL = "mucode"
 def deploy(workspace: Path, root: Path, environment: dict[str, str]) -> None:
     """Make the work pool, for one run at a time, and every deployment of `root`'s prefect.yaml, for `workspace`.
 
+    What people have paused in Prefect since stays so.
+
     Raises:
         MucodeError: Prefect refuses one of them.
     """
     _make_pool()
     made = workspace / ".mucode/prefect.yaml"
-    made.write_text(dump_yaml(_for_workspace(load_yaml((root / "prefect.yaml").read_text()), workspace)))
+    declared = _for_workspace(load_yaml((root / "prefect.yaml").read_text()), workspace)
+    _keep_paused(declared["deployments"])
+    made.write_text(dump_yaml(declared))
     command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(made)]
     done = subprocess.run(
         processes.tied([sys.executable, "-m", "prefect", *command]),
@@ -79,9 +83,26 @@ def _make_pool() -> None:
     from prefect.workers.process import ProcessWorker
 
     template = ProcessWorker.get_default_base_job_template()
-    pool = WorkPoolCreate(name=POOL, type="process", concurrency_limit=1, base_job_template=template)
     with get_client(sync_client=True) as client:
+        paused = any(pool.name == POOL and pool.is_paused for pool in client.read_work_pools())
+        pool = WorkPoolCreate(
+            name=POOL, type="process", concurrency_limit=1, base_job_template=template, is_paused=paused
+        )
         client.create_work_pool(pool, overwrite=True)
+
+
+def _keep_paused(declared: list[dict[str, Any]]) -> None:
+    """Declare as idle what is idle now: a deployment, or a schedule of the same times."""
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        known = {(each.entrypoint, each.name): each for each in client.read_deployments()}
+    for deployment in declared:
+        if (before := known.get((deployment["entrypoint"], deployment["name"]))) is not None:
+            idle = [getattr(each.schedule, "cron", "") for each in before.schedules if not each.active]
+            deployment["paused"] = before.paused
+            for schedule in deployment.get("schedules", []):
+                schedule["active"] = schedule.get("active", True) and schedule.get("cron") not in idle
 
 
 def _for_workspace(declared: dict[str, Any], workspace: Path) -> dict[str, Any]:

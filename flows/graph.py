@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, DirectoryPath, Field
 
+from mucode.config import read_yaml
 from mucode.types import MucodeError
 
 
@@ -24,10 +25,24 @@ Workspace = Annotated[
 ]
 
 
+def require_git(workspace: Path) -> None:
+    """Refuse a repository without git, such as an unpacked archive; a size of its own needs none.
+
+    Raises:
+        MucodeError: DVC would refuse it.
+    """
+    said = [file.read_text() for file in (workspace / ".dvc").glob("config*") if file.is_file()]
+    if said and not any("no_scm = true" in text for text in said) and not (workspace / ".git").exists():
+        raise MucodeError(
+            f"{workspace} is not under git, by which DVC knows a repository: clone it, or run `git init` there"
+        )
+
+
 def closure(workspace: Path, names: Iterable[str] | None = None) -> list[str]:
     """The instances ("label@base-0") of the named stages and of all they stand on, each after what it reads.
 
-    None means every stage. Ties go by dvc.yaml's order, so that two readings agree.
+    None means every stage. Ties go by dvc.yaml's order, so that two readings agree. A stage whose foreach is over nothing,
+    as where only the base model is measured, has no instance.
 
     Raises:
         MucodeError: dvc.yaml or params.yaml does not make a graph, or a name is no stage.
@@ -44,8 +59,9 @@ def closure(workspace: Path, names: Iterable[str] | None = None) -> list[str]:
         raise MucodeError(f"{workspace / 'dvc.yaml'} makes no graph: {' '.join(str(error).split())}") from error
     instances = [stage.name for stage in graph if isinstance(stage, PipelineStage)]  # not the files of `dvc add`
     reads = networkx.relabel_nodes(graph, lambda stage: getattr(stage, "name", stage.addressing))
-    asked = {stage_name(instance) for instance in instances} if names is None else set(names)
-    unknown = asked - {stage_name(instance) for instance in instances}
+    declared = set(read_yaml(workspace / "dvc.yaml")["stages"])
+    asked = declared if names is None else set(names)
+    unknown = asked - declared
     if unknown:
         raise MucodeError(f"{workspace / 'dvc.yaml'} has no stage {sorted(unknown)[0]!r}, which a flow is to run")
     wanted = {instance for instance in instances if stage_name(instance) in asked}

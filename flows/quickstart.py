@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows.graph import require_git
 from flows.remotes import inherit
 from flows.server import Server, prefect_server, settings, wait_until_up, watched
 from mucode.config import load_config
@@ -28,6 +29,7 @@ def main() -> int:
     started = time.monotonic()
     try:
         workspace = place_of(options.size, Path.cwd(), options.folder)
+        require_git(workspace)
         refusal = f"a run is going on in {workspace} already: wait for it, or stop it first"
         with held(workspace / ".mucode/quickstart.lock", refusal):
             run(made_ready(options.size, Path.cwd(), options.folder))
@@ -90,7 +92,8 @@ def _retrained(workspace: Path, server: Server) -> State[Any]:
 
 def summary(workspace: Path, ui: str, seconds: float) -> str:
     """What a person wants to know at the end: the table, the report, the way to the UIs."""
-    from flows.retrain import REPORT, TABLE
+    from flows.reports import REPORT
+    from flows.retrain import TABLE
 
     table = (workspace / TABLE).read_text(encoding="utf-8")
     return (

@@ -108,16 +108,24 @@ def mark_crashed(tag: str) -> int:
         FlowRunFilterState,
         FlowRunFilterStateType,
         FlowRunFilterTags,
+        TaskRunFilter,
+        TaskRunFilterState,
+        TaskRunFilterStateType,
     )
     from prefect.client.schemas.objects import StateType
     from prefect.states import Crashed
 
-    unfinished = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING]))
-    dead = FlowRunFilter(state=unfinished, tags=FlowRunFilterTags(all_=[tag]))
+    tagged, at_work = FlowRunFilterTags(all_=[tag]), [StateType.RUNNING, StateType.PENDING]
+    unfinished = FlowRunFilterState(type=FlowRunFilterStateType(any_=at_work))
+    tasks = TaskRunFilter(state=TaskRunFilterState(type=TaskRunFilterStateType(any_=at_work)))
+    why = "its process was killed"
     with get_client(sync_client=True) as client:
-        runs = client.read_flow_runs(flow_run_filter=dead)
+        runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(state=unfinished, tags=tagged))
         for run in runs:
-            client.set_flow_run_state(run.id, Crashed(message="its process was killed"), force=True)
+            client.set_flow_run_state(run.id, Crashed(message=why), force=True)
+        # also of the runs that a worker has marked, which leaves their tasks as they were
+        for task in client.read_task_runs(flow_run_filter=FlowRunFilter(tags=tagged), task_run_filter=tasks):
+            client.set_task_run_state(task.id, Crashed(message=why), force=True)
     return len(runs)
 
 

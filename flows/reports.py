@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from mucode.layout import Layout
 
+REPORT = Layout().reports / "report.html"
 REPORTS_URL = "MUCODE_REPORTS_URL"  # tells a flow where they are served
 
 

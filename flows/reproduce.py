@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from flows.commands import Finished, dvc, run_visibly
+from flows.graph import closure
 from flows.recovery import mend
 from flows.remotes import CACHE, DvcRemotes
 from flows.stage import culprit, log_of
-from flows.worktree import FOLDER, check_out, remove
+from flows.worktree import FOLDER, check_out, leave, remove
 from mucode.lineage import Git, repository_of
 from mucode.lineage.compare import Difference, differing_entries, differing_files, stages_of
 from mucode.lineage.find import Recorded, recorded_at, recorded_with
@@ -84,7 +87,7 @@ def find(run: str, git: Git, workspace: Path) -> Recorded:
 
 def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int:
     """Check out, pull or make anew, compare; 0 if nothing differs."""
-    stages, source = recorded.stages(git), git.root / recorded.place
+    locked, source = recorded.stages(git), git.root / recorded.place
     remotes = DvcRemotes.of(source if (source / ".dvc").is_dir() else git.root)
     pulls = remotes.default is not None and not rebuild
     folder = git.root / FOLDER / f"{recorded.commit[:12]}{'' if pulls else '-anew'}"
@@ -96,13 +99,15 @@ def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int
     made = _dvc("repro", [], workspace)
     if made.returncode != 0:
         raise MucodeError(f"dvc repro in {workspace}: {culprit(made)}; run again to continue")
-    found = differing_files(stages, workspace)
-    found += differing_entries(stages, stages_of((workspace / "dvc.lock").read_bytes(), str(workspace / "dvc.lock")))
+    now, names = stages_of((workspace / "dvc.lock").read_bytes(), str(workspace / "dvc.lock")), closure(workspace)
+    stages = _those_of(names, locked)
+    found = differing_files(stages, workspace) + differing_entries(stages, _those_of(names, now))
     way = f"pulled from the DVC remote {remotes.default}, the rest made anew" if pulls else "made anew"
     _say(f"\n{recorded.commit[:12]}, {recorded.place}: {way}\n")
-    _say(_note(git, folder))
+    _say(_note(git, folder, left_out=len(locked) - len(stages)))
     _say(table(found, len(outs_of(stages))))
     if keep or found:
+        leave(folder)
         _say(f"its files: {workspace}\n")
     else:
         remove(folder, git)
@@ -117,6 +122,11 @@ def table(found: list[Difference], outs: int) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, f"{len(found)} differences", ""])
+
+
+def _those_of(names: Collection[str], stages: Mapping[str, Any]) -> dict[str, Any]:
+    """The stages that there are; DVC keeps those that are gone, as of a study that was larger once, in dvc.lock."""
+    return {name: stage for name, stage in stages.items() if name in names}
 
 
 def _fetch_inputs(workspace: Path, default: str | None) -> None:
@@ -143,10 +153,14 @@ def _dvc(command: str, arguments: list[str], workspace: Path) -> Finished:
     return run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
 
 
-def _note(git: Git, folder: Path) -> str:
+def _note(git: Git, folder: Path, left_out: int) -> str:
     name = "requirements.lock"
     same = (git.root / name).read_text() == (folder / name).read_text()
-    return "" if same else f"note: the packages of that commit's {name} are not the installed ones\n"
+    packages = "" if same else f"note: the packages of that commit's {name} are not the installed ones\n"
+    gone = (
+        f"note: {left_out} stages of that dvc.lock are not in its dvc.yaml any more, and left out\n" if left_out else ""
+    )
+    return packages + gone
 
 
 def _say(text: str) -> None:

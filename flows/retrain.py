@@ -15,14 +15,13 @@ from pydantic import Field
 
 from flows.graph import Workspace
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
-from flows.reports import REPORTS_URL
+from flows.reports import REPORT, REPORTS_URL
 from flows.stage import bring_up_to_date, run_command
 from flows.versions import push
 from mucode.config import read_yaml
 from mucode.layout import Layout
 from mucode.registry.register import REPORT as REGISTRATION
 
-REPORT = Layout().reports / "report.html"
 TABLE = Layout().reports / "table.md"
 
 

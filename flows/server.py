@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import http.client
 import os
 import socket
 import sys
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.commands import QUIET
+from mucode.lineage.git import without_credentials
 from mucode.processes import has_ended, held, spawn, stop
 from mucode.types import MucodeError
 
@@ -94,7 +96,7 @@ def wait_until_up(server: Server, name: str, health: str) -> None:
         _tell(f"\rwaiting for {name} ... {waited:.0f} s", on_terminal_only=True)
         time.sleep(0.2)
     _tell("\r", on_terminal_only=True)
-    _tell(f"{name} is up at {server.url} after {time.monotonic() - started:.0f} s\n")
+    _tell(f"{name} is up at {without_credentials(server.url)} after {time.monotonic() - started:.0f} s\n")
 
 
 @contextlib.contextmanager
@@ -118,10 +120,13 @@ def watched(server: Server, when_gone: Callable[[], None]) -> Iterator[None]:
 
 
 def answers(url: str) -> bool:
+    """Whether a server is up there, if only to ask who is there."""
     try:
         with urllib.request.urlopen(url, timeout=2) as response:
             return bool(response.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
+    except urllib.error.HTTPError as error:
+        return error.code in (401, 403)
+    except (OSError, http.client.HTTPException):
         return False
 
 
@@ -129,6 +134,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def kept_port(file: Path) -> int:
+    """A port that is the same each time, because its address is kept elsewhere; another one while that is taken."""
+    said = file.read_text() if file.is_file() else ""
+    if not said.isdecimal():
+        said = str(free_port())
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(said)
+    return free_port() if is_taken(int(said)) else int(said)
 
 
 def is_taken(port: int) -> bool:

@@ -22,6 +22,7 @@ from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
 from flows.recovery import keep_lock_file, mend
 from mucode.collect.version import require_version
+from mucode.lineage.branch import COLLECTED, is_version
 from mucode.tracking.server import TrackingUnavailable
 from mucode.types import MucodeError
 from mucode.workspace import alone_in
@@ -99,12 +100,26 @@ def bring_up_to_date(
         with alone_in(workspace):
             require_version(workspace)  # `dvc repro --single-item` would run without them
             mend(workspace)  # reading the graph reads dvc.lock
+            version_problems(workspace)
             state = _run_all(closure(workspace, names), workspace, lambda: ends - time.monotonic())
             track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})
             track("track", ["track"], workspace, return_state=True)  # its failure is a warning: the records are kept
             return then(state) if then is not None and state.is_completed() else state
     except MucodeError as error:
         return Failed(message=str(error))
+
+
+def version_problems(workspace: Path) -> None:
+    """`dvc add` what `mucode collect` has added by hand: by its version alone a run branch keeps what a run has read.
+
+    Raises:
+        MucodeError: DVC fails.
+    """
+    if is_version(workspace):
+        return
+    added = run_visibly(dvc("add", "--quiet", COLLECTED), workspace, log_of(workspace, "dvc-add"))
+    if added.returncode != 0:
+        raise MucodeError(f"dvc add: {culprit(added)} (all of it: {added.log})")
 
 
 def _run_all(stages: list[str], workspace: Path, seconds_left: Callable[[], float]) -> State[Any]:

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from flows.commands import QUIET
 from flows.deploy import deploy, require_alone, worker
+from flows.graph import require_git
 from flows.remotes import inherit
-from flows.reports import REPORTS_URL, reports_server
-from flows.server import Server, free_port, is_taken, prefect_server, settings, wait_until_up
+from flows.reports import REPORT, REPORTS_URL, reports_server
+from flows.server import Server, is_taken, kept_port, prefect_server, settings, wait_until_up
 from mucode.lineage.git import without_credentials
 from mucode.processes import has_ended, held, spawn, stop
 from mucode.tracking import tracking_uri
@@ -61,8 +62,9 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
     """Start the servers at once and then the worker, say where they are, and wait.
 
     Raises:
-        MucodeError: a port is taken, a deployment is refused, or one of the processes ended.
+        MucodeError: there is no git, a port is taken, a deployment is refused, or one of the processes ended.
     """
+    require_git(workspace)
     ours = {"PREFECT_PORT": prefect_port, "MLFLOW_PORT": mlflow_port}
     if tracking_uri(workspace).startswith("http"):
         del ours["MLFLOW_PORT"]  # a server that runs already
@@ -72,16 +74,17 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
     with (
         prefect_server(workspace, prefect_port) as prefect,
         mlflow_server(workspace, mlflow_port) as mlflow,
-        reports_server(workspace, free_port()) as reports,
+        reports_server(workspace, kept_port(workspace / ".mucode/reports.port")) as reports,
     ):
         os.environ.update(settings(workspace, prefect.url))
         wait_until_up(prefect, "Prefect", f"{prefect.api}/health")
         require_alone(workspace)
         _put_right()
         deploy(workspace, root, dict(os.environ))
-        wait_until_up(mlflow, "MLflow", f"{mlflow.url}/health")
+        wait_until_up(mlflow, "MLflow", f"{without_credentials(mlflow.url)}/health")
         with worker(workspace, _environment_of_runs(mlflow.url, reports)) as runs:
-            sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {without_credentials(mlflow.url)}\nCtrl-C stops all.\n")
+            sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {without_credentials(mlflow.url)}\n")
+            sys.stdout.write(f"report:  {reports}/{REPORT.as_posix()}\nCtrl-C stops all.\n")
             sys.stdout.flush()
             _wait_for_an_end([prefect, mlflow, runs])
 
@@ -104,7 +107,7 @@ def _wait_for_an_end(servers: Sequence[Server]) -> None:
     while all(server.alive() for server in servers):
         time.sleep(0.5)
     ended = next(server for server in servers if not server.alive())
-    raise MucodeError(f"{ended.url} has ended: the end of {ended.log} says why")
+    raise MucodeError(f"{without_credentials(ended.url)} has ended: the end of {ended.log} says why")
 
 
 @contextlib.contextmanager
@@ -133,7 +136,7 @@ def mlflow_server(workspace: Path, port: int) -> Iterator[Server]:
 
 
 def read_settings(file: Path) -> dict[str, str]:
-    """NAME=VALUE lines, as systemd's EnvironmentFile and `docker --env-file` read them.
+    """NAME=VALUE lines, as systemd's EnvironmentFile reads them: without the quotes around a value.
 
     Raises:
         MucodeError: no such file, or a line of another form, by its number.
@@ -149,7 +152,9 @@ def read_settings(file: Path) -> dict[str, str]:
         name, equals, value = line.partition("=")
         if not equals or not name.isidentifier():
             raise MucodeError(f"{file}:{number} is no NAME=VALUE line: correct it, or make it a comment with #")
-        read[name] = value.strip()
+        value = value.strip()
+        quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+        read[name] = value[1:-1] if quoted else value
     return read
 
 

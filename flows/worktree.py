@@ -7,9 +7,10 @@ from pathlib import Path
 
 from mucode.lineage.find import Recorded
 from mucode.lineage.git import Git
-from mucode.workspace import furnish
+from mucode.workspace import furnish, link_files
 
 FOLDER = Path(".mucode/reproduce")
+CHECKED_OUT = Path(".mucode/checked-out")  # in a worktree that is whole and not compared yet
 
 
 def check_out(recorded: Recorded, git: Git, folder: Path, *, locked: bool) -> Path:
@@ -21,7 +22,7 @@ def check_out(recorded: Recorded, git: Git, folder: Path, *, locked: bool) -> Pa
     Raises:
         MucodeError: git cannot check the commit out.
     """
-    workspace, whole = folder / recorded.place, folder / ".mucode/checked-out"
+    workspace, whole = folder / recorded.place, folder / CHECKED_OUT
     if whole.is_file():
         return workspace
     shutil.rmtree(folder, ignore_errors=True)
@@ -29,11 +30,17 @@ def check_out(recorded: Recorded, git: Git, folder: Path, *, locked: bool) -> Pa
     git("-c", "core.hooksPath=/dev/null", "worktree", "add", *options)
     if recorded.place != ".":
         furnish(workspace, folder)
+    link_files(workspace, git.root / recorded.place, within=folder.parent)  # git has neither models nor problem files
     if not locked:
         (workspace / "dvc.lock").unlink()
     whole.parent.mkdir(exist_ok=True)
     whole.touch()
     return workspace
+
+
+def leave(folder: Path) -> None:
+    """Keep a worktree that has been compared for a look; the next call begins anew."""
+    (folder / CHECKED_OUT).unlink()
 
 
 def remove(folder: Path, git: Git) -> None:

@@ -30,6 +30,7 @@ DEFAULT = "default"  # params.yaml as committed
 STUDY = "study"  # the profile that all pieces of the study are laid over
 STUDY_MODEL = "MUCODE_STUDY_MODEL"  # gguf:PATH#sha256=... or dir:PATH#sha256=..., where the study's hub is not reached
 MODELS = "models"  # the workspace's folder of links to such models: no parameter holds a path of this machine
+LOCAL = ("gguf", "dir")  # the kinds of model that are named by a path
 _BEGUN = {".mucode", MODELS}  # what there is of a workspace if its start was killed before its parameters were written
 COLLECTED = Path("data/collected/problems.jsonl")  # as in problems.collected, the import of which takes its time
 POINTER = COLLECTED.with_name(f"{COLLECTED.name}.dvc")  # DVC's: what a run branch keeps of them
@@ -77,7 +78,7 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     place = place_of(size, root, folder)
     text = _with_files_of(root, parameters(size, root), place)
     with alone_in(place):
-        _link_model(place, text)
+        _link_model(place, root, text)
         _set_up(place, root, text, DVC_CONFIG + ("" if folder else _cache_of(root, place)))
     return place
 
@@ -208,27 +209,58 @@ def furnish(folder: Path, origin: Path, dvc_config: str = DVC_CONFIG) -> None:
     _link(folder / "mucode", (origin / "mucode").resolve())
 
 
+def _relative_files(values: dict[str, Any]) -> list[str]:
+    """The problem files and the local model that parameters name by a path which counts from their workspace."""
+    named = [*(file["path"] for file in values["problems"]["files"].values()), _model_file(values)]
+    return [path for path in named if path and not Path(path).is_absolute()]
+
+
+def _model_file(values: dict[str, Any]) -> str:
+    """The path of a local model; nothing of any other."""
+    kind, _, rest = str(values["model"]["setting"]).partition(":")
+    return rest.partition("#sha256=")[0] if kind in LOCAL else ""
+
+
+def link_files(folder: Path, origin: Path, within: Path) -> None:
+    """Link what the parameters of a folder name by a path that counts from `origin`, if its place is `within` and free."""
+    for path in _relative_files(read_yaml(folder / "params.yaml")):
+        ours = Path(os.path.normpath(folder / path)).is_relative_to(within)
+        if ours and (origin / path).exists() and not (folder / path).exists():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            _link(folder / path, origin / path)
+
+
 def _with_files_of(origin: Path, text: str, folder: Path) -> str:
-    """The parameters of `origin` for `folder`: problem files that the one names by a relative path are the other's, too."""
+    """The parameters of `origin` for `folder`: what the one names by a relative path is the other's, too; a model of
+    MODELS has a link in each."""
     values = load_yaml(text)
-    moved = {
-        source: {"path": os.path.relpath(origin.resolve() / file["path"], folder.resolve())}
-        for source, file in values["problems"]["files"].items()
-        if not Path(file["path"]).is_absolute()
+    moved = {path: os.path.relpath(origin.resolve() / path, folder.resolve()) for path in _relative_files(values)}
+    files = {
+        source: {"path": moved.get(file["path"], file["path"])} for source, file in values["problems"]["files"].items()
     }
-    if not moved:
+    setting, model = str(values["model"]["setting"]), _model_file(values)
+    if model in moved and not model.startswith(f"{MODELS}/"):
+        setting = setting.replace(f":{model}", f":{moved[model]}", 1)
+    changes = {"problems": {"files": files}, "model": {"setting": setting}}
+    if overlaid(values, changes) == values:
         return text
     del values["plan"]
     title = text.splitlines(keepends=True)[0]
-    return with_plan(title + dump_yaml(overlaid(values, {"problems": {"files": moved}}), allow_unicode=True))
+    return with_plan(title + dump_yaml(overlaid(values, changes), allow_unicode=True))
 
 
 def _cache_of(workspace: Path, folder: Path) -> str:
-    """The setting by which `folder` uses the cache of `workspace`; both count from the folder of the setting."""
-    settings = ConfigParser(interpolation=None)
-    settings.read([workspace / ".dvc/config", workspace / ".dvc/config.local"])
-    cache = workspace / ".dvc" / settings.get("cache", "dir", fallback="cache")
-    return f"[cache]\n    dir = {os.path.relpath(cache, folder / '.dvc')}\n"
+    """The section by which `folder` uses the cache of `workspace`, and as that does."""
+    own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc/config"
+    cache = {"dir": str(workspace / ".dvc/cache")}
+    for file in (own, workspace / ".dvc/config", workspace / ".dvc/config.local"):
+        said = ConfigParser(interpolation=None, strict=False, inline_comment_prefixes=("#",))
+        said.read(file)
+        cache.update(said.items("cache") if said.has_section("cache") else [])
+        if said.has_option("cache", "dir"):  # a path counts from the file that says it
+            cache["dir"] = str(file.parent / Path(said["cache"]["dir"].strip("\"'")).expanduser())
+    cache["dir"] = os.path.relpath(cache["dir"], folder / ".dvc")
+    return "[cache]\n" + "".join(f"    {name} = {value}\n" for name, value in cache.items())
 
 
 def _at_hand(model: dict[str, Any]) -> dict[str, Any]:
@@ -247,28 +279,30 @@ def _at_hand(model: dict[str, Any]) -> dict[str, Any]:
 def _local_model(named: str) -> tuple[str, Path, str]:
     kind, _, rest = named.partition(":")
     path, _, digest = rest.partition("#sha256=")
-    if kind not in {"gguf", "dir"} or not path or not digest:
+    if kind not in LOCAL or not path or not digest:
         raise MucodeError(f"{STUDY_MODEL}={named} is neither gguf:PATH#sha256=... nor dir:PATH#sha256=...: correct it")
     return kind, Path(path).absolute(), digest
 
 
-def _link_model(folder: Path, text: str) -> None:
-    """Link the local model that the new parameters name.
+def _link_model(folder: Path, root: Path, text: str) -> None:
+    """Link the local model that the new parameters name: the one at hand, or one of the repository's own MODELS.
 
     Raises:
         MucodeError: the workspace was begun with another model.
     """
-    setting, old = load_yaml(text)["model"]["setting"], folder / "params.yaml"
+    values, old = load_yaml(text), folder / "params.yaml"
+    setting = values["model"]["setting"]
     before = read_yaml(old)["model"]["setting"] if old.exists() else setting
     if before != setting and f":{MODELS}/" in before + setting:
         raise MucodeError(
             f"{folder} was begun with {before}, not {setting}: name that one in {STUDY_MODEL}, or remove the folder"
         )
-    if named := os.environ.get(STUDY_MODEL):
-        _, path, _ = _local_model(named)
-        if f":{MODELS}/{path.name}#" in setting:
-            (folder / MODELS).mkdir(parents=True, exist_ok=True)
-            _link(folder / MODELS / path.name, path)
+    model, named = _model_file(values), os.environ.get(STUDY_MODEL)
+    at_hand = _local_model(named)[1] if named else root / model
+    source = at_hand if f":{MODELS}/{at_hand.name}#" in setting else root / model
+    if f":{MODELS}/" in setting and source.exists():
+        (folder / model).parent.mkdir(parents=True, exist_ok=True)
+        _link(folder / model, source)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -49,6 +49,16 @@ def test_the_journal_of_other_inputs_is_not_continued(tmp_path: Path) -> None:
     assert entries(tmp_path / "l.jsonl", "inputs") == []
 
 
+def test_a_long_journal_is_not_read_byte_by_byte(tmp_path: Path) -> None:
+    def reads() -> int:
+        return int(Path("/proc/self/io").read_text().partition("syscr: ")[2].split()[0])
+
+    begun(tmp_path / "l.jsonl", count=2000)
+    before = reads()
+    assert len(entries(tmp_path / "l.jsonl")) == 2000
+    assert reads() - before < 100
+
+
 def test_two_runs_do_not_write_one_file(tmp_path: Path) -> None:
     with journal_beside(tmp_path / "l.jsonl", "inputs"), pytest.raises(MucodeError, match="another run is writing"):
         entries(tmp_path / "l.jsonl")

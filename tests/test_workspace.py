@@ -224,6 +224,36 @@ def test_a_file_of_problems_is_the_same_one_wherever_a_size_or_a_varied_run_lies
         assert ((folder / files["mbpp"].path).resolve(), files["humaneval"].path) == (own, str(other))
 
 
+def test_what_is_said_of_a_cache_holds_in_a_size_too(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "dvc").mkdir()
+    (tmp_path / "dvc/config").write_text('[cache]\n    dir = "own" # of all repositories\n')
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (root / ".dvc/config").write_text(
+        '[cache]\n    shared = group\n    type = "reflink,hardlink"\n[core]\n    remote = x\n'
+    )
+    made = (make_workspace("small", root) / ".dvc/config").read_text()
+    assert made.endswith('[cache]\n    dir = ../../../../dvc/own\n    shared = group\n    type = "reflink,hardlink"\n')
+    (root / ".dvc/config.local").write_text("[cache]\n    dir = '../moved'\n")
+    cache = (make_workspace("small", root) / ".dvc/config").read_text().partition("dir = ")[2].partition("\n")[0]
+    assert (root / "runs/small/.dvc" / cache).resolve() == root / "moved"
+
+
+def test_a_local_model_is_the_same_one_wherever_a_size_or_a_varied_run_lies(root: Path, tmp_path: Path) -> None:
+    text = (root / "params.yaml").read_text()
+    for model in ("own/w.gguf", "models/w.gguf"):
+        (root / model).parent.mkdir()
+        (root / model).write_text("weights")
+        said = f'  setting: "gguf:{model}#sha256={"a" * 64}"\n'
+        (root / "params.yaml").write_text(re.sub(r"  setting: .*\n", said, text))
+        workspace = make_workspace("small", root, tmp_path / model.partition("/")[0])
+        for folder in (workspace, varied_workspace(workspace, {"study": {"seeds": [5]}})):
+            kind, _, named = load_config(folder / "params.yaml").model.setting.partition(":")
+            path, _, digest = named.partition("#sha256=")
+            assert (kind, (folder / path).read_text(), digest) == ("gguf", "weights", "a" * 64)
+
+
 def test_the_stages_of_a_workspace_are_the_repository_s(root: Path) -> None:
     workspace = make_workspace("small", root)
     assert load_yaml((workspace / "dvc.yaml").read_text()) == load_yaml((root / "dvc.yaml").read_text())

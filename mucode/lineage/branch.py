@@ -15,15 +15,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mucode.config import load_yaml
 from mucode.lineage.facts import lock_digest
 from mucode.lineage.git import Git, repository_of, without_credentials
+from mucode.lineage.locked import md5_of
 from mucode.lineage.remote import free_name, push_runs
 from mucode.processes import held
 from mucode.types import MucodeError
 
 REMOTE = "MUCODE_RUN_REMOTE"  # a git remote that run branches are pushed to; none: they stay here
 CODE = ("mucode", "flows", "mlflow", "profiles", "dvc.yaml", "params.yaml")  # new files there are the run's, too
-VERSIONED = ("dvc.lock", "dvc.yaml", "params.yaml", "data/collected/problems.jsonl.dvc")  # of the workspace
+COLLECTED = "data/collected/problems.jsonl"  # in no commit, but by what DVC says of it
+VERSIONED = ("dvc.lock", "dvc.yaml", "params.yaml", f"{COLLECTED}.dvc")  # of the workspace
 _ABSENT = "0" * 40
 
 logger = logging.getLogger(__name__)
@@ -71,10 +74,12 @@ def commit_run(workspace: Path, wanted: str, git: Git, remote: str | None = None
     here or on the remote that it is to be pushed to.
 
     Raises:
-        MucodeError: the graph has not run, or git refuses.
+        MucodeError: the graph has not run, problems were collected that no version holds, or git refuses.
     """
     if not (workspace / "dvc.lock").is_file():
         raise MucodeError(f"{workspace / 'dvc.lock'} is missing: run the graph first, with `make quickstart`")
+    if not is_version(workspace):
+        raise MucodeError(f"{workspace / COLLECTED} is no version: run `dvc add {COLLECTED}`, then the graph again")
     busy = "another run is being committed: wait for it"
     with held(workspace / ".mucode/branch.lock", busy):
         head, tree = git("rev-parse", "HEAD"), _tree(workspace, git)
@@ -88,6 +93,13 @@ def commit_run(workspace: Path, wanted: str, git: Git, remote: str | None = None
         commit = git.identified()("commit-tree", tree, "-p", head, "-m", _message(workspace, git, name))
         git("update-ref", f"refs/heads/{name}", commit, _ABSENT)  # refused if it is there by now
         return RunBranch(name, commit, new=True)
+
+
+def is_version(workspace: Path) -> bool:
+    """Whether the collected problems are what DVC's pointer names, and no more; so it is while there are none."""
+    file, pointer = workspace / COLLECTED, workspace / f"{COLLECTED}.dvc"
+    outs = load_yaml(pointer.read_bytes())["outs"] if pointer.is_file() else []
+    return not file.is_file() or md5_of(file) in [out["md5"] for out in outs]
 
 
 def place_of(workspace: Path, root: Path) -> str:

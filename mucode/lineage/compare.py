@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -45,7 +45,10 @@ def differing_files(recorded: Mapping[str, Any], workspace: Path) -> list[Differ
 
 
 def differing_entries(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> list[Difference]:
-    """What the two locks say differently about a stage's command, parameters, dependencies and outs."""
+    """What the two locks say differently about a stage's command, parameters, dependencies and outs.
+
+    A dependency on a folder of other stages' outs says nothing that these do not, and holds what stages that are gone left.
+    """
     before, after = dict(_entries(recorded)), dict(_entries(found))
     names = sorted(before.keys() | after.keys())
     return [
@@ -56,9 +59,11 @@ def differing_entries(recorded: Mapping[str, Any], found: Mapping[str, Any]) -> 
 
 
 def _entries(stages: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    folders = {folder.as_posix() for out in outs_of(stages) for folder in PurePath(out).parents}
     for name, stage in stages.items():
         yield f"{name}: command", str(stage["cmd"])
         for kind in ("deps", "outs"):
-            yield from ((f"{name}: {kind} {entry['path']}", str(entry.get("md5"))) for entry in stage.get(kind, []))
+            entries = (entry for entry in stage.get(kind, []) if entry["path"] not in folders)
+            yield from ((f"{name}: {kind} {entry['path']}", str(entry.get("md5"))) for entry in entries)
         for file, values in stage.get("params", {}).items():
             yield from ((f"{name}: {file} {key}", str(value)) for key, value in values.items())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
@@ -44,9 +46,9 @@ def recorded_at(git: Git, revision: str) -> Recorded | None:
 
 def recorded_with(git: Git, commit: str | None, digest: str) -> Recorded | None:
     """The commit whose dvc.lock has that digest: `commit`, at which the run's code was checked out, else a run branch, of
-    those that were made on `commit` if there are any, else any branch or tag, here or on a remote."""
+    those that were made on `commit` if there are any, else any tip here or on a remote, else one of their past."""
     itself = [commit] if commit and git.answer("cat-file", "-e", commit) is not None else []
-    for candidate in (*itself, *_tips(git, commit)):
+    for candidate in itertools.chain(itself, _tips(git, commit), _past(git)):
         place = _place(git, candidate)
         content = git.content(candidate, _lock(place))
         if content is not None and lock_digest(content) == digest:
@@ -63,6 +65,11 @@ def _tips(git: Git, base: str | None) -> list[str]:
         rank = int(parent != base) if "/run/" in name else 2
         tips.append((rank, objects.split()[-1]))  # of an annotated tag, what it points at
     return [commit for _, commit in sorted(tips, key=itemgetter(0))]
+
+
+def _past(git: Git) -> Iterator[str]:
+    """Every commit that brought a dvc.lock, the newest first; asked for only where no tip holds the one that is sought."""
+    yield from git("rev-list", "--all", "--full-history", "--", "dvc.lock", ":(glob)runs/*/dvc.lock").splitlines()
 
 
 def _place(git: Git, commit: str) -> str:

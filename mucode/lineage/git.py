@@ -1,4 +1,7 @@
-"""The few things that are asked of git, by its plumbing: nobody's branch, index or working tree is touched."""
+"""The few things that are asked of git, by its plumbing: nobody's branch, index or working tree is touched.
+
+GIT_OPTIONAL_LOCKS: else `git status` writes the index anew, and a person's command fails for its lock meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,8 @@ class Git:
         return Git(self.root, {**self.settings, **names})
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **self.settings}
+        ours = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+        environment = {**os.environ, **ours, **self.settings}
         return subprocess.run(
             ["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
         )
@@ -73,7 +77,11 @@ def _reason(said: str) -> str:
 
 
 def repository_of(workspace: Path) -> Git | None:
-    """The repository whose code a workspace runs, None if that is not under git or has no commit yet."""
+    """The repository whose code a workspace runs, None if that is not under git or has no commit yet.
+
+    Raises:
+        MucodeError: git refuses to read it, as for another owner.
+    """
     code = workspace / "mucode"
     root = code.resolve().parent if code.exists() else workspace.resolve()
     git = Git(root)
@@ -81,6 +89,8 @@ def repository_of(workspace: Path) -> Git | None:
         top = git.answer("rev-parse", "--show-toplevel")
     except FileNotFoundError:  # no git on this machine
         return None
+    if top is None and any((folder / ".git").exists() for folder in (root, *root.parents)):
+        git("rev-parse", "--show-toplevel")  # says why
     if top is None or Path(top).resolve() != root or git.answer("rev-parse", "--verify", "--quiet", "HEAD") is None:
         return None
     return git

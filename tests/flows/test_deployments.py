@@ -17,10 +17,15 @@ from typing import Any
 
 import pytest
 import yaml
+from prefect import Task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
+from prefect.client.schemas.objects import TaskRun
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Crashed, Running
 
-from flows.deploy import deploy
-from flows.recovery import skip_missed
+from flows.deploy import POOL, deploy
+from flows.recovery import mark_crashed, skip_missed
 from flows.server import free_port, prefect_server, settings, wait_until_up
 from mucode.processes import tied
 from tests.flows.conftest import REPOSITORY, make_toy
@@ -80,6 +85,28 @@ def test_every_cron_deployment_yields_scheduled_runs_and_missed_ones_are_not_mad
             now = datetime.now(UTC).isoformat()
             waiting = [run for run in runs_in(server.api, "SCHEDULED") if run["id"] != asked]
             assert all(run["next_scheduled_start_time"] > now for run in waiting)
+
+
+def test_what_people_have_paused_stays_so_and_the_tasks_of_the_dead_count_as_crashed(tmp_path: Path) -> None:
+    with prefect_server(tmp_path) as server, temporary_settings({PREFECT_API_URL: server.api}):
+        wait_until_up(server, "the Prefect server", f"{server.api}/health")
+        environment = {**os.environ, **settings(tmp_path, server.url)}
+        deploy(tmp_path, REPOSITORY, environment)
+        with get_client(sync_client=True) as client:
+            first, second, *_ = client.read_deployments()
+            client.update_deployment_schedule(first.id, first.schedules[0].id, active=False)
+            client.pause_deployment(second.id)
+            client.update_work_pool(POOL, WorkPoolUpdate(is_paused=True))
+            run = client.create_flow_run_from_deployment(first.id)
+            task: TaskRun = client.create_task_run(Task(start), run.id, "key", state=Running())
+            client.set_flow_run_state(run.id, Crashed(), force=True)  # as a worker marks it
+            deploy(tmp_path, REPOSITORY, environment)
+            assert client.read_work_pool(POOL).is_paused
+            found = {each.id: each for each in client.read_deployments()}
+            assert {id for id, each in found.items() if not each.schedules[0].active} >= {first.id}
+            assert {id for id, each in found.items() if each.paused} == {second.id}
+            assert mark_crashed(tag="mucode") == 0
+            assert client.read_task_run(task.id).state_name == "Crashed"
 
 
 @contextmanager

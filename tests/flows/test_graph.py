@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from flows.graph import closure
+from flows.graph import closure, require_git
 from mucode.types import MucodeError
+from mucode.workspace import make_workspace
 
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's use of pygtrie
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -25,6 +27,26 @@ def test_a_concern_takes_what_it_stands_on_and_nothing_above(toy: Callable[..., 
 def test_a_name_that_is_no_stage_is_refused(toy: Callable[..., Path]) -> None:
     with pytest.raises(MucodeError, match="has no stage 'lable'"):
         closure(toy(), ["lable"])
+
+
+def test_a_stage_without_instances_is_no_unknown_one(toy: Callable[..., Path]) -> None:
+    workspace = toy()
+    with (workspace / "dvc.yaml").open("a") as stages:
+        stages.write("  select: {foreach: {}, do: {cmd: echo, outs: [data/selected]}}\n")
+    assert closure(workspace, ["select"]) == []
+    assert len(closure(workspace)) == 5
+
+
+def test_a_repository_without_git_is_refused_and_a_workspace_needs_none(tmp_path: Path) -> None:
+    make_workspace("tiny", REPOSITORY, tmp_path / "tiny")
+    require_git(tmp_path / "tiny")
+    require_git(REPOSITORY)
+    (tmp_path / ".dvc").mkdir()
+    shutil.copy(REPOSITORY / ".dvc/config", tmp_path / ".dvc")
+    with pytest.raises(
+        MucodeError, match="is not under git, by which DVC knows a repository: clone it, or run `git init`"
+    ):
+        require_git(tmp_path)
 
 
 def test_a_broken_graph_is_one_sentence_that_names_the_file(toy: Callable[..., Path]) -> None:

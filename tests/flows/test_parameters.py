@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from prefect.exceptions import ParameterTypeError
 
+from flows.expert_iteration import STAGES
+from flows.graph import closure
 from flows.parameters import AS_COMMITTED, Variation, workspace_of
 from flows.remotes import DvcRemotes
 from flows.retrain import retrain
@@ -32,6 +34,14 @@ def test_a_run_s_own_parameters_take_effect_in_a_folder_of_their_own(workspace: 
     assert (varied.search, varied.rollout, varied.problems) == (before.search, before.rollout, before.problems)
     assert "star-4-2" in varied.plan["generators"]
     assert (workspace / "params.yaml").read_text() == committed
+
+
+@pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")  # DVC's use of pygtrie
+@pytest.mark.parametrize("method", ["instruct", "instruct_single", "star"])
+def test_of_a_method_that_trains_nothing_each_flow_runs_what_there_is(workspace: Path, method: str) -> None:
+    folder = workspace_of(workspace, Variation(method=method))
+    assert ("fine_tune@star-0-1" in closure(folder, STAGES)) is (method == "star")
+    assert "train_verifier@base-0" in closure(folder)
 
 
 def test_a_run_without_parameters_of_its_own_happens_in_the_workspace(workspace: Path) -> None:

@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from flows.reproduce import find, table
-from flows.worktree import FOLDER
+from flows.worktree import CHECKED_OUT, FOLDER, check_out
 from mucode.lineage import Git, commit_run, lineage
 from mucode.lineage.compare import Difference, differing_entries, differing_files
+from mucode.lineage.find import Recorded
 from mucode.lineage.locked import md5_of
 from mucode.tracking import TrackingUnavailable
 from mucode.types import MucodeError
@@ -44,6 +45,7 @@ def finished(toy: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
         "/data/*\n!/data/collected/\n.mucode/\n/.dvc/cache\n/.dvc/tmp\n/.dvc/config.local\n"
     )
     (root / "requirements.lock").write_text("")
+    (root / "params.yaml").write_text("problems: {files: {}}\nmodel: {setting: 'random:tiny'}\n")
     (root / "data/collected").mkdir()
     (root / "data/collected/.gitignore").write_text("/problems.jsonl\n")
     (root / "data/collected/problems.jsonl").write_text("{}\n")
@@ -130,6 +132,47 @@ def test_what_differs_is_listed_and_its_files_stay_for_a_look(finished: Path) ->
 
 
 @pytest.mark.slow
+def test_what_a_larger_study_left_in_the_lock_and_in_the_folders_is_not_missed(finished: Path) -> None:
+    declared = yaml.safe_load((finished / "dvc.yaml").read_text())
+    command = "mkdir -p data/parts && echo hello > data/parts/${item}"
+    declared["stages"] |= {
+        "part": (parts := {"foreach": ["a", "b"], "do": {"cmd": command, "outs": ["data/parts/${item}"]}}),
+        "whole": {"cmd": "cat data/parts/a > data/whole", "deps": ["data/parts"], "outs": ["data/whole"]},
+    }
+    for instances in (["a", "b"], ["a"]):
+        parts["foreach"] = instances
+        (finished / "dvc.yaml").write_text(yaml.safe_dump(declared))
+        dvc(finished, "repro")
+    assert "part@b" in (finished / "dvc.lock").read_text()
+    commit_run(finished, RUN, Git(finished))
+    done = reproduce(finished, f"{RUN}-2")
+    assert (done.returncode, "all 7 outs and every entry of dvc.lock are" in done.stdout) == (0, True), done.stderr
+    assert "note: 1 stages of that dvc.lock are not in its dvc.yaml any more" in done.stdout
+
+
+def test_local_models_and_problem_files_are_those_of_the_workspace_where_the_run_was(tmp_path: Path) -> None:
+    root = tmp_path / "a/b/c/root"
+    files = {"mbpp": "data/my.jsonl", "humaneval": "../beside.jsonl", "starter": "../../../elsewhere.jsonl"}
+    said = {source: {"path": path} for source, path in files.items()}
+    texts = {
+        "params.yaml": yaml.safe_dump({"problems": {"files": said}, "model": {"setting": "gguf:models/w#sha256=1"}}),
+        ".gitignore": "/data\n/models\n.mucode\n",
+        **dict.fromkeys((*files.values(), "models/w", "dvc.lock"), "x"),
+    }
+    for path, text in texts.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    run(root, "git", "init", "--quiet")
+    run(root, "git", "add", "--all")
+    run(root, "git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "x")
+    recorded = Recorded(run(root, "git", "rev-parse", "HEAD").strip(), ".")
+    made = check_out(recorded, Git(root), root / FOLDER / "1", locked=True)
+    for path in ("data/my.jsonl", "../beside.jsonl", "models/w"):
+        assert (made / path).resolve() == (root / path).resolve()
+    assert not (root / "elsewhere.jsonl").exists()  # where that path leads from the worktree
+
+
+@pytest.mark.slow
 def test_problems_that_nobody_has_any_more_are_named(finished: Path) -> None:
     shutil.rmtree(finished / ".dvc/cache")
     done = reproduce(finished, RUN)
@@ -149,8 +192,11 @@ def test_a_worktree_that_a_kill_left_half_made_is_in_nobodys_way(finished: Path)
     (left / "dvc.yaml").write_text("cut sho")
     assert reproduce(finished, RUN, "--keep").returncode == 0
     assert (left / "data/a").read_text() == "hello\n"
-    again = reproduce(finished, RUN)  # goes on with what is there
+    (left / CHECKED_OUT).touch()  # as before it was compared
+    again = reproduce(finished, RUN, "--keep")  # goes on with what is there
     assert (again.returncode, "Running stage" in again.stderr) == (0, False)
+    again = reproduce(finished, RUN)  # what has been compared and kept for a look is made once more
+    assert (again.returncode, again.stderr.count("Running stage")) == (0, 5)
 
 
 @pytest.mark.slow
@@ -225,6 +271,12 @@ def test_files_are_hashed_and_not_believed(tmp_path: Path) -> None:
 def test_each_entry_of_a_lock_is_compared(change: dict[str, object], what: str) -> None:
     assert differing_entries({"stage": STAGE}, {"stage": STAGE}) == []
     assert [one.what for one in differing_entries({"stage": STAGE}, {"stage": STAGE | change})] == [what]
+
+
+def test_a_folder_of_other_stages_outs_is_compared_by_these() -> None:
+    part = {"cmd": "make part", "outs": [{"path": "parts/a", "md5": "1"}]}
+    before, after = ({"part": part, "whole": STAGE | {"deps": [{"path": "parts", "md5": md5}]}} for md5 in "12")
+    assert differing_entries(before, after) == []
 
 
 def test_the_table_says_how_many_and_which() -> None:

@@ -6,12 +6,14 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from flows.server import settings
+from flows.server import Server, answers, kept_port, settings, wait_until_up
 
 ASKS = """
 import os, sys
@@ -31,16 +33,53 @@ class Up(BaseHTTPRequestHandler):
         """Nothing: the answer says all."""
 
 
+class Guarded(Up):
+    def do_GET(self) -> None:
+        self.send_error(401)
+
+
+class NoHttp(Up):
+    def do_GET(self) -> None:
+        self.wfile.write(b"220 mail\r\n")
+
+
+@contextmanager
+def listening(handler: type[Up]) -> Iterator[str]:
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("handler", "up"), [(Up, True), (Guarded, True), (NoHttp, False)])
+def test_a_server_that_asks_who_is_there_is_up_and_one_that_speaks_no_http_is_not(handler: type[Up], up: bool) -> None:
+    with listening(handler) as host:
+        assert answers(f"http://{host}/health") is up
+    assert not answers("http://ada:t0ken@127.0.0.1/health")  # which urllib takes for a port
+
+
+def test_a_token_in_an_address_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with listening(Up) as host:
+        wait_until_up(Server(f"http://ada:t0ken@{host}", lambda: True, Path()), "MLflow", f"http://{host}/health")
+    assert f"MLflow is up at http://{host} after" in capsys.readouterr().err
+
+
+def test_an_address_that_others_keep_is_the_same_after_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / ".mucode/reports.port"
+    port = kept_port(file)
+    assert kept_port(file) == port
+    with HTTPServer(("127.0.0.1", port), Up):
+        assert kept_port(file) != port  # for as long as somebody else has it
+    assert kept_port(file) == port
+
+
 @pytest.mark.parametrize("spelling", ["http_proxy", "HTTP_PROXY"])
 def test_a_proxy_is_not_asked_for_a_server_of_our_own(spelling: str) -> None:
-    with HTTPServer(("127.0.0.1", 0), Up) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+    with listening(Up) as host:
         bare = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
         asked = subprocess.run(
-            [sys.executable, "-c", ASKS, url], env={**bare, spelling: "http://127.0.0.1:9"}, check=False
+            [sys.executable, "-c", ASKS, f"http://{host}"], env={**bare, spelling: "http://127.0.0.1:9"}, check=False
         )
-        server.shutdown()
     assert asked.returncode == 0
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +88,14 @@ def test_output_is_shown_live_and_every_run_s_is_kept(
 def test_a_log_that_cannot_be_written_ends_no_command(tmp_path: Path) -> None:
     finished = run_visibly(["sh", "-c", "echo one; echo two"], tmp_path, Path("/dev/full"))
     assert (finished.returncode, finished.lines) == (0, ("one", "two"))
+
+
+def test_a_terminal_that_is_gone_ends_no_command(tmp_path: Path) -> None:
+    said = "from flows.commands import run_visibly; from pathlib import Path; import sys; "
+    said += "run_visibly(['sh', '-c', 'echo one; sleep 1; echo two'], Path(), Path('x.log'))"
+    with Path("/dev/full").open("w") as full:
+        subprocess.run([sys.executable, "-c", said], cwd=tmp_path, stderr=full, check=False)
+    assert (tmp_path / "x.log").read_text() == "one\ntwo\n"
 
 
 def test_a_grandchild_that_keeps_the_pipe_open_delays_nothing(tmp_path: Path) -> None:

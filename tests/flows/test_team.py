@@ -34,8 +34,8 @@ log_stage("label", "base-0", {}, {"rewards": 3.0}, {}, 1.0, artifacts=[Path("par
 
 def test_settings_are_lines_of_a_name_and_a_value(tmp_path: Path) -> None:
     file = tmp_path / "team.env"
-    file.write_text("# a comment\n\nA=1\nB=x=y\n")
-    assert read_settings(file) == {"A": "1", "B": "x=y"}
+    file.write_text('# a comment\n\nA=1\nB=x=y\nC="x y"\nD=\'"\'\nE="\n')
+    assert read_settings(file) == {"A": "1", "B": "x=y", "C": "x y", "D": '"', "E": '"'}
     file.write_text("A=1\nexport B\n")
     with pytest.raises(MucodeError, match=r"team\.env:2 is no NAME=VALUE line"):
         read_settings(file)

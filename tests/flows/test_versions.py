@@ -15,9 +15,10 @@ from prefect.logging import disable_run_logger
 
 from flows.graph import closure
 from flows.parameters import Variation, workspace_of
-from flows.stage import bring_up_to_date
+from flows.stage import bring_up_to_date, version_problems
 from flows.versions import add_problems, has_remote, push, refused_problems, versioned
 from mucode.collect.version import require_version
+from mucode.lineage.branch import is_version
 from mucode.types import MucodeError
 
 # DVC's use of pygtrie
@@ -112,6 +113,9 @@ def test_what_came_with_the_commit_is_pulled_before_anything_trains_without_it(
     with problems.open("a") as file:
         file.write('{"task_id": "c"}\n')
     require_version(collected)
+    assert not is_version(collected)
+    version_problems(collected)
+    assert is_version(collected)
 
 
 def test_a_refused_problem_is_one_row_of_the_page_whatever_line_ends_its_text_holds(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,23 @@ def test_it_holds_the_code_and_the_parameters_as_they_lie_there_and_no_private_n
     assert ask("show", f"{DAY}:dvc.lock") == "stages: {}\n"
     assert ask("show", f"{DAY}:data/collected/problems.jsonl.dvc") == "outs: []\n"
     assert "notes.txt" not in ask("ls-tree", "-r", "--name-only", DAY)
+
+
+def test_problems_that_no_version_holds_would_be_missing_in_it(repository: Path) -> None:
+    collected = repository / "data/collected/problems.jsonl"
+    collected.parent.mkdir(parents=True)
+    collected.write_text("{}\n")
+    pointer, said = (
+        collected.with_name("problems.jsonl.dvc"),
+        "outs:\n- {md5: 8a80554c91d9fca8acb82f023de02f11, size: 3}\n",
+    )
+    with pytest.raises(MucodeError, match=r"is no version: run `dvc add data/collected/problems\.jsonl`"):
+        commit_run(repository, DAY, git_of(repository))
+    pointer.write_text(said)
+    commit_run(repository, DAY, git_of(repository))
+    collected.write_text("{}\n{}\n")
+    with pytest.raises(MucodeError, match="is no version"):
+        commit_run(repository, DAY, git_of(repository))
 
 
 def test_the_files_that_hold_a_teams_passwords_are_in_no_run(repository: Path, ask: Ask) -> None:
@@ -135,6 +153,23 @@ def test_a_folder_without_git_is_no_error(
     with caplog.at_level(logging.INFO, logger="mucode"):
         assert branch() is None
     assert "not under git" in caplog.text
+
+
+def test_a_repository_that_git_refuses_to_read_is_no_folder_without_git(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")  # git's own, for its tests
+    monkeypatch.chdir(repository)
+    with pytest.raises(MucodeError, match=r"\(fatal: detected dubious ownership in repository at"):
+        branch(name="weekly")
+
+
+def test_the_index_of_a_person_is_not_written_for_a_look(repository: Path) -> None:
+    index = repository / ".git/index"
+    os.utime(repository / "README.md", (1, 1))  # what `git status` would note in it
+    before = index.read_bytes()
+    lineage(repository)
+    assert index.read_bytes() == before
 
 
 def test_a_run_that_has_not_ended_and_a_name_that_is_none_are_refused(
@@ -291,6 +326,17 @@ def test_a_run_is_its_branch_and_not_what_the_branch_that_took_it_over_has_becom
         found = recorded_with(git, base, facts["dvc_lock_sha256"])
         assert found is not None
         assert found.commit == branched.commit
+
+
+def test_a_run_whose_lock_a_later_commit_has_replaced_is_found_in_the_past(repository: Path, ask: Ask) -> None:
+    facts = lineage(repository)
+    for lock in ("stages: {}\n", "stages: {a: {}}\n", "stages: {b: {}}\n"):
+        (repository / "dvc.lock").write_text(lock)
+        ask("add", "dvc.lock")
+        ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", lock)
+    found = recorded_with(git_of(repository), facts["git_commit"], facts["dvc_lock_sha256"])
+    assert found is not None
+    assert found.commit == ask("rev-parse", "main~2").strip()
 
 
 def test_a_commit_whose_graph_has_not_run_is_refused(repository: Path) -> None:
