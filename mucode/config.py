@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mucode.policies import UNTESTED
 from mucode.types import MucodeError, Sampling
 
 Count = Annotated[int, Field(ge=1)]
@@ -21,6 +20,7 @@ Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 DType = Literal["float32", "bfloat16"]
 Selector = Literal["random", "lv", "pt", "pt+lv", "oracle"]
+WITHOUT_TESTS = ("random", "lv", "oracle")  # what `policies.UNTESTED` is, on which not every stage depends
 _SHOWN_BY_THE_TEXT = frozenset({"humaneval"})  # sources whose tasks hold tests in their words (docstring examples)
 
 
@@ -210,9 +210,8 @@ class Method(Section):
 
 class Study(Section):
     methods: tuple[str, ...] = Field(min_length=1, strict=False)
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(
-        min_length=1, strict=False
-    )  # NumPy takes no larger ones
+    # NumPy takes no larger seeds
+    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(min_length=1, strict=False)
     iterations: Count
     verifier: Literal["each", "once"]
     final_verifier: bool
@@ -268,9 +267,9 @@ class Config(Section):
     @model_validator(mode="after")
     def _each_set_has_somebody_to_choose(self) -> Config:
         blind = [each.name for each in self.test_sets if not each.public_tests]
-        if blind and not self.search.greedy and not set(self.search.selectors) & set(UNTESTED):
+        if blind and not self.search.greedy and not set(self.search.selectors) & set(WITHOUT_TESTS):
             raise ValueError(
-                f"no selector of search.selectors can choose on {blind[0]}: add one of {', '.join(UNTESTED)}, or name "
+                f"no selector of search.selectors can choose on {blind[0]}: add one of {', '.join(WITHOUT_TESTS)}, or name "
                 "other sets in search.benchmarks"
             )
         return self

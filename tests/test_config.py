@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from mucode.config import load_config, load_yaml, parse_config
+from mucode.config import WITHOUT_TESTS, load_config, load_yaml, parse_config
+from mucode.policies import UNTESTED
 from mucode.types import MucodeError
 
 ROOT = Path(__file__).parent.parent
@@ -90,6 +91,10 @@ def test_a_set_without_public_tests_needs_somebody_to_choose(changes: dict[str, 
     changed["search"] |= changes
     with pytest.raises(MucodeError, match=refusal) if refusal else contextlib.nullcontext():
         parse_config(changed, Path("params.yaml"))
+
+
+def test_who_can_choose_without_public_tests_is_said_in_two_places_alike() -> None:
+    assert WITHOUT_TESTS == UNTESTED
 
 
 def test_humaneval_is_not_taken_for_a_set_without_public_tests() -> None:
