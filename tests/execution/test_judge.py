@@ -217,6 +217,21 @@ def test_the_helpers_of_a_test_come_from_the_prompt_whatever_the_program_defines
     assert verdict.status is Status.FAILED
 
 
+@pytest.mark.parametrize("value", ["5", "None", "True", "''"])
+def test_the_constants_of_a_test_come_from_the_prompt_whatever_the_program_makes_of_them(
+    sandbox: Pool, value: str
+) -> None:
+    program = "def f(x):\n    global K\n    K = x\n    return x"
+    verdict = verdict_on(sandbox, job(program, "assert f(7) == K", preamble=f"K = {value}\n"))
+    assert verdict.status is Status.FAILED
+
+
+@pytest.mark.parametrize("mention", ["from functools import reduce", "# import re", '"""\nimport re\n"""'])
+def test_a_program_that_only_mentions_an_import_of_the_prompt_has_it_all_the_same(sandbox: Pool, mention: str) -> None:
+    program = f"{mention}\ndef f(x): return re.sub('a', 'b', x)"
+    assert verdict_on(sandbox, job(program, "assert f('a') == 'b'", preamble="import re\n")).passed
+
+
 def test_programs_see_names_of_functions_and_arguments_but_no_test(sandbox: Pool) -> None:
     spy = "import sys, gc\ndef f(x):\n    text = repr(gc.get_objects()) + repr(sys.modules)\n    return 'rewsna_detnaw'[::-1] in text"
     assert verdict_on(sandbox, job(spy, "wanted_answer = False\nassert f(1) == wanted_answer")).passed
