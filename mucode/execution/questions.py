@@ -37,6 +37,7 @@ class Questions:
     names: tuple[str, ...]  # borrowed from the program
     foreseen: tuple[Call, ...]  # calls that the tests are sure to begin with
     entry_point: str
+    numpy: bool  # whether trusted code speaks of it
 
     def trusted_for(self, program: str) -> str:
         """What has to be run before `program`: nothing when it has the same imports itself."""
@@ -86,6 +87,7 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
         names=tuple(sorted(borrowed)),
         foreseen=foreseen,
         entry_point=entry_point,
+        numpy=any("numpy" in source for source in (setup, preamble, *tests)),
     )
 
 

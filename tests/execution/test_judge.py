@@ -173,6 +173,14 @@ def test_a_failing_assert_does_not_stop_the_following_tests(sandbox: Pool) -> No
     assert (verdict.status, verdict.tests_passed, verdict.tests_total) == (Status.FAILED, 2, 3)
 
 
+@pytest.mark.parametrize("module", ["random", "numpy.random"])
+def test_every_program_gets_the_same_inputs_of_a_test_that_draws_them(sandbox: Pool, module: str) -> None:
+    test = f"import {module}\nassert f({module}.random())"
+    verdicts = sandbox.judge([job(f"def f(x): return None  # {n}", test) for n in range(3)], "public")
+    assert verdicts[0].feedback.startswith("assert f(")
+    assert len({verdict.feedback for verdict in verdicts}) == 1
+
+
 def test_asserts_are_counted_within_a_test_up_to_the_first_that_fails(sandbox: Pool) -> None:
     check = "def check(candidate):\n    assert candidate(1) == 1\n    assert candidate(2) == 1\n    assert candidate(3) == 3\ncheck(f)"
     verdict = verdict_on(sandbox, job("def f(x): return x", check))
