@@ -75,6 +75,13 @@ TASKS: dict[str, tuple[str, ...]] = {
     ),
     "big": ("assert solve(1) == 10 ** 20000 + 7",),
     "characters": ("assert solve(1) == '\\ud800\\udc00 \\U0001f600 é\\x00\\n'",),
+    "root": (
+        "import math\nx = solve(3)\nassert abs(sum(c * math.pow(x, n) for n, c in enumerate([2, -3, 1]))) < 1e-9",
+    ),
+    "rounded": ("x = solve(3)\nassert int(x) % 3 == 0 and int(x) < 3",),
+    "lengths": ("x = solve(3)\nassert len(x) == 3\nfor n in range(len(x)):\n    assert x[n] == [1, 2, 6][n]",),
+    "truths": ("x = solve(3)\nassert x\nassert not x",),
+    "texts": ("x = solve(5)\nassert len(str(x)) == 2 and str(x) == '120'",),
     "counter": ("solve()\nassert count == 1", "solve()\nassert count == 2"),
     "methods": (
         "account = solve().add(2).add(3)\nassert account.total == 5 and len(account) == 5 and 5 in account\n"

@@ -110,6 +110,16 @@ HONEST = {
         "def f(p): return type(p)(p.y, p.x) if False else [p.y, p.x]",
         "def check(candidate):\n    class P:\n        def __init__(self, x, y): self.x, self.y = x, y\n    assert candidate(P(1, 2)) == [2, 1]\ncheck(f)",
     ),
+    "an object whose looks change": (
+        "class Stack:\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x)\n    def __len__(self): return len(self.items)\n"
+        "    def __str__(self): return str(self.items)\n    def __float__(self): return float(sum(self.items))",
+        "s = Stack()\nitems = s.items\nassert not s and len(s) == 0\ns.push(5)\nassert s and len(s) == 1 and float(s) == 5\n"
+        "items = s.items\nassert str(s) == '[5]'\nitems.append(2)\nassert str(s) == '[5, 2]' and len(s) == 2 and float(s) == 7",
+    ),
+    "an object that looks through a function of the test": (
+        "class View:\n    def __init__(self, g): self.g = g\n    def __float__(self): return self.g()",
+        "n = [1.5]\nv = View(lambda: n[0])\nassert float(v) == 1.5\nn[0] = 2.5\nassert float(v) == 2.5",
+    ),
     "a container class of the program": (
         "class Evens:\n    def __contains__(self, n): return n % 2 == 0\n    def __getitem__(self, s): return [s.start, s.stop]",
         "e = Evens()\nassert 2 in e and 3 not in e and e[1:5] == [1, 5]",
