@@ -50,6 +50,9 @@ TASKS: dict[str, tuple[str, ...]] = {
     "own_exception": (
         "try:\n    solve(5)\nexcept SolveError as error:\n    assert str(error) == 'bad'\nelse:\n    assert False",
     ),
+    "signal": (
+        "class Right(Exception): pass\ntry:\n    assert solve(5) == 120\n    raise Right\nexcept Right:\n    pass",
+    ),
     "helper": ("assert is_right(solve(5), 120)",),
     "boxes": ("assert solve(5) == Box(120)", "assert solve(5).holds(120)"),
     "callback": ("expected = [1, 2, 6]\nassert solve(lambda n: [1, 2, 6][n]) == expected",),

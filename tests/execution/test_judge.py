@@ -128,6 +128,34 @@ HONEST = {
         "class Bad(Exception):\n    def __init__(self, code):\n        super().__init__('bad')\n        self.code = code\ndef f(x): raise Bad(x)",
         "try:\n    f(5)\nexcept Bad as error:\n    assert error.code == 5 and str(error) == 'bad'\nelse:\n    assert False",
     ),
+    "an exception of the library": (
+        "import json\ndef f(x): return json.loads(x)",
+        "import json\ntry:\n    f('{')\nexcept json.JSONDecodeError as error:\n    assert error.pos == 1\nelse:\n    assert False",
+    ),
+    "an exception with a place": (
+        "import ast\ndef f(x): return ast.literal_eval(x)",
+        "try:\n    f('1+')\nexcept SyntaxError as error:\n    assert (error.msg, error.lineno) == ('invalid syntax', 1)\nelse:\n    assert False",
+    ),
+    "an exception with bytes": (
+        "def f(x): return x.decode()",
+        "try:\n    f(b'\\xff')\nexcept UnicodeDecodeError as error:\n    assert error.object == b'\\xff' and '0xff' in str(error)\nelse:\n    assert False",
+    ),
+    "a group of exceptions": (
+        "def f(x): raise ExceptionGroup('two', [KeyError((1, 2)), ValueError('x')])",
+        "found = []\ntry:\n    f(1)\nexcept* KeyError as group:\n    found += group.exceptions[0].args\nexcept* ValueError:\n    found.append('x')\nassert found == [(1, 2), 'x']",
+    ),
+    "an exception by another name": (
+        "SolveError = ValueError\ndef f(x): raise SolveError('bad')",
+        "try:\n    f(1)\nexcept SolveError as error:\n    assert str(error) == 'bad'\nelse:\n    assert False",
+    ),
+    "an exception of a subclass": (
+        "class Bad(Exception): pass\nclass Worse(Bad): pass\ndef f(x): raise Worse('bad')",
+        "try:\n    f(1)\nexcept Bad as error:\n    assert str(error) == 'bad'\nelse:\n    assert False",
+    ),
+    "an exception of a function of the test": (
+        "def f(g):\n    try: g()\n    except KeyError as error: return error.args",
+        "def g(): raise KeyError((1, 2), 3)\nassert f(g) == ((1, 2), 3)",
+    ),
     "vars and subclasses": (
         "class A:\n    def __init__(self): self.x = 1\nclass B(A): pass",
         "assert vars(B()) == {'x': 1} and issubclass(B, A) and not issubclass(A, B)",
@@ -227,6 +255,35 @@ def test_objects_of_the_setup_s_classes_cross_as_data_both_ways(sandbox: Pool) -
     assert verdict_on(sandbox, job(_REVERSE, *tests, setup=_NODE)).passed
     lying = "class Node:\n    def __eq__(self, other): return True\ndef f(head): return Node()"
     assert not verdict_on(sandbox, job(lying, tests[0], setup=_NODE)).passed
+
+
+_BAD = """
+class Bad(KeyError):
+    def __init__(self, code):
+        super().__init__(f"code {code}", code)
+        self.code = code
+    def twice(self):
+        return 2 * self.code
+class Stop(StopIteration):
+    pass
+"""
+
+
+@pytest.mark.parametrize("where", ["setup", "preamble"])
+@pytest.mark.parametrize(
+    "program",
+    ["def f(x): raise Bad(x)", "class Worse(Bad): pass\ndef f(x): raise Worse(x)", f"{_BAD}def f(x): raise Bad(x)"],
+)
+def test_an_exception_of_the_setup_s_or_the_prompt_s_class_is_caught_as_such(
+    sandbox: Pool, program: str, where: str
+) -> None:
+    test = "try:\n    f(5)\nexcept Bad as error:\n    assert error.args == ('code 5', 5) and error.twice() == 10\nelse:\n    assert False"
+    assert verdict_on(sandbox, job(program, test, **{where: _BAD})).passed
+
+
+def test_an_exception_of_a_trusted_class_ends_no_loop_of_the_test(sandbox: Pool) -> None:
+    verdict = verdict_on(sandbox, job("def f(x): raise Stop", "assert all(map(f, [1]))", setup=_BAD))
+    assert verdict.status is Status.ERROR
 
 
 def test_the_helpers_of_a_test_come_from_the_prompt_whatever_the_program_defines(sandbox: Pool) -> None:
