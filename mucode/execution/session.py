@@ -55,7 +55,7 @@ class Session:
     shared: dict[str, type] = field(default_factory=dict)
     class_names: dict[type, str] = field(default_factory=dict)
     looks: dict[tuple[int, str], Any] = field(default_factory=dict)  # answers to `look`, by handle
-    foreseen: deque[tuple[str, list[Any]]] = field(default_factory=deque)  # asked for, not yet used
+    foreseen: deque[tuple[int | None, list[Any]]] = field(default_factory=deque)  # calls asked for and not yet used
     known: Foreign = field(init=False)  # how forms that are not plain data are decoded
 
     def __post_init__(self) -> None:
@@ -66,9 +66,10 @@ class Session:
         names = list(questions.names)
         request = ["load", source, questions.trusted_for(source), names, report, questions.foreseen]
         borrowed = self._names(self._exchange(request), names)
-        self.roots = {value._mucode_form["h"]: name for name, value in borrowed.items() if isinstance(value, Handle)}
+        numbers = {name: value._mucode_form["h"] for name, value in borrowed.items() if isinstance(value, Handle)}
+        self.roots = {number: name for name, number in numbers.items()}
         if all(isinstance(value, Function) for value in borrowed.values()):  # the program's side has the same rule
-            self.foreseen.extend(questions.foreseen)
+            self.foreseen.extend((numbers.get(name), operands) for name, operands in questions.foreseen)
         self.lent = {name: value for name, value in borrowed.items() if not self._stays(value)}
         return borrowed
 
@@ -143,16 +144,11 @@ class Session:
     def _foreseen(self, operation: str, forms: list[Any], named: dict[str, Any]) -> list[Any] | None:
         """The answer to a call that was asked for together with loading; answers that the test skipped are dropped."""
         while self.foreseen:
-            name, operands = self.foreseen.popleft()
+            number, operands = self.foreseen.popleft()
             answer = self._answer()
             if answer[0] == "last":
                 self.foreseen.clear()
-            if (
-                operation == "call"
-                and self.roots.get(forms[0].get("h")) == name
-                and forms[1:] == operands
-                and not named
-            ):
+            if operation == "call" and forms[0].get("h") == number and forms[1:] == operands and not named:
                 return answer
         return None
 
