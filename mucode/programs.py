@@ -25,7 +25,7 @@ _AST_LIMIT = 200_000  # characters; above it only the compiler looks: tree objec
 _PARSE_LIMIT = 4_194_304  # characters; a longer text is never taken for bare code, whatever it holds
 _CLOSINGS_TRIED = 8  # how many later fences may end a block whose first closing fence lies inside a docstring
 
-_OPENING = re.compile(r"([ \t]*)(`{3,}|~{3,})([^`]*)")
+_OPENING = re.compile(r"([ \t]*)(`{3,}+|~{3,}+)([^`]*)")  # "+": a long line of tildes is quadratic without
 _TAG = re.compile(r"[\s{.]*([\w+#-]*)")
 _PYTHON_TAGS = frozenset({"python", "python3", "py", "py3"})
 _BUILTINS = frozenset(dir(builtins))

@@ -135,8 +135,9 @@ def test_a_stub_without_a_docstring_is_continued_one_level_in() -> None:
         "lambda:" * 50_000 + "1",
         "a" * 5_000_000,
         "```\n" * 20_000,
+        "so\n" + "~" * 1_000_000 + "`",
     ],
-    ids=["NUL", "surrogate", "brackets", "minus", "attributes", "sum", "lambdas", "megabytes", "fences"],
+    ids=["NUL", "surrogate", "brackets", "minus", "attributes", "sum", "lambdas", "megabytes", "fences", "tildes"],
 )
 def test_an_odd_text_is_no_program_and_no_crash(reply: str) -> None:
     assert program_in(reply, STUB) is None

@@ -40,6 +40,9 @@ class Handle:
     def _mucode_do(self, operation: str, *operands: Any) -> Any:
         return self._mucode_session.do(operation, (self, *operands), {})
 
+    def _mucode_look(self, operation: str) -> Any:
+        return self._mucode_session.look(operation, self)
+
     def __getattr__(self, name: str) -> Any:
         if name[:2] == "__" == name[-2:] and name not in _FORWARDED:
             raise AttributeError(name)
@@ -80,22 +83,22 @@ class Handle:
         return self._mucode_do("reversed")
 
     def __len__(self) -> Any:
-        return self._mucode_do("len")
+        return self._mucode_look("len")
 
     def __bool__(self) -> Any:
-        return self._mucode_do("bool")
+        return self._mucode_look("bool")
 
     def __str__(self) -> Any:
-        return self._mucode_do("str")
+        return self._mucode_look("str")
 
     def __repr__(self) -> Any:
-        return self._mucode_do("repr")
+        return self._mucode_look("repr")
 
     def __int__(self) -> Any:
-        return self._mucode_do("int")
+        return self._mucode_look("int")
 
     def __float__(self) -> Any:
-        return self._mucode_do("float")
+        return self._mucode_look("float")
 
     def __instancecheck__(self, value: Any) -> bool:
         return bool(self._mucode_do("isinstance", value))

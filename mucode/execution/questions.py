@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,15 +37,22 @@ class Questions:
     names: tuple[str, ...]  # borrowed from the program
     foreseen: tuple[Call, ...]  # calls that the tests are sure to begin with
     entry_point: str
+    numpy: bool  # whether trusted code speaks of it
 
     def trusted_for(self, program: str) -> str:
         """What has to be run before `program`: nothing when it has the same imports itself."""
-        return "" if self.only_imports and self.trusted in program else self.trusted
+        return "" if self.only_imports and set(self.trusted.split("\n")) <= _first_imports(program) else self.trusted
 
     @property
     def total(self) -> int:
         """How many asserts there are."""
         return sum(len(test.lines) for test in self.tests)
+
+
+def _first_imports(program: str) -> set[str]:
+    """The lines that a program begins with, as far as they import: lower down, they may stand in a text."""
+    lines = (line for line in program.split("\n") if line.strip())
+    return set(itertools.takewhile(lambda line: line.startswith(("import ", "from ")), lines))
 
 
 class _CountHeld(ast.NodeTransformer):
@@ -64,7 +72,7 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
     """Compile the tests of one half. `SyntaxError` when a test, which is trusted, is not Python."""
     trees = [ast.parse(source) for source in tests]
     setup_tree, preamble_tree = ast.parse(setup), ast.parse(preamble)
-    borrowed = _borrowed([setup, *tests], preamble_tree, entry_point)
+    borrowed = _borrowed([setup, *tests], preamble, entry_point)
     foreseen = () if setup_tree.body else tuple(foresee(trees, borrowed))
     trusted = _for_the_program(setup_tree, preamble_tree, entry_point)
     questions = tuple(
@@ -79,6 +87,7 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
         names=tuple(sorted(borrowed)),
         foreseen=foreseen,
         entry_point=entry_point,
+        numpy=any("numpy" in source for source in (setup, preamble, *tests)),
     )
 
 
@@ -88,17 +97,21 @@ def _question(tree: ast.Module, source: str, index: int) -> Question:
     return Question(compile(counted, f"<test {index}>", "exec", dont_inherit=True), source, tuple(counter.lines))
 
 
-def _borrowed(sources: list[str], preamble: ast.Module, entry_point: str) -> set[str]:
-    """Every global name that is read, never assigned, and no builtin."""
+def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
+    """Every global name that is read, no builtin, and assigned by no trusted code; the entry point whatever it is."""
     read: set[str] = set()
-    assigned = {node.name for node in preamble.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    assigned = _assigned(symtable.symtable(preamble, "<prompt>", "exec"))
     for source in sources:
         top = symtable.symtable(source, "<test>", "exec")
-        assigned |= {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+        assigned |= _assigned(top)
         read |= {
             symbol.get_name() for table in _tables(top) for symbol in table.get_symbols() if _is_global(table, symbol)
         }
     return {name for name in read - assigned if not hasattr(builtins, name)} | ({entry_point} if entry_point else set())
+
+
+def _assigned(top: symtable.SymbolTable) -> set[str]:
+    return {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
 
 
 def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import importlib
+import random
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -70,6 +73,7 @@ def ask(session: Session, questions: Questions, program: str, report: bool) -> T
 
 def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any]) -> dict[str, Any]:
     """Globals of the tests: what the program lends, then what trusted code defines; the entry point is the program's."""
+    _seed(questions)
     names = {"__name__": "tests", **borrowed}
     entry = {name: value for name, value in borrowed.items() if name == questions.entry_point}
     for code in (questions.preamble, questions.setup):
@@ -80,6 +84,14 @@ def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any])
             names |= entry
     session.share(names)
     return names
+
+
+def _seed(questions: Questions) -> None:
+    """Tests that draw their inputs (HumanEval/38, 50 and 53) draw the same ones for every program, in every run."""
+    random.seed(0)
+    if questions.numpy:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("numpy.random").seed(0)
 
 
 def _ask_one(session: Session, question: Question, names: dict[str, Any], report: bool) -> Answered:

@@ -50,6 +50,9 @@ TASKS: dict[str, tuple[str, ...]] = {
     "own_exception": (
         "try:\n    solve(5)\nexcept SolveError as error:\n    assert str(error) == 'bad'\nelse:\n    assert False",
     ),
+    "signal": (
+        "class Right(Exception): pass\ntry:\n    assert solve(5) == 120\n    raise Right\nexcept Right:\n    pass",
+    ),
     "helper": ("assert is_right(solve(5), 120)",),
     "boxes": ("assert solve(5) == Box(120)", "assert solve(5).holds(120)"),
     "callback": ("expected = [1, 2, 6]\nassert solve(lambda n: [1, 2, 6][n]) == expected",),
@@ -75,6 +78,13 @@ TASKS: dict[str, tuple[str, ...]] = {
     ),
     "big": ("assert solve(1) == 10 ** 20000 + 7",),
     "characters": ("assert solve(1) == '\\ud800\\udc00 \\U0001f600 é\\x00\\n'",),
+    "root": (
+        "import math\nx = solve(3)\nassert abs(sum(c * math.pow(x, n) for n, c in enumerate([2, -3, 1]))) < 1e-9",
+    ),
+    "rounded": ("x = solve(3)\nassert int(x) % 3 == 0 and int(x) < 3",),
+    "lengths": ("x = solve(3)\nassert len(x) == 3\nfor n in range(len(x)):\n    assert x[n] == [1, 2, 6][n]",),
+    "truths": ("x = solve(3)\nassert x\nassert not x",),
+    "texts": ("x = solve(5)\nassert len(str(x)) == 2 and str(x) == '120'",),
     "counter": ("solve()\nassert count == 1", "solve()\nassert count == 2"),
     "methods": (
         "account = solve().add(2).add(3)\nassert account.total == 5 and len(account) == 5 and 5 in account\n"

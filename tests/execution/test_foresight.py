@@ -49,6 +49,11 @@ def test_foreseen_calls_happen_once_and_in_order(sandbox: Pool) -> None:
     ).passed
 
 
+def test_a_function_of_two_names_is_called_once_for_each_assert(sandbox: Pool) -> None:
+    program = "n = 0\ndef f(x):\n    global n\n    n += x\n    return n\ng = f"
+    assert verdict_on(sandbox, job(program, "assert f(1) == 1\nassert g(2) == 3", "assert f(3) == 6")).passed
+
+
 def test_a_result_that_stays_with_the_program_stops_the_foresight(sandbox: Pool) -> None:
     program = "n = [0]\ndef f(x):\n    n[0] += 1\n    now = n[0]\n    def values():\n        yield from (now, n[0])\n    return values()"
     assert verdict_on(sandbox, job(program, "assert list(f(1)) == [1, 1]", "assert list(f(1)) == [2, 2]")).passed

@@ -110,6 +110,16 @@ HONEST = {
         "def f(p): return type(p)(p.y, p.x) if False else [p.y, p.x]",
         "def check(candidate):\n    class P:\n        def __init__(self, x, y): self.x, self.y = x, y\n    assert candidate(P(1, 2)) == [2, 1]\ncheck(f)",
     ),
+    "an object whose looks change": (
+        "class Stack:\n    def __init__(self): self.items = []\n    def push(self, x): self.items.append(x)\n    def __len__(self): return len(self.items)\n"
+        "    def __str__(self): return str(self.items)\n    def __float__(self): return float(sum(self.items))",
+        "s = Stack()\nitems = s.items\nassert not s and len(s) == 0\ns.push(5)\nassert s and len(s) == 1 and float(s) == 5\n"
+        "items = s.items\nassert str(s) == '[5]'\nitems.append(2)\nassert str(s) == '[5, 2]' and len(s) == 2 and float(s) == 7",
+    ),
+    "an object that looks through a function of the test": (
+        "class View:\n    def __init__(self, g): self.g = g\n    def __float__(self): return self.g()",
+        "n = [1.5]\nv = View(lambda: n[0])\nassert float(v) == 1.5\nn[0] = 2.5\nassert float(v) == 2.5",
+    ),
     "a container class of the program": (
         "class Evens:\n    def __contains__(self, n): return n % 2 == 0\n    def __getitem__(self, s): return [s.start, s.stop]",
         "e = Evens()\nassert 2 in e and 3 not in e and e[1:5] == [1, 5]",
@@ -117,6 +127,34 @@ HONEST = {
     "attributes of an exception": (
         "class Bad(Exception):\n    def __init__(self, code):\n        super().__init__('bad')\n        self.code = code\ndef f(x): raise Bad(x)",
         "try:\n    f(5)\nexcept Bad as error:\n    assert error.code == 5 and str(error) == 'bad'\nelse:\n    assert False",
+    ),
+    "an exception of the library": (
+        "import json\ndef f(x): return json.loads(x)",
+        "import json\ntry:\n    f('{')\nexcept json.JSONDecodeError as error:\n    assert error.pos == 1\nelse:\n    assert False",
+    ),
+    "an exception with a place": (
+        "import ast\ndef f(x): return ast.literal_eval(x)",
+        "try:\n    f('1+')\nexcept SyntaxError as error:\n    assert (error.msg, error.lineno) == ('invalid syntax', 1)\nelse:\n    assert False",
+    ),
+    "an exception with bytes": (
+        "def f(x): return x.decode()",
+        "try:\n    f(b'\\xff')\nexcept UnicodeDecodeError as error:\n    assert error.object == b'\\xff' and '0xff' in str(error)\nelse:\n    assert False",
+    ),
+    "a group of exceptions": (
+        "def f(x): raise ExceptionGroup('two', [KeyError((1, 2)), ValueError('x')])",
+        "found = []\ntry:\n    f(1)\nexcept* KeyError as group:\n    found += group.exceptions[0].args\nexcept* ValueError:\n    found.append('x')\nassert found == [(1, 2), 'x']",
+    ),
+    "an exception by another name": (
+        "SolveError = ValueError\ndef f(x): raise SolveError('bad')",
+        "try:\n    f(1)\nexcept SolveError as error:\n    assert str(error) == 'bad'\nelse:\n    assert False",
+    ),
+    "an exception of a subclass": (
+        "class Bad(Exception): pass\nclass Worse(Bad): pass\ndef f(x): raise Worse('bad')",
+        "try:\n    f(1)\nexcept Bad as error:\n    assert str(error) == 'bad'\nelse:\n    assert False",
+    ),
+    "an exception of a function of the test": (
+        "def f(g):\n    try: g()\n    except KeyError as error: return error.args",
+        "def g(): raise KeyError((1, 2), 3)\nassert f(g) == ((1, 2), 3)",
     ),
     "vars and subclasses": (
         "class A:\n    def __init__(self): self.x = 1\nclass B(A): pass",
@@ -178,6 +216,14 @@ def test_a_failing_assert_does_not_stop_the_following_tests(sandbox: Pool) -> No
     assert (verdict.status, verdict.tests_passed, verdict.tests_total) == (Status.FAILED, 2, 3)
 
 
+@pytest.mark.parametrize("module", ["random", "numpy.random"])
+def test_every_program_gets_the_same_inputs_of_a_test_that_draws_them(sandbox: Pool, module: str) -> None:
+    test = f"import {module}\nassert f({module}.random())"
+    verdicts = sandbox.judge([job(f"def f(x): return None  # {n}", test) for n in range(3)], "public")
+    assert verdicts[0].feedback.startswith("assert f(")
+    assert len({verdict.feedback for verdict in verdicts}) == 1
+
+
 def test_asserts_are_counted_within_a_test_up_to_the_first_that_fails(sandbox: Pool) -> None:
     check = "def check(candidate):\n    assert candidate(1) == 1\n    assert candidate(2) == 1\n    assert candidate(3) == 3\ncheck(f)"
     verdict = verdict_on(sandbox, job("def f(x): return x", check))
@@ -216,10 +262,54 @@ def test_objects_of_the_setup_s_classes_cross_as_data_both_ways(sandbox: Pool) -
     assert not verdict_on(sandbox, job(lying, tests[0], setup=_NODE)).passed
 
 
+_BAD = """
+class Bad(KeyError):
+    def __init__(self, code):
+        super().__init__(f"code {code}", code)
+        self.code = code
+    def twice(self):
+        return 2 * self.code
+class Stop(StopIteration):
+    pass
+"""
+
+
+@pytest.mark.parametrize("where", ["setup", "preamble"])
+@pytest.mark.parametrize(
+    "program",
+    ["def f(x): raise Bad(x)", "class Worse(Bad): pass\ndef f(x): raise Worse(x)", f"{_BAD}def f(x): raise Bad(x)"],
+)
+def test_an_exception_of_the_setup_s_or_the_prompt_s_class_is_caught_as_such(
+    sandbox: Pool, program: str, where: str
+) -> None:
+    test = "try:\n    f(5)\nexcept Bad as error:\n    assert error.args == ('code 5', 5) and error.twice() == 10\nelse:\n    assert False"
+    assert verdict_on(sandbox, job(program, test, **{where: _BAD})).passed
+
+
+def test_an_exception_of_a_trusted_class_ends_no_loop_of_the_test(sandbox: Pool) -> None:
+    verdict = verdict_on(sandbox, job("def f(x): raise Stop", "assert all(map(f, [1]))", setup=_BAD))
+    assert verdict.status is Status.ERROR
+
+
 def test_the_helpers_of_a_test_come_from_the_prompt_whatever_the_program_defines(sandbox: Pool) -> None:
     program = "def good(x): return True\ndef f(x): return 5"
     verdict = verdict_on(sandbox, job(program, "assert good(f(1))", preamble="def good(x):\n    return x == 2\n"))
     assert verdict.status is Status.FAILED
+
+
+@pytest.mark.parametrize("value", ["5", "None", "True", "''"])
+def test_the_constants_of_a_test_come_from_the_prompt_whatever_the_program_makes_of_them(
+    sandbox: Pool, value: str
+) -> None:
+    program = "def f(x):\n    global K\n    K = x\n    return x"
+    verdict = verdict_on(sandbox, job(program, "assert f(7) == K", preamble=f"K = {value}\n"))
+    assert verdict.status is Status.FAILED
+
+
+@pytest.mark.parametrize("mention", ["from functools import reduce", "# import re", '"""\nimport re\n"""'])
+def test_a_program_that_only_mentions_an_import_of_the_prompt_has_it_all_the_same(sandbox: Pool, mention: str) -> None:
+    program = f"{mention}\ndef f(x): return re.sub('a', 'b', x)"
+    assert verdict_on(sandbox, job(program, "assert f('a') == 'b'", preamble="import re\n")).passed
 
 
 def test_programs_see_names_of_functions_and_arguments_but_no_test(sandbox: Pool) -> None:

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import itertools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
+
+from .frames import WireError
+from .plain import Decoder, Encoder
 
 if TYPE_CHECKING:
     from .exports import Exports
@@ -14,6 +19,7 @@ CLASSES = {
 NAMES = {kind: kind.__name__ for kind in CLASSES.values()}
 PLAIN = frozenset({str, int, float, bool, type(None)})
 _SHOWN = 8  # frames
+_ARGUMENTS = 8
 _ATTRIBUTES = 100
 
 
@@ -23,26 +29,59 @@ def nearest(kind: type) -> str:
 
 
 def flatten(error: BaseException, text: str, exports: Exports) -> list[Any]:
-    """[nearest built-in, plain arguments, number of its own class when that is the program's, text, plain attributes]."""
+    """[nearest built-in, arguments, its class when that is no built-in, text, plain attributes]. The class is its number
+    and, from itself up to a built-in one, the modules and names."""
     kind = type(error)
-    name = nearest(kind)
-    own = exports.number_of(kind) if kind not in NAMES else None
+    own = [exports.number_of(kind), _names(kind)] if kind not in NAMES else None
     try:
-        arguments = [each if type(each) in PLAIN else str(each) for each in error.args]
+        name, arguments = simple(error)
         attributes = {name: value for name, value in vars(error).items() if type(value) in PLAIN}
     except BaseException:
-        arguments, attributes = [], {}
-    return [name, arguments[:8], own, text, attributes if len(attributes) <= _ATTRIBUTES else {}]
+        name, arguments, attributes = nearest(kind), [], {}
+    return [name, arguments, own, text, attributes if len(attributes) <= _ATTRIBUTES else {}]
+
+
+def simple(error: BaseException) -> list[Any]:
+    """[nearest built-in, arguments]: plain data as itself, exceptions as these two, the rest as text."""
+    return [nearest(type(error)), [_argument(each) for each in error.args[:_ARGUMENTS]]]
+
+
+def _argument(value: Any) -> Any:
+    try:
+        return Encoder(_opaque).encode(value)
+    except WireError:
+        return str(value)
+
+
+def _opaque(value: Any) -> Any:
+    return {"e": simple(value)} if isinstance(value, BaseException) else str(value)
+
+
+def _names(kind: type) -> list[list[str]]:
+    own = itertools.takewhile(lambda base: base not in NAMES, type.mro(kind))
+    return [[base.__module__, base.__name__] for base in own]
 
 
 def rebuild(form: Any) -> BaseException:
-    """A built-in exception from [name, arguments, ...]; anything odd becomes a plain `Exception`."""
-    name, arguments = form[0], form[1]
-    kind = CLASSES.get(name, Exception)
+    """A built-in exception from [name, arguments]; anything odd becomes a plain `Exception`.
+
+    Raises:
+        WireError: an argument is no form that an encoder writes.
+    """
+    kind = CLASSES.get(form[0], Exception)
+    arguments = [Decoder({"e": lambda inner, decoder: rebuild(inner)}).decode(each) for each in form[1]]
+    return made(kind, arguments) or Exception(*arguments)
+
+
+def made(kind: type[BaseException], arguments: Iterable[Any]) -> BaseException | None:
+    """One of `kind` as its first built-in ancestor makes it, for an `__init__` of its own may want other arguments; None
+    when these do not fit."""
+    base = CLASSES[nearest(kind)]
     try:
-        error: BaseException = kind(*arguments)
+        error = base.__new__(kind, *arguments)
+        base.__init__(error, *arguments)
     except Exception:
-        error = Exception(*arguments)
+        return None
     return error
 
 
