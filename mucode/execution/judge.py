@@ -13,8 +13,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from mucode.execution import channel as channels
 from mucode.execution import feedback, stdio, verdicts
@@ -37,6 +37,7 @@ _SIGNALS: dict[int, Status] = {
     signal.SIGXCPU: Status.TIMEOUT,
     signal.SIGKILL: Status.MEMORY,
 }  # the kernel's own kills of a program
+Found = TypeVar("Found")
 
 
 class Judge:
@@ -59,12 +60,10 @@ class Judge:
     def judge(self, order: Order) -> Outcome:
         """The verdict on one program; INTERNAL when its zygote failed twice."""
         started = time.monotonic()
-        for _ in range(2):
-            try:
-                outcome = self._stdio(order) if order.kind == "stdio" else self._asserts(order)
-                break
-            except ZygoteLost:
-                outcome = Outcome(Status.INTERNAL, 0, order.total())
+        try:
+            outcome = self._stdio(order) if order.kind == "stdio" else _once_more(self._asserts, order)
+        except ZygoteLost:
+            outcome = Outcome(Status.INTERNAL, 0, order.total())
         outcome.seconds = time.monotonic() - started
         return outcome
 
@@ -87,13 +86,14 @@ class Judge:
     def _stdio(self, order: Order) -> Outcome:
         outcome = Outcome(Status.PASSED, 0, len(order.tests))
         for test, expected in order.tests:
-            status, text, doubtful = self._answer_input(order, test, expected)
+            # The program has left directories, perhaps, so that its zygote ended after the input before.
+            status, text, doubtful = _once_more(self._answer_input, order, test, expected)
             outcome.doubtful |= doubtful
             if status is Status.PASSED:
                 outcome.held += 1
             elif outcome.status is Status.PASSED:
                 outcome.status, outcome.text = status, feedback.finish(text, "") if order.report else ""
-            if status is Status.TIMEOUT:
+            if status in (Status.TIMEOUT, Status.MEMORY):  # one that takes its whole time is either
                 break
         return outcome
 
@@ -156,6 +156,14 @@ class Judge:
                 del self.prepared[oldest]
                 self.remembered -= _length(oldest)
         return questions
+
+
+def _once_more(work: Callable[..., Found], *operands: Any) -> Found:
+    """Do the work, again with a fresh zygote when the first was lost."""
+    try:
+        return work(*operands)
+    except ZygoteLost:
+        return work(*operands)
 
 
 def _length(key: tuple[Any, ...]) -> int:
