@@ -12,6 +12,7 @@ from mucode.execution.inside import frames
 from mucode.types import Status
 
 _CHUNK = 1 << 16
+_LONGEST_WAIT = 1e6  # milliseconds; poll takes up to 2^31, and is asked again
 GONE = "gone"  # the reason when the program's process ended
 
 
@@ -85,7 +86,7 @@ class Channel:
             left = self.clock.left()
             if left <= 0:
                 raise Ended(Status.TIMEOUT)
-            for descriptor, _ in self.poll.poll(max(1.0, 1000 * left)):
+            for descriptor, _ in self.poll.poll(min(max(1.0, 1000 * left), _LONGEST_WAIT)):
                 if descriptor == self.lifeline:
                     os._exit(0)
                 return

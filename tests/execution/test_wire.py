@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import datetime
 import math
+import socket
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mucode.execution.channel import Channel
+from mucode.execution.clock import Clock
 from mucode.execution.inside import frames
 from mucode.execution.inside.plain import Decoder, Encoder
 
@@ -153,3 +156,10 @@ def test_a_message_that_is_nested_without_end_is_refused() -> None:
 def test_a_message_above_the_cap_is_refused() -> None:
     with pytest.raises(frames.TooLong):
         frames.pack("x" * (frames.MAX_MESSAGE + 1))
+
+
+def test_a_deadline_far_away_is_waited_for_in_parts() -> None:
+    (ours, theirs), (lifeline, main) = socket.socketpair(), socket.socketpair()
+    with ours, theirs, lifeline, main:
+        theirs.send(frames.pack([1]))
+        assert Channel(ours, Clock(1e9, lambda: 0.0), lifeline.fileno()).receive() == [1]
