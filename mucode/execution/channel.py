@@ -14,6 +14,7 @@ from mucode.types import Status
 _CHUNK = 1 << 16
 _LONGEST_WAIT = 1e6  # milliseconds; poll takes up to 2^31, and is asked again
 GONE = "gone"  # the reason when the program's process ended
+TOO_LARGE = "a result that is too large"  # the reason when there is no memory here for what it holds
 
 
 class Ended(BaseException):
@@ -35,6 +36,7 @@ class Channel:
         self.lifeline = lifeline
         self.event = 0  # of the stream, that is waited for
         self.data = bytearray()  # received and not used yet
+        self.received = 0  # bytes so far
 
     def send(self, message: Any) -> None:
         """Send one message, or end with TIMEOUT, or MEMORY when it is too long."""
@@ -65,6 +67,8 @@ class Channel:
             return frames.unpack(body)
         except frames.WireError as error:
             raise Ended(Status.ERROR, str(error)) from None
+        except MemoryError:
+            raise Ended(Status.MEMORY, TOO_LARGE) from None
 
     def _fill(self, count: int) -> None:
         """Receive until at least `count` bytes are there."""
@@ -77,6 +81,7 @@ class Channel:
             if not chunk:
                 raise Ended(Status.ERROR, GONE)
             self.data += chunk
+            self.received += len(chunk)
 
     def _wait(self, event: int) -> None:
         if event != self.event:
