@@ -41,7 +41,7 @@ def wrap(bubblewrap: str, runtime: Runtime, inside: Path, command: list[str], en
         arguments += ["--ro-bind", path, path]
     arguments += ["--ro-bind", str(inside), f"{CODE}/{inside.name}"]
     for path in runtime.hidden:
-        arguments += ["--tmpfs", path]
+        arguments += ["--tmpfs", path, "--remount-ro", path]
     for path in runtime.numpy:
         arguments += ["--ro-bind", path, os.path.join("/packages", os.path.basename(path))]
     arguments += ["--dev-bind", os.devnull, os.devnull, "--tmpfs", SCRATCH]

@@ -12,7 +12,9 @@ from mucode.execution.inside import frames
 from mucode.types import Status
 
 _CHUNK = 1 << 16
+_LONGEST_WAIT = 1e6  # milliseconds; poll takes up to 2^31, and is asked again
 GONE = "gone"  # the reason when the program's process ended
+TOO_LARGE = "a result that is too large"  # the reason when there is no memory here for what it holds
 
 
 class Ended(BaseException):
@@ -34,6 +36,7 @@ class Channel:
         self.lifeline = lifeline
         self.event = 0  # of the stream, that is waited for
         self.data = bytearray()  # received and not used yet
+        self.received = 0  # bytes so far
 
     def send(self, message: Any) -> None:
         """Send one message, or end with TIMEOUT, or MEMORY when it is too long."""
@@ -64,6 +67,8 @@ class Channel:
             return frames.unpack(body)
         except frames.WireError as error:
             raise Ended(Status.ERROR, str(error)) from None
+        except MemoryError:
+            raise Ended(Status.MEMORY, TOO_LARGE) from None
 
     def _fill(self, count: int) -> None:
         """Receive until at least `count` bytes are there."""
@@ -76,6 +81,7 @@ class Channel:
             if not chunk:
                 raise Ended(Status.ERROR, GONE)
             self.data += chunk
+            self.received += len(chunk)
 
     def _wait(self, event: int) -> None:
         if event != self.event:
@@ -85,7 +91,7 @@ class Channel:
             left = self.clock.left()
             if left <= 0:
                 raise Ended(Status.TIMEOUT)
-            for descriptor, _ in self.poll.poll(max(1.0, 1000 * left)):
+            for descriptor, _ in self.poll.poll(min(max(1.0, 1000 * left), _LONGEST_WAIT)):
                 if descriptor == self.lifeline:
                     os._exit(0)
                 return

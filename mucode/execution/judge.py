@@ -13,8 +13,8 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from mucode.execution import channel as channels
 from mucode.execution import feedback, stdio, verdicts
@@ -28,15 +28,17 @@ from mucode.execution.session import Session
 from mucode.execution.warden import Warden, ZygoteLost
 from mucode.types import Status
 
-_ADDRESS_SPACE = 2 << 30  # bytes; the largest message takes about half of it
+_ADDRESS_SPACE = 2 << 30  # bytes; the largest message of nothing but brackets takes four fifths of it
 _GATHERED = 16 << 20  # bytes; an endless loop that appends, or adds to a text, has them after a fifth of its 5 s
 _GREEDY = 256 << 20  # bytes, a fifth of the limit: a machine with no memory at hand is slow to give that many
+_UNCOLLECTED = 16 << 20  # bytes from programs; what of their results refers to itself stays until it is collected
 _REMEMBERED = 2 << 20  # characters of tests; compiled they take some twenty times as many bytes
 _RECURSION = 5000  # a linked list of a thousand nodes crosses; a test's own endless recursion still ends in time
 _SIGNALS: dict[int, Status] = {
     signal.SIGXCPU: Status.TIMEOUT,
     signal.SIGKILL: Status.MEMORY,
 }  # the kernel's own kills of a program
+Found = TypeVar("Found")
 
 
 class Judge:
@@ -50,6 +52,8 @@ class Judge:
         self.alarm = Alarm()
         self.prepared: dict[tuple[Any, ...], Questions] = {}
         self.remembered = 0  # characters in there
+        self.received = 0  # bytes from programs since the last collection
+        self.spent = False  # whether memory ran out here
 
     def close(self) -> None:
         """End the zygotes."""
@@ -57,16 +61,27 @@ class Judge:
         self.numpy.close()
 
     def judge(self, order: Order) -> Outcome:
-        """The verdict on one program; INTERNAL when its zygote failed twice."""
+        """The verdict on one program; INTERNAL when its zygote failed twice, a doubtful MEMORY when memory ran out here."""
         started = time.monotonic()
-        for _ in range(2):
-            try:
-                outcome = self._stdio(order) if order.kind == "stdio" else self._asserts(order)
-                break
-            except ZygoteLost:
-                outcome = Outcome(Status.INTERNAL, 0, order.total())
-        outcome.seconds = time.monotonic() - started
+        outcome = None
+        try:
+            outcome = self._stdio(order) if order.kind == "stdio" else _once_more(self._asserts, order)
+        except ZygoteLost:
+            pass
+        except MemoryError:
+            self.spent = True
+        if self.spent or self.received > _UNCOLLECTED:
+            gc.collect()
+            self.received = 0
+        outcome = outcome or self._missing(order)
+        outcome.seconds, outcome.spent = time.monotonic() - started, self.spent
         return outcome
+
+    def _missing(self, order: Order) -> Outcome:
+        if not self.spent:
+            return Outcome(Status.INTERNAL, 0, order.total())
+        text = feedback.ended(Status.MEMORY, "") if order.report else ""
+        return Outcome(Status.MEMORY, 0, order.total(), text, doubtful=True)
 
     def _asserts(self, order: Order) -> Outcome:
         questions = self._questions(order)
@@ -87,13 +102,14 @@ class Judge:
     def _stdio(self, order: Order) -> Outcome:
         outcome = Outcome(Status.PASSED, 0, len(order.tests))
         for test, expected in order.tests:
-            status, text, doubtful = self._answer_input(order, test, expected)
+            # The program has left directories, perhaps, so that its zygote ended after the input before.
+            status, text, doubtful = _once_more(self._answer_input, order, test, expected)
             outcome.doubtful |= doubtful
             if status is Status.PASSED:
                 outcome.held += 1
             elif outcome.status is Status.PASSED:
                 outcome.status, outcome.text = status, feedback.finish(text, "") if order.report else ""
-            if status is Status.TIMEOUT:
+            if status in (Status.TIMEOUT, Status.MEMORY):  # one that takes its whole time is either
                 break
         return outcome
 
@@ -120,6 +136,9 @@ class Judge:
         may be to blame: the program was killed from outside, timed out while it did not compute, or while it filled much
         memory, which a machine that has none at hand makes slow."""
         if end.reason != channels.GONE:
+            if end.reason == channels.TOO_LARGE:
+                self.spent = True
+                return end.status, True
             if end.status is not Status.TIMEOUT:
                 return end.status, False
             gathered = largest_resident(warden.process) - warden.resident
@@ -139,9 +158,11 @@ class Judge:
             with theirs:
                 warden.start_program([theirs.fileno(), *files])
             clock = Clock(self.setting.timeout, self.waiting.begin())
+            channel = Channel(ours, clock, self.lifeline)
             try:
-                yield Channel(ours, clock, self.lifeline), warden
+                yield channel, warden
             finally:
+                self.received += channel.received
                 warden.kill_program()
 
     def _questions(self, order: Order) -> Questions:
@@ -156,6 +177,14 @@ class Judge:
                 del self.prepared[oldest]
                 self.remembered -= _length(oldest)
         return questions
+
+
+def _once_more(work: Callable[..., Found], *operands: Any) -> Found:
+    """Do the work, again with a fresh zygote when the first was lost."""
+    try:
+        return work(*operands)
+    except ZygoteLost:
+        return work(*operands)
 
 
 def _length(key: tuple[Any, ...]) -> int:

@@ -72,7 +72,8 @@ class Order:
 
 @dataclass(slots=True)
 class Outcome:
-    """A verdict on its way, and `doubtful`: it may be the machine's fault, so it is worth another try."""
+    """A verdict on its way. `doubtful`: it may be the machine's fault, so it is worth another try; `spent`: the judge's
+    memory is full, so that another has to take its place."""
 
     status: Status
     held: int
@@ -80,10 +81,11 @@ class Outcome:
     text: str = ""
     doubtful: bool = False
     seconds: float = 0.0
+    spent: bool = False
 
     def to_json(self) -> list[Any]:
         """As sent."""
-        return [self.status.value, self.held, self.total, self.text, self.doubtful, self.seconds]
+        return [self.status.value, self.held, self.total, self.text, self.doubtful, self.seconds, self.spent]
 
     @staticmethod
     def from_json(form: list[Any]) -> Outcome:

@@ -165,6 +165,8 @@ class Pool:
             self._lost(post, outcome)
         elif outcome is not None and ticket is not None:
             self._settle(ticket, outcome)
+            if outcome.spent:
+                self._lost(post, Lost.GONE)
 
     def _settle(self, ticket: Ticket, outcome: Outcome) -> None:
         if (outcome.doubtful or outcome.status is Status.INTERNAL) and not ticket.alone:

@@ -74,8 +74,13 @@ class Session:
         return borrowed
 
     def close(self) -> None:
-        """Let go of what refers to this in turn, so that no collector is needed to free it."""
-        self.known, self.handles, self.callbacks, self.namespace = {}, {}, [], {}
+        """Let go of what refers to this in turn, so that no collector is needed to free it: an exception does by the
+        frames that it passed, the tests' globals by the functions among them."""
+        for held in (self.namespace, self.kept, self.raised, self.calls, self.lent, self.linked):
+            held.clear()
+        if self.ended is not None:
+            self.ended.__traceback__ = self.ended.__context__ = None
+        self.known, self.handles, self.callbacks, self.encoder = {}, {}, [], None
 
     def do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """One operation in the program's process."""

@@ -56,7 +56,11 @@ class Tally:
 
 
 def ask(session: Session, questions: Questions, program: str, report: bool) -> Tally:
-    """Load `program` and put every test to it. The text is empty unless `report`."""
+    """Load `program` and put every test to it. The text is empty unless `report`.
+
+    Raises:
+        MemoryError: this process has no memory left, which says nothing about the program.
+    """
     tally = Tally(questions.total)
     try:
         borrowed = session.load(program, questions, report)
@@ -132,7 +136,9 @@ def _status_of(session: Session, error: BaseException) -> Status:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
             return Status.MEMORY
         return Status.DENIED if isinstance(error, PermissionError) else Status.ERROR
-    return Status.MEMORY if isinstance(error, MemoryError) else Status.FAILED
+    if isinstance(error, MemoryError):  # not the program's but this process's
+        raise error
+    return Status.FAILED
 
 
 def _text(session: Session, error: BaseException, where: tuple[Question, int] | None, report: bool) -> str:

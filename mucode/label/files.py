@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import logging
-import math
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from mucode.records import written_whole
 from mucode.types import MucodeError, Status
 
 AHEAD = 1024  # completions in the sandbox's queue: a slow one holds up no more than these
+_LONGEST = 1e9  # seconds; the kernel's timers end soon after
 _log = logging.getLogger(__name__)
 
 
@@ -49,7 +49,8 @@ def label(
         allow_weak: run even where only system-call filters isolate programs.
 
     Raises:
-        MucodeError: a malformed line or an unknown task_id, before anything runs; no sandbox here; the disk is full.
+        MucodeError: a malformed line or an unknown task_id, before anything runs; no sandbox here; the disk is full; the
+            judge failed at every completion, which the labels then say.
     """
     check_limits(timeout, workers)
     if out.resolve() in (problems.resolve(), completions.resolve()):
@@ -74,8 +75,8 @@ def check_limits(timeout: float, workers: int | str | None) -> None:
     Raises:
         MucodeError: names the option.
     """
-    if not (math.isfinite(timeout) and timeout > 0):
-        raise MucodeError(f"--timeout {timeout} is no time: give seconds above 0")
+    if not 0 < timeout <= _LONGEST:
+        raise MucodeError(f"--timeout {timeout} is no time: give seconds above 0, at most a billion")
     if workers is None or (workers.startswith(SCHEME) if isinstance(workers, str) else workers >= 1):
         return
     raise MucodeError(f"--workers {workers} cannot work: give 1 or more, or {SCHEME}HOST:PORT")
@@ -129,6 +130,8 @@ def _finish(out: Path, journal: Journal, figures: dict[str, Any]) -> None:
         with written_whole(out.with_name(f"{out.name}.meta.json")) as beside:
             beside.write_text(json.dumps(meta) + "\n")
     journal.path.unlink(missing_ok=True)
+    if len(unjudged) == journal.done > 0:
+        raise MucodeError(f"{out}: the judge failed at every completion (status internal): see `mucode doctor`")
     if unjudged:
         _log.warning(
             "%s: the judge failed at %d completions (status internal), the first is number %d: label them again",

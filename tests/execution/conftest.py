@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
 
 from mucode.execution import open_sandbox
+from mucode.execution.judge import Judge
 from mucode.execution.pool import Pool
 from tests.bubblewrap import NAMESPACES, bwrap
 
@@ -30,3 +32,13 @@ def hasty() -> Iterator[Pool]:
     """Little time for a program: for those that never end, or soon, and pass under no circumstances."""
     with open_sandbox(workers=1, timeout=0.4) as opened:
         yield opened
+
+
+@pytest.fixture
+def judge_here(sandbox: Pool) -> Iterator[Judge]:
+    """A judge in this process, whose objects can be looked at."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        one = Judge(sandbox.setting, theirs.fileno())
+        yield one
+        one.close()

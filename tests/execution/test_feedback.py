@@ -71,6 +71,12 @@ def test_the_end_of_the_printed_output_is_shown(sandbox: Pool) -> None:
     assert "\nPrinted output:\n...aaa" in text
 
 
+def test_the_output_is_shown_also_where_answers_are_left_that_no_assert_took(sandbox: Pool) -> None:
+    check = "def check(candidate):\n" + "".join(f"    assert candidate({n}) == 0\n" for n in range(1, 4)) + "check(f)"
+    text = feedback(sandbox, "def f(x):\n    print('said', x)\n    return x", check)
+    assert text.endswith("Printed output:\nsaid 1\nsaid 2\nsaid 3")
+
+
 @pytest.mark.parametrize(
     "program",
     [

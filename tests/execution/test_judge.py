@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mutants import mutants
-from mucode.execution import open_sandbox
+from mucode.execution import judge, open_sandbox
+from mucode.execution.judge import Judge
+from mucode.execution.orders import order_for
 from mucode.execution.pool import Pool
+from mucode.execution.session import Session
 from mucode.problems import load_problems
 from mucode.types import Job, Status
 from tests.execution.builders import job, stdio_job, verdict_on
@@ -381,21 +385,71 @@ def test_a_test_that_makes_another_exception_of_the_end_changes_neither_status_n
 
 
 def test_a_judge_forgets_the_oldest_problems_and_judges_them_as_before(
-    sandbox: Pool, monkeypatch: pytest.MonkeyPatch
+    judge_here: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import socket
-
-    from mucode.execution import judge
-    from mucode.execution.orders import order_for
-
     monkeypatch.setattr(judge, "_REMEMBERED", 100)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        one = judge.Judge(sandbox.setting, theirs.fileno())
-        orders = [order_for(job("def f(x): return x", f"assert f({n}) == {n}"), "private") for n in [*range(20), 0]]
-        assert [one.judge(order).status for order in orders] == [Status.PASSED] * 21
-        assert 0 < one.remembered == sum(map(judge._length, one.prepared)) <= 100
-        one.close()
+    orders = [order_for(job("def f(x): return x", f"assert f({n}) == {n}"), "private") for n in [*range(20), 0]]
+    assert [judge_here.judge(order).status for order in orders] == [Status.PASSED] * 21
+    assert 0 < judge_here.remembered == sum(map(judge._length, judge_here.prepared)) <= 100
+
+
+_RING = "def f(x):\n    ring = ['ring']\n    ring.append(ring)\n    return ring"
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("def f(x): raise ValueError(x)", "assert f(1) == 1"),
+        ("def f(x): return x", "def check(candidate):\n    assert candidate(1) == 2\ncheck(f)"),
+        ("import os\ndef f(x): os._exit(0)", "assert f(1) == 1"),
+        ("class f:\n    def __init__(self, x): self.xs = [x]", "one = f(1)\nassert one.xs == [2]"),
+    ],
+)
+def test_a_label_leaves_nothing_for_the_collector(judge_here: Judge, program: str, test: str) -> None:
+    gc.collect()
+    before = _living()
+    gc.disable()
+    try:
+        assert not judge_here.judge(order_for(job(program, test), "public")).verdict().passed
+        assert _living() == before
+    finally:
+        gc.enable()
+
+
+def test_results_that_refer_to_themselves_are_collected_after_so_many_bytes(
+    judge_here: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judge, "_UNCOLLECTED", 200)
+    orders = [order_for(job(f"{_RING} # {number}", "assert f(1) == 1"), "private") for number in range(40)]
+    gc.disable()
+    try:
+        for order in orders:
+            judge_here.judge(order)
+        assert sum(type(each) is list and each[:1] == ["ring"] for each in gc.get_objects()) < 10
+    finally:
+        gc.enable()
+
+
+def test_a_judge_that_has_no_memory_left_doubts_its_verdict_and_says_so(judge_here: Judge) -> None:
+    order = order_for(job("def f(x): return 1 << 62", "assert len(bytearray(f(1))) == 1"), "public")
+    outcome = judge_here.judge(order)
+    assert (outcome.status, outcome.doubtful, outcome.spent) == (Status.MEMORY, True, True)
+    assert outcome.text == _UNFINISHED
+
+
+@pytest.mark.slow
+def test_a_judge_without_memory_is_replaced_and_the_program_labelled_by_another() -> None:
+    greedy = job("def f(x): return 3 << 30", "assert len(bytearray(f(1))) == 1")
+    with open_sandbox(workers=1) as pool:
+        assert verdict_on(pool, job("def f(x): return x", "assert f(1) == 1")).passed
+        first = pool.posts[0].process
+        assert verdict_on(pool, greedy).status is Status.MEMORY
+        assert verdict_on(pool, job("def f(x): return x", "assert f(2) == 2")).passed
+        assert pool.posts[0].process != first
+
+
+def _living() -> int:
+    return sum(type(each) is Session for each in gc.get_objects())
 
 
 @pytest.fixture(scope="module")

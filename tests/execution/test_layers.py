@@ -154,6 +154,51 @@ def f():
     assert (tmp_path / "keep").read_text() == "kept"
 
 
+def test_a_program_changes_nothing_that_the_next_one_sees() -> None:
+    hidden = find_runtime().hidden
+    change = f"""
+import os
+for path in {hidden!r}:
+    try:
+        open(os.path.join(path, "left"), "w").close()
+    except OSError:
+        pass
+os.utime(".", (5, 7))
+os.chmod(".", 0o555)
+def f(): return True
+"""
+    look = f"""
+import os
+def f():
+    open("new", "w").close()
+    seen = os.stat(".")
+    return [seen.st_mode & 0o777, seen.st_atime == 5, [each for path in {hidden!r} for each in os.listdir(path)]]
+"""
+    with pool_in("bubblewrap") as sandbox:
+        jobs = [job(change, "assert f()"), job(look, "assert f() == [0o755, False, []]")]
+        assert [each.feedback for each in sandbox.judge(jobs, "public")] == ["", ""]
+
+
+def test_a_program_writes_to_the_host_s_null_device_and_changes_nothing_of_it() -> None:
+    attempts = """
+import os
+def f():
+    open(os.devnull, "w").write("x")
+    done = []
+    for where in (os.devnull, 0, 1, 2):
+        for change in (lambda: os.chmod(where, 0o20666), lambda: os.utime(where)):
+            try:
+                change()
+                done.append(where)
+            except OSError:
+                pass
+    return done
+"""
+    with pool_in("bubblewrap") as sandbox:
+        verdict = verdict_on(sandbox, job(attempts, "assert f() == []"), "public")
+    assert (verdict.status, verdict.feedback) == (Status.PASSED, "")
+
+
 @pytest.mark.parametrize("key", ["bubblewrap", "landlock"])
 def test_programs_read_nothing_but_the_runtime(key: str) -> None:
     look = f"""

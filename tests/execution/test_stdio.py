@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import pytest
 
+from mucode.execution.judge import Judge
+from mucode.execution.orders import order_for
 from mucode.execution.pool import Pool
 from mucode.execution.stdio import same_output
 from mucode.types import Status
@@ -87,6 +89,18 @@ def test_a_forged_answer_on_the_wire_prints_nothing(sandbox: Pool) -> None:
 def test_each_input_meets_a_fresh_process(scratch: Pool) -> None:
     remember = "import os\nprint(len(os.listdir('.')))\nopen('left', 'w').close()"
     assert verdict_on(scratch, stdio_job(remember, ("", "0"), ("", "0"))).passed
+
+
+@pytest.mark.parametrize("leave", ["import os\nos.mkdir('left')\n", "import tempfile\ntempfile.mkdtemp()\n"])
+def test_an_input_whose_program_leaves_a_directory_does_not_cost_the_next_its_label(sandbox: Pool, leave: str) -> None:
+    verdict = verdict_on(sandbox, stdio_job(f"{leave}print(sum(map(int, input().split())))", *_PAIRS))
+    assert (verdict.status, verdict.tests_passed) == (Status.PASSED, 3)
+
+
+def test_after_an_input_that_takes_too_much_memory_no_other_is_tried(judge_here: Judge) -> None:
+    """A program that is out of time with memory gathered is one, too, and would take its whole time for each."""
+    outcome = judge_here.judge(order_for(stdio_job("x = bytearray(10**10)", *_PAIRS), "private"))
+    assert (outcome.status, judge_here.plain.programs) == (Status.MEMORY, 1)
 
 
 def test_ten_megabytes_of_output_and_input_pass(sandbox: Pool) -> None:

@@ -6,6 +6,9 @@ import array
 import datetime
 import json
 import math
+import socket
+import subprocess
+import sys
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from decimal import Decimal
 from typing import Any
@@ -15,6 +18,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mucode.execution.channel import Channel
+from mucode.execution.clock import Clock
 from mucode.execution.inside import frames
 from mucode.execution.inside.plain import Decoder, Encoder
 
@@ -157,3 +162,32 @@ def test_a_message_that_is_nested_without_end_is_refused() -> None:
 def test_a_message_above_the_cap_is_refused() -> None:
     with pytest.raises(frames.TooLong):
         frames.pack("x" * (frames.MAX_MESSAGE + 1))
+
+
+_NO_ROOM = """
+import resource, socket
+from mucode.execution.channel import Channel, Ended
+from mucode.execution.clock import Clock
+body = b"[" + (b"[" * 20 + b"]" * 20 + b",") * 50_000 + b"0]"
+ours, theirs = socket.socketpair()
+channel = Channel(ours, Clock(60.0, lambda: 0.0), theirs.fileno())
+channel.data += len(body).to_bytes(4, "big") + body
+held = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + (32 << 20), held + (32 << 20)))
+try:
+    channel.receive()
+except Ended as end:
+    print(end.status, end.reason)
+"""
+
+
+def test_a_message_that_takes_more_memory_than_there_is_ends_the_conversation() -> None:
+    done = subprocess.run([sys.executable, "-c", _NO_ROOM], capture_output=True, text=True, check=True)
+    assert done.stdout == "memory a result that is too large\n"
+
+
+def test_a_deadline_far_away_is_waited_for_in_parts() -> None:
+    (ours, theirs), (lifeline, main) = socket.socketpair(), socket.socketpair()
+    with ours, theirs, lifeline, main:
+        theirs.send(frames.pack([1]))
+        assert Channel(ours, Clock(1e9, lambda: 0.0), lifeline.fileno()).receive() == [1]

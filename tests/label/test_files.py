@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from mucode import __version__
+from mucode.journal import journal_beside
 from mucode.label import label
+from mucode.label.rows import file_digest, read_problem_rows, survey
 from mucode.problems.humaneval import packaged_rows
 from mucode.types import MucodeError
 
@@ -89,7 +92,12 @@ def test_no_completions_give_an_empty_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "complaint"),
-    [({"timeout": 0.0}, "--timeout 0"), ({"timeout": float("nan")}, "--timeout nan"), ({"workers": 0}, "--workers 0")],
+    [
+        ({"timeout": 0.0}, "--timeout 0"),
+        ({"timeout": float("nan")}, "--timeout nan"),
+        ({"timeout": 1e10}, "--timeout 1"),
+        ({"workers": 0}, "--workers 0"),
+    ],
 )
 def test_limits_without_sense_are_refused(tmp_path: Path, options: dict[str, Any], complaint: str) -> None:
     with pytest.raises(MucodeError, match=complaint):
@@ -101,6 +109,18 @@ def test_an_input_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(MucodeError, match="is one of the inputs"):
         label(problems=path, completions=tmp_path / "c.jsonl", out=path)
     assert json.loads(path.read_text()) == DOUBLE
+
+
+def test_labels_of_which_the_judge_failed_at_every_one_are_written_and_are_no_success(tmp_path: Path) -> None:
+    completions = [{"task_id": 7, "completion": "x = 1"}, {"task_id": 7, "completion": "x = 2"}]
+    problems, path = write(tmp_path / "p.jsonl", [DOUBLE]), write(tmp_path / "c.jsonl", completions)
+    digest = survey(path, read_problem_rows(problems)).digest
+    row = {"task_id": 7, "passed": False, "status": "internal"}
+    with journal_beside(tmp_path / "l.jsonl", json.dumps([__version__, file_digest(problems), digest, 5.0])) as journal:
+        journal.append([{"label": row, "seconds": 0.1, "isolation": "none"}] * 2)
+    with pytest.raises(MucodeError, match="failed at every completion"):
+        labelled(tmp_path, [DOUBLE], completions)
+    assert (tmp_path / "l.jsonl").read_text() == f"{json.dumps(row)}\n" * 2
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ OPEN_FILES = 128
 PROCESSES = 128
 SCRATCH_BYTES = 32 << 20
 SCRATCH_FILES = 1000
-_MS_NOSUID, _MS_NODEV, _MS_REMOUNT = 2, 4, 32
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT, _MS_BIND = 1, 2, 4, 32, 4096
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _SIGKILL = 1, 4, 9
 _PLACE = 0x7FABCDEF  # stands for a process id that is not known yet
 _CAPABILITY_VERSION = 0x20080522
@@ -27,6 +27,7 @@ def lock(layer: str, readable: list[str]) -> None:
     prctl(_PR_SET_DUMPABLE, 0)
     if layer == "bubblewrap":
         _limit_scratch()
+        _guard_null()
     else:
         prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     _drop_capabilities()
@@ -67,9 +68,25 @@ def prctl(option: int, value: int) -> None:
 def _limit_scratch() -> None:
     """A bound on the number of files in the working directory: an empty file costs kernel memory and no bytes."""
     options = f"size={SCRATCH_BYTES},nr_inodes={SCRATCH_FILES}".encode()
+    _remount(os.getcwd(), _MS_NOSUID | _MS_NODEV, options)
+
+
+def _guard_null() -> None:
+    """The host's /dev/null can be written to and not be changed, though it is the user's own where that is root: its
+    mode and times are those of a read-only mount, also by way of descriptors that came from outside."""
+    kept = os.statvfs(os.devnull).f_flag & (os.ST_NOSUID | os.ST_NOEXEC)
+    _remount(os.devnull, _MS_BIND | _MS_RDONLY | kept, None)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        if os.path.samestat(os.fstat(number), os.fstat(null)):  # the probe hears of errors on another
+            os.dup2(null, number)
+    os.close(null)
+
+
+def _remount(path: str, flags: int, options: bytes | None) -> None:
     mount = ctypes.CDLL(None, use_errno=True).mount
-    if mount(None, os.getcwd().encode(), None, ctypes.c_ulong(_MS_REMOUNT | _MS_NOSUID | _MS_NODEV), options):
-        raise OSError(ctypes.get_errno(), "the scratch directory cannot be limited")
+    if mount(None, path.encode(), None, ctypes.c_ulong(_MS_REMOUNT | flags), options):
+        raise OSError(ctypes.get_errno(), f"{path} cannot be limited")
 
 
 def _limit(layer: str) -> None:

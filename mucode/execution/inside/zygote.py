@@ -19,6 +19,7 @@ from .rehearsal import rehearse
 
 _DIRTY = 1 << 31
 _READY = b"R"
+_SCRATCH_MODE = 0o755
 
 
 def start(control: str, layer: str, timeout: str, readable: str, preload: str) -> None:
@@ -77,8 +78,11 @@ def _end(process: int, alone: bool) -> int:
 
 
 def _swept() -> bool:
-    """Empty the scratch directory; False when it holds more than plain files, which is reason for a fresh zygote."""
+    """Empty the scratch directory, and undo what a program changed of it; False when it holds more than plain files,
+    which is reason for a fresh zygote."""
     try:
+        os.chmod(".", _SCRATCH_MODE)
+        os.utime(".")
         for name in os.listdir("."):
             os.unlink(name)
     except OSError:
