@@ -53,7 +53,7 @@ def test_an_error_is_one_sentence_and_a_non_zero_exit(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("doctor", "--timeout", "-1"), "--timeout -1.0 is no time: give seconds above 0"),
+        (("doctor", "--timeout", "-1"), "--timeout -1.0 is no time: give seconds above 0, at most a billion"),
         (("budget", "--generation", "0"), "--generation 0.0 is no rate: give tokens per second above 0"),
         (("budget", "--training", "nan"), "--training nan is no rate: give tokens per second above 0"),
     ],
