@@ -224,6 +224,7 @@ def test_equal_programs_are_judged_once_also_while_the_first_is_under_way() -> N
     assert [job.problem.id for job in docket.judged] == [problem.id for problem in PROBLEMS]
 
 
+@pytest.mark.slow
 def test_real_judges_give_the_same_rollouts_by_both_schedules() -> None:
     def program(state: State, seed: int) -> str | None:
         result = ("1", "x + 1", "undefined", None)[seed % 4]

@@ -79,6 +79,7 @@ def test_the_page_of_a_piece_that_has_not_begun_is_not_made(root: Path) -> None:
     assert not (root / "runs").exists()
 
 
+@pytest.mark.slow
 def test_what_an_older_version_kept_of_other_pieces_is_kept_anew_before_the_page_is_made(tmp_path: Path) -> None:
     for piece in chosen(["main", "selectors"]):
         collect(
