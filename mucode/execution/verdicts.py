@@ -6,6 +6,7 @@ import contextlib
 import errno
 import importlib
 import random
+import zlib
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any
@@ -71,8 +72,17 @@ def ask(session: Session, questions: Questions, program: str, report: bool) -> T
             if session.ended is not None or tally.answers[-1].status is Status.MEMORY:
                 break
     except (Exception, Ended, Opaque) as error:
-        tally.answers.append(Answered(_status_of(session, error), 0, _text(session, error, None, report)))
+        tally.answers.append(_not_loaded(session, error, report))
     return tally
+
+
+def _not_loaded(session: Session, error: BaseException, report: bool) -> Answered:
+    try:
+        return Answered(_status_of(session, error), 0, _text(session, error, None, report))
+    except MemoryError:
+        raise
+    except Exception:  # what the program raised cannot be told
+        return Answered(Status.ERROR, 0, "")
 
 
 def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any]) -> dict[str, Any]:
@@ -92,10 +102,12 @@ def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any])
 
 def _seed(questions: Questions) -> None:
     """Tests that draw their inputs (HumanEval/38, 50 and 53) draw the same ones for every program, in every run."""
-    random.seed(0)
+    text = "\n".join(question.source for question in questions.tests)  # of private tests the program never sees it
+    seed = text.encode(errors="surrogatepass")
+    random.seed(seed)
     if questions.numpy:
         with contextlib.suppress(ImportError):
-            importlib.import_module("numpy.random").seed(0)
+            importlib.import_module("numpy.random").seed(zlib.crc32(seed))
 
 
 def _ask_one(session: Session, question: Question, names: dict[str, Any], report: bool) -> Answered:
@@ -133,12 +145,16 @@ def _status_of(session: Session, error: BaseException) -> Status:
     if session.was_opaque or isinstance(error, Opaque):
         return Status.OPAQUE
     if session.text_of(error) is not None:
-        if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        if isinstance(error, MemoryError) or (isinstance(error, OSError) and _is_no_memory(error.errno)):
             return Status.MEMORY
         return Status.DENIED if isinstance(error, PermissionError) else Status.ERROR
     if isinstance(error, MemoryError):  # not the program's but this process's
         raise error
     return Status.FAILED
+
+
+def _is_no_memory(number: object) -> bool:
+    return type(number) is int and number == errno.ENOMEM  # an argument may be whatever the program gave
 
 
 def _text(session: Session, error: BaseException, where: tuple[Question, int] | None, report: bool) -> str:

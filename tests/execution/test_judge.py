@@ -228,6 +228,57 @@ def test_every_program_gets_the_same_inputs_of_a_test_that_draws_them(sandbox: P
     assert len({verdict.feedback for verdict in verdicts}) == 1
 
 
+def test_what_a_test_draws_cannot_be_drawn_by_the_program(sandbox: Pool) -> None:
+    test = "import random\nassert f(0) == random.random()"
+    replay = "import random\ndrawn = random.Random({seed}).random()\ndef f(x): return drawn"
+    assert not any(verdict_on(sandbox, job(replay.format(seed=seed), test)).passed for seed in (0, "''", 1))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from decimal import Decimal\nraise OSError(Decimal('sNaN'), 'x')",
+        "class U(UnicodeDecodeError): __str__ = lambda s: 'bad'\ndef f(x): raise U('utf-8', b'abc', -10**12, 1 - 10**12, 'x')",
+        "def f(x): raise UnicodeDecodeError('utf-8', b'abc', -20, -19, 'x')",
+        "def f(x): raise SyntaxError('x', ('a', -1, [], b''))",
+    ],
+)
+def test_an_exception_with_odd_arguments_fails_the_program_and_not_the_judge(sandbox: Pool, program: str) -> None:
+    test = "try:\n    f(1)\nexcept Exception as error:\n    assert str(error) == repr(error) * 2"
+    assert verdict_on(sandbox, job(program, test)).status in (Status.ERROR, Status.FAILED)
+
+
+def test_no_exception_of_a_test_library_s_ends_a_test_well(sandbox: Pool) -> None:
+    test = (
+        "import unittest\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(f(1), 2)\n"
+        "result = unittest.TestResult()\nT('test').run(result)\nassert result.wasSuccessful() and not result.skipped"
+    )
+    for kind in ("unittest.SkipTest", "unittest.case._ShouldStop"):
+        assert not verdict_on(sandbox, job(f"import unittest\ndef f(x): raise {kind}", test)).passed
+    assert verdict_on(sandbox, job("def f(x): return x + 1", test)).passed
+
+
+@pytest.mark.parametrize(
+    ("setup", "program", "told"),
+    [
+        (
+            "class Bad(Exception):\n    code = 0\n    def __init__(self, code):\n        super().__init__(code)\n        self.code = code",
+            "def f(x): raise Bad(5)",
+            "error.code == 5",
+        ),
+        (
+            "class Bad(Exception):\n    def __init__(self, found): self.found = found\n    def __len__(self): return len(self.found)",
+            "def f(x): raise Bad('')",
+            "error.found == ''",
+        ),
+        ("class Bad(ValueError, OSError): pass", "def f(x): raise Bad('a')", "error.args == ('a',)"),
+    ],
+)
+def test_an_exception_of_the_setup_s_arrives_as_it_is(sandbox: Pool, setup: str, program: str, told: str) -> None:
+    test = f"try:\n    f(1)\nexcept Bad as error:\n    assert {told}\nelse:\n    assert False"
+    assert verdict_on(sandbox, job(program, test, setup=setup)).passed
+
+
 def test_asserts_are_counted_within_a_test_up_to_the_first_that_fails(sandbox: Pool) -> None:
     check = "def check(candidate):\n    assert candidate(1) == 1\n    assert candidate(2) == 1\n    assert candidate(3) == 3\ncheck(f)"
     verdict = verdict_on(sandbox, job("def f(x): return x", check))

@@ -74,15 +74,29 @@ def rebuild(form: Any) -> BaseException:
 
 
 def made(kind: type[BaseException], arguments: Iterable[Any]) -> BaseException | None:
-    """One of `kind` as its first built-in ancestor makes it, for an `__init__` of its own may want other arguments; None
-    when these do not fit."""
-    base = CLASSES[nearest(kind)]
-    try:
-        error = base.__new__(kind, *arguments)
-        base.__init__(error, *arguments)
-    except Exception:
-        return None
-    return error
+    """One of `kind` as its first built-in ancestor that can makes it, for an `__init__` of its own may want other
+    arguments; None when these do not fit."""
+    given = list(arguments)
+    for base in (each for each in type.mro(kind) if each in NAMES):
+        try:
+            error = base.__new__(kind, *given)
+        except Exception:  # of two built-in parents the second alone may do
+            continue
+        try:
+            if issubclass(base, UnicodeError) and base is not UnicodeError:
+                _require_within(*given)
+            base.__init__(error, *given)
+        except Exception:
+            return None
+        return error
+    return None
+
+
+def _require_within(*arguments: Any) -> None:
+    """The place that a UnicodeError names must lie in its text: Python looks there and does not ask."""
+    *_, text, start, end, _ = arguments
+    if not 0 <= start <= end <= len(text):
+        raise ValueError("a place outside the text")
 
 
 def describe(error: BaseException, source: str, file: str) -> str:
