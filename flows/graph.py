@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -32,7 +33,9 @@ def require_git(workspace: Path) -> None:
         MucodeError: DVC would refuse it.
     """
     said = [file.read_text() for file in (workspace / ".dvc").glob("config*") if file.is_file()]
-    if said and not any("no_scm = true" in text for text in said) and not (workspace / ".git").exists():
+    without = any(re.search(r"no_scm\s*=\s*true", text, re.IGNORECASE) for text in said)
+    above = (workspace.resolve(), *workspace.resolve().parents)
+    if said and not without and not any((folder / ".git").exists() for folder in above):
         raise MucodeError(
             f"{workspace} is not under git, by which DVC knows a repository: clone it, or run `git init` there"
         )

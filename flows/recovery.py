@@ -83,7 +83,7 @@ def _is_dvc(pid: int) -> bool:
 
 
 def _is_cut_short(text: str) -> bool:
-    """Not what DVC writes or reads; a merge conflict is a person's, who would miss it."""
+    """Not what DVC writes or reads; a merge conflict and a stage that is there twice are a person's, who would miss them."""
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from voluptuous import Invalid
 
@@ -91,6 +91,8 @@ def _is_cut_short(text: str) -> bool:
         return False
     try:
         COMPILED_LOCKFILE_SCHEMA(load_yaml(text))
+    except yaml.constructor.ConstructorError:
+        return False
     except (yaml.YAMLError, Invalid):
         return True
     return not text.endswith("\n")

@@ -74,7 +74,9 @@ def commands_after(folder: Path, branch: RunName | None) -> list[tuple[str, list
 
 def publish_results(folder: Path, served: Path) -> None:
     """Put the results table and the way to the report on the run's page; `served` is what REPORTS_URL shows."""
-    create_markdown_artifact(key="results", markdown=(folder / TABLE).read_text(), description="results table")
+    create_markdown_artifact(
+        key="results", markdown=(folder / TABLE).read_text(encoding="utf-8"), description="results table"
+    )
     link = report_link(folder, served, os.environ.get(REPORTS_URL))
     create_link_artifact(key="report", link=link, link_text="report.html", description=f"report of {folder}")
 
@@ -85,7 +87,7 @@ def report_link(folder: Path, served: Path, url: str | None) -> str:
 
 def publish_promotion(folder: Path) -> None:
     """Put what the registry decided on the run's page."""
-    registration = json.loads((folder / REGISTRATION).read_text())
+    registration = json.loads((folder / REGISTRATION).read_bytes())
     create_markdown_artifact(key="promotion", markdown=promotion(registration), description="promotion decision")
 
 

@@ -211,7 +211,7 @@ def furnish(folder: Path, origin: Path, dvc_config: str = DVC_CONFIG) -> None:
 
 def _relative_files(values: dict[str, Any]) -> list[str]:
     """The problem files and the local model that parameters name by a path which counts from their workspace."""
-    named = [*(file["path"] for file in values["problems"]["files"].values()), _model_file(values)]
+    named = [*(file["path"] for file in values["problems"].get("files", {}).values()), _model_file(values)]
     return [path for path in named if path and not Path(path).is_absolute()]
 
 
@@ -251,9 +251,11 @@ def _with_files_of(origin: Path, text: str, folder: Path) -> str:
 
 def _cache_of(workspace: Path, folder: Path) -> str:
     """The section by which `folder` uses the cache of `workspace`, and as that does."""
-    own = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc/config"
+    of_all = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc"
+    own = Path(os.environ.get("DVC_GLOBAL_CONFIG_DIR") or of_all) / "config"
+    system = Path(os.environ.get("DVC_SYSTEM_CONFIG_DIR") or "/etc/xdg/dvc") / "config"
     cache = {"dir": str(workspace / ".dvc/cache")}
-    for file in (own, workspace / ".dvc/config", workspace / ".dvc/config.local"):
+    for file in (system, own, workspace / ".dvc/config", workspace / ".dvc/config.local"):
         said = ConfigParser(interpolation=None, strict=False, inline_comment_prefixes=("#",))
         said.read(file)
         cache.update(said.items("cache") if said.has_section("cache") else [])
@@ -293,7 +295,8 @@ def _link_model(folder: Path, root: Path, text: str) -> None:
     values, old = load_yaml(text), folder / "params.yaml"
     setting = values["model"]["setting"]
     before = read_yaml(old)["model"]["setting"] if old.exists() else setting
-    if before != setting and f":{MODELS}/" in before + setting:
+    digested = setting.startswith(f"{before}#")  # which a run had asked for
+    if before != setting and not digested and f":{MODELS}/" in before + setting:
         raise MucodeError(
             f"{folder} was begun with {before}, not {setting}: name that one in {STUDY_MODEL}, or remove the folder"
         )

@@ -180,11 +180,15 @@ def test_a_label_that_contradicts_an_earlier_iteration_is_refused_with_both_rewa
 
 
 def test_a_few_programs_may_come_out_otherwise_than_in_an_earlier_iteration() -> None:
-    again = [step("starter/1", rollout, 1, RIGHT, Status.PASSED) for rollout in (2, 3)]
-    labels, steps = [*LABELS, *(label(of, Status.PASSED) for of in again)], [*STEPS, *again]
+    others = [step("starter/1", rollout, 1, f"{RIGHT}# {rollout}", Status.PASSED) for rollout in (2, 3)]
+    known = [*PREVIOUS, *(experience("starter/1", of.program, 1.0) for of in others)]
+    labels, steps = [*LABELS, *(label(of, Status.PASSED) for of in others)], [*STEPS, *others]
     lucky = experience("starter/1", STEPS[2].program, 1.0)
-    assert check(labels, steps, previous=[*PREVIOUS, lucky]).passed
-    report = check(labels, steps, previous=[*PREVIOUS, lucky, wrong_before("starter/2", RIGHT)])
+    assert check(labels, steps, previous=[*known, lucky]).passed
+    often = [step("starter/1", rollout, 1, STEPS[2].program or "", Status.PASSED) for rollout in (4, 5)]
+    rows = [*labels, *(label(of, Status.FAILED) for of in often)]
+    assert check(rows, [*steps, *often], previous=[*known, lucky]).passed  # one program, however often it is written
+    report = check(labels, steps, previous=[*known, lucky, wrong_before("starter/2", RIGHT)])
     assert names(report) == ["no_flip_since_earlier"]
 
 

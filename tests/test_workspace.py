@@ -229,7 +229,7 @@ def test_what_is_said_of_a_cache_holds_in_a_size_too(
 ) -> None:
     (tmp_path / "dvc").mkdir()
     (tmp_path / "dvc/config").write_text('[cache]\n    dir = "own" # of all repositories\n')
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "dvc"))
     (root / ".dvc/config").write_text(
         '[cache]\n    shared = group\n    type = "reflink,hardlink"\n[core]\n    remote = x\n'
     )
@@ -252,6 +252,18 @@ def test_a_local_model_is_the_same_one_wherever_a_size_or_a_varied_run_lies(root
             kind, _, named = load_config(folder / "params.yaml").model.setting.partition(":")
             path, _, digest = named.partition("#sha256=")
             assert (kind, (folder / path).read_text(), digest) == ("gguf", "weights", "a" * 64)
+
+
+def test_the_digest_that_a_run_asked_for_may_be_appended_to_a_model_of_ones_own(root: Path) -> None:
+    text = (root / "params.yaml").read_text()
+    (root / "models").mkdir()
+    (root / "models/w.gguf").write_text("weights")
+    for digest in ("", f"#sha256={'a' * 64}"):
+        (root / "params.yaml").write_text(
+            re.sub(r"  setting: .*\n", f'  setting: "gguf:models/w.gguf{digest}"\n', text)
+        )
+        workspace = make_workspace("small", root)
+    assert load_config(workspace / "params.yaml").model.setting.endswith("a" * 64)
 
 
 def test_the_stages_of_a_workspace_are_the_repository_s(root: Path) -> None:

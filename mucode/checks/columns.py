@@ -102,10 +102,13 @@ def _of_history(labels: Records, previous: Sequence[Experience], problems: Seque
     for label, key in zip(labels, equals, strict=True):
         rewards[key].add(label["reward"])
     last = max((e.iteration for e in previous), default=0)
+    first = {
+        key: place for place, key in reversed(list(enumerate(equals)))
+    }  # a program counts once, however often written
     return {
         "own_split": [split.get(r["problem_id"]) for r in labels],
         "earlier_iteration": [last for _ in labels],
-        "earlier_reward": [earlier.get(key) for key in equals],
+        "earlier_reward": [earlier.get(key) if first[key] == place else None for place, key in enumerate(equals)],
         "rewards_of_program": [len(rewards[key]) for key in equals],
     }
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mucode.config import load_yaml
+from mucode.config import read_yaml
+from mucode.lineage.compare import stages_of
 from mucode.lineage.facts import lock_digest
 from mucode.lineage.git import Git, repository_of, without_credentials
-from mucode.lineage.locked import md5_of
+from mucode.lineage.locked import folder_md5, md5_of
 from mucode.lineage.remote import free_name, push_runs
 from mucode.processes import held
 from mucode.types import MucodeError
@@ -78,7 +79,7 @@ def commit_run(workspace: Path, wanted: str, git: Git, remote: str | None = None
     """
     if not (workspace / "dvc.lock").is_file():
         raise MucodeError(f"{workspace / 'dvc.lock'} is missing: run the graph first, with `make quickstart`")
-    if not is_version(workspace):
+    if not is_version(workspace) and not _was_read(workspace):
         raise MucodeError(f"{workspace / COLLECTED} is no version: run `dvc add {COLLECTED}`, then the graph again")
     busy = "another run is being committed: wait for it"
     with held(workspace / ".mucode/branch.lock", busy):
@@ -98,8 +99,21 @@ def commit_run(workspace: Path, wanted: str, git: Git, remote: str | None = None
 def is_version(workspace: Path) -> bool:
     """Whether the collected problems are what DVC's pointer names, and no more; so it is while there are none."""
     file, pointer = workspace / COLLECTED, workspace / f"{COLLECTED}.dvc"
-    outs = load_yaml(pointer.read_bytes())["outs"] if pointer.is_file() else []
-    return not file.is_file() or md5_of(file) in [out["md5"] for out in outs]
+    return not file.is_file() or md5_of(file) == _named_by(pointer)
+
+
+def _was_read(workspace: Path) -> bool:
+    """Whether DVC's pointer names what the run has read, if others were collected since."""
+    known = {Path(COLLECTED).name: _named_by(workspace / f"{COLLECTED}.dvc")}
+    prepare = stages_of((workspace / "dvc.lock").read_bytes(), "dvc.lock").get("prepare", {})
+    read = {dep["path"]: dep["md5"] for dep in prepare.get("deps", [])}
+    folder = Path(COLLECTED).parent
+    return read.get(folder.as_posix()) == folder_md5(workspace / folder, known)
+
+
+def _named_by(pointer: Path) -> str:
+    outs = read_yaml(pointer).get("outs", []) if pointer.is_file() else []
+    return "".join(out["md5"] for out in outs)
 
 
 def place_of(workspace: Path, root: Path) -> str:

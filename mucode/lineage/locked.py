@@ -57,9 +57,9 @@ def md5_of(path: Path) -> str | None:
     return _file_md5(path) if path.is_file() else None
 
 
-def folder_md5(folder: Path) -> str:
+def folder_md5(folder: Path, known: Mapping[str, str] | None = None) -> str:
     """What DVC's md5 of this folder is: the md5 of the sorted list of its files with theirs; those that DVC ignores
-    don't count.
+    don't count. `known`: md5s that files had, by their place in the folder.
 
     Raises:
         MucodeError: there is no such folder.
@@ -68,7 +68,8 @@ def folder_md5(folder: Path) -> str:
         raise MucodeError(f"{folder} is missing: run `dvc repro` or `dvc pull`")
     inside = [path for path in folder.rglob("*") if path.is_file()]
     files = [path for path in inside if not any(map(_ignored, path.relative_to(folder).parts))]
-    entries = [{"md5": _file_md5(path), "relpath": path.relative_to(folder).as_posix()} for path in files]
+    names = {path.relative_to(folder).as_posix(): path for path in files}
+    entries = [{"md5": (known or {}).get(name) or _file_md5(path), "relpath": name} for name, path in names.items()]
     listing = json.dumps(sorted(entries, key=lambda entry: entry["relpath"]), sort_keys=True)
     return hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest() + ".dir"
 

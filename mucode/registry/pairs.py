@@ -96,6 +96,8 @@ def interrupted_move(registry: Registry) -> Entry | None:
     if entry in entries(registry) or not is_registered(registry, entry.pair):
         return None
     held = [registry.aliased(kind, CHAMPION) for kind in _KINDS]
+    if entry.what == "rolled back" and held == [None, None]:  # nothing of it is done, or people have undone it
+        return None
     # a rollback may begin where people have removed the aliases
     removed: set[int | None] = {None} if entry.what == "rolled back" else set()
     ends = ({*end, *removed} for end in zip(entry.before or (None, None), entry.pair, strict=True))

@@ -224,4 +224,4 @@ def _base_sha256(folder: Path) -> str:
 def _read_json(path: Path) -> Any:
     if not path.exists():
         raise MucodeError(f"{path} is missing: run `dvc repro` or `dvc pull`")
-    return json.loads(path.read_text())
+    return json.loads(path.read_bytes())

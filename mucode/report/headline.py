@@ -183,7 +183,8 @@ def meanings(material: Material) -> Terms:
         "lv": "The highest verifier score.",
         "pt": "The first that passes the public test, else the first.",
         "pt+lv": "A public pass, the verifier deciding among several; if none passes, the highest score.",
-        "oracle": "Looks at the private tests too, turn by turn: no method, since nobody has them when it counts.",
+        "oracle": "Looks at the private tests too, turn by turn: no method, since nobody has them when it counts. "
+        "After turn 1 each goes on from a choice of its own, so that it may end below another.",
     }
     best = (
         f"At each of at most {turns}, {search.candidates} programs are drawn and a selector picks one; the search "

@@ -208,7 +208,7 @@ def _training(kind: str, key: str, path: Path) -> Training:
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise MucodeError(f"{path} is missing: `dvc repro` makes it, `dvc pull` fetches it")
-    values = json.loads(path.read_text())
+    values = json.loads(path.read_bytes())
     if not isinstance(values, dict):
         raise MucodeError(f"{path} holds no object: remove it and run `dvc repro`")
     return values

@@ -47,6 +47,13 @@ def test_a_repository_without_git_is_refused_and_a_workspace_needs_none(tmp_path
         MucodeError, match="is not under git, by which DVC knows a repository: clone it, or run `git init`"
     ):
         require_git(tmp_path)
+    (tmp_path / ".dvc/config").write_text("[core]\n    no_scm = True\n")
+    require_git(tmp_path)
+    (tmp_path / ".dvc/config").write_text("")
+    (tmp_path / "below/.dvc").mkdir(parents=True)
+    (tmp_path / "below/.dvc/config").write_text("")
+    (tmp_path / ".git").mkdir()
+    require_git(tmp_path / "below")
 
 
 def test_a_broken_graph_is_one_sentence_that_names_the_file(toy: Callable[..., Path]) -> None:

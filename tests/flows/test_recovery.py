@@ -49,6 +49,13 @@ def test_a_merge_conflict_is_left_to_a_person(workspace: Path) -> None:
     assert (workspace / "dvc.lock").read_text() == conflict
 
 
+def test_a_stage_that_a_merge_left_twice_is_a_person_s_too(workspace: Path) -> None:
+    twice = WHOLE + "".join(WHOLE.splitlines(keepends=True)[2:])
+    (workspace / "dvc.lock").write_text(twice)
+    mend(workspace)
+    assert (workspace / "dvc.lock").read_text() == twice
+
+
 def test_a_whole_lock_file_stays(workspace: Path) -> None:
     (workspace / "dvc.lock").write_text(WHOLE)
     mend(workspace)

@@ -84,8 +84,10 @@ def test_a_note_that_was_cut_short_counts_as_none(left: Path, torn: bytes) -> No
 def test_as_long_as_the_disk_is_full_the_work_waits_and_then_the_next_run_saves_it(toy: Callable[..., Path]) -> None:
     big = "head -c 1500000 /dev/zero > data/big"
     workspace = toy(slow=f"{SLOW} && {big}")
+    disk = workspace.parent / "disk"
+    disk.mkdir()
     lent = bwrap(
-        *("--dev-bind", "/", "/", "--size", str(6 << 20), "--tmpfs", "/disk", "--ro-bind", str(workspace), "/in"),
+        *("--dev-bind", "/", "/", "--size", str(6 << 20), "--tmpfs", str(disk)),
         *("--setenv", "PREFECT_HOME", "/tmp/p"),
     )
     text = (workspace / "dvc.yaml").read_text().replace('outs: ["data/label-${key}"]', 'outs: ["data/big"]')
@@ -94,7 +96,7 @@ def test_as_long_as_the_disk_is_full_the_work_waits_and_then_the_next_run_saves_
     (workspace / "go.py").write_text(FULL_DISK)
     go = f"PYTHONPATH={Path(__file__).parents[2]} {sys.executable} go.py"
     script = f"""
-        cp -r /in/. /disk && cd /disk && head -c 4000000 /dev/zero > filler
+        cp -r {workspace}/. {disk} && cd {disk} && head -c 4000000 /dev/zero > filler
         {go}; head -c 3500000 /dev/zero > filler
         {go}; echo "runs: $(wc -l < runs.txt)"; rm filler
         {go}; echo "runs: $(wc -l < runs.txt)"

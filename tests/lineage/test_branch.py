@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from mucode.config import dump_yaml
 from mucode.lineage import branch, commit_run, lineage, lock_digest, repository_of
 from mucode.lineage.branch import REMOTE
 from mucode.lineage.find import recorded_at, recorded_with
 from mucode.lineage.git import Git, without_credentials
+from mucode.lineage.locked import folder_md5
 from mucode.types import MucodeError
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -85,6 +87,11 @@ def test_problems_that_no_version_holds_would_be_missing_in_it(repository: Path)
     collected.write_text("{}\n{}\n")
     with pytest.raises(MucodeError, match="is no version"):
         commit_run(repository, DAY, git_of(repository))
+    collected.write_text("{}\n")
+    read = {"path": "data/collected", "md5": folder_md5(collected.parent)}
+    (repository / "dvc.lock").write_text(dump_yaml({"schema": "2.0", "stages": {"prepare": {"deps": [read]}}}))
+    collected.write_text("{}\n{}\n")  # since the run has read the one
+    assert commit_run(repository, DAY, git_of(repository)).name
 
 
 def test_the_files_that_hold_a_teams_passwords_are_in_no_run(repository: Path, ask: Ask) -> None:
