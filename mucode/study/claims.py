@@ -46,6 +46,11 @@ CLAIMS = (
         Spec("mucode", selector=GREEDY, n=1),
         Spec("multi_star", selector=GREEDY, n=1),
     ),
+    Claim(
+        "µCode beats Multi-STaR on HumanEval with one greedy program a turn (a claim made after it was seen)",
+        Spec("mucode", HUMANEVAL, GREEDY, n=1),
+        Spec("multi_star", HUMANEVAL, GREEDY, n=1),
+    ),
     Claim("µCode beats STaR, each with its own number of turns", MUCODE, Spec("star", turns=1)),
     Claim("µCode's first turn beats STaR's", Spec("mucode", turns=1), Spec("star", turns=1)),
     Claim("µCode beats the base model", MUCODE, Spec("instruct")),

@@ -223,5 +223,5 @@ def _read_lock(path: Path) -> _Lock:
 def _json(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise MucodeError(f"{path} is missing: collect the piece anew with `make study`")
-    values: dict[str, Any] = json.loads(path.read_text())
+    values: dict[str, Any] = json.loads(path.read_bytes())
     return values

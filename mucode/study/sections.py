@@ -19,7 +19,8 @@ from mucode.study.turns import by_turn_table
 from mucode.study.verdict import primary_words
 
 CELL = (
-    "A cell is an accuracy with its interval (bootstrap over problems, each with all its searches), and n = problems × "
+    "A cell is an accuracy with its interval (bootstrap over problems, each with all its searches; the "
+    "exact binomial one where all came out alike), and n = problems × "
     "searches of each, all seeds together; differences are taken before rounding. N = 1 is greedy. Beside ours stand the "
     "numbers of the paper (Jain et al., Multi-Turn Code Generation Through Single-Step Rewards, ICML 2025): Llama models "
     "of 1B and 8B parameters, wholly fine-tuned, on its test sets, without intervals. Ours is another model with other "
