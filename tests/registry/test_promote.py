@@ -17,6 +17,14 @@ from mucode.types import MucodeError
 from tests.registry.workspace import champions, delete, remove_champion, set_champion, trail, write_workspace
 
 
+def crown_two(workspace: Path) -> None:
+    """Register a pair that solves nothing and one that solves all: 1/1 was champion, 2/2 is."""
+    for name, solved in (("1", 0), ("2", 12)):
+        rewards = [1.0] * solved + [0.0] * (12 - solved)
+        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
+        register(workspace)
+
+
 @pytest.mark.slow
 def test_a_better_pair_takes_the_place_of_the_champion_and_a_worse_one_does_not(workspace: Path) -> None:
     write_workspace(workspace, generator="g1", verifier="v1", validation=[1.0, 0.0, 0.0, 0.0])
@@ -83,10 +91,7 @@ def test_a_rollback_passes_over_champions_whose_versions_were_deleted(
 def test_a_rollback_says_that_the_only_other_champion_was_deleted(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, solved in (("1", 0), ("2", 12)):
-        rewards = [1.0] * solved + [0.0] * (12 - solved)
-        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
-        register(workspace)
+    crown_two(workspace)
     delete(workspace, "verifier", 1)
     monkeypatch.chdir(workspace)
     with pytest.raises(MucodeError, match=r"no champion before .*, or its versions were deleted"):
@@ -139,10 +144,7 @@ def test_the_next_registration_does_not_take_back_what_a_person_put_in_the_champ
 def test_a_champion_that_was_taken_out_of_service_by_hand_is_not_put_back(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, solved in (("1", 0), ("2", 12)):
-        rewards = [1.0] * solved + [0.0] * (12 - solved)
-        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
-        register(workspace)
+    crown_two(workspace)
     remove_champion(workspace)
     report = register(workspace)  # of the same graph
     assert (report.promoted, report.champion) == (False, None)
@@ -162,10 +164,7 @@ def test_a_champion_that_was_taken_out_of_service_by_hand_is_not_put_back(
 def test_a_rollback_from_a_champion_that_was_taken_out_of_service_goes_behind_it(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, solved in (("1", 0), ("2", 12)):
-        rewards = [1.0] * solved + [0.0] * (12 - solved)
-        write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
-        register(workspace)
+    crown_two(workspace)
     remove_champion(workspace)
     monkeypatch.chdir(workspace)
     moved = Registry.set_alias
