@@ -60,7 +60,7 @@ def test_what_another_version_collected_is_collected_anew_where_its_workspace_is
 def test_an_unfinished_piece_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     (piece,) = chosen(["feedback"])
     workspace = finish(piece, tmp_path / "run")
-    (workspace / "data/benchmarks/mucode-0/choices.parquet").unlink()
+    (workspace / "data/benchmarks/mucode-2/choices.parquet").unlink()
     with pytest.raises(MucodeError, match="is missing"):
         collect(workspace, tmp_path / "study/feedback")
     assert not (tmp_path / "study").exists()

@@ -80,12 +80,18 @@ def test_the_primary_comparison_fits_eight_hours(configs: dict[str, Config]) -> 
 def test_the_budget_counts_what_pieces_share_once(configs: dict[str, Config]) -> None:
     made = {name: {work.made_of: work.kind for work in works(config)} for name, config in configs.items()}
 
-    def own(name: str) -> set[str]:
-        return {made[name][each] for each in made[name].keys() - made["main"].keys()}
+    def own(name: str, before: str) -> set[str]:
+        return {made[name][each] for each in made[name].keys() - made[before].keys()}
 
-    assert own("humaneval") == own("selectors") == {"searches"}
-    assert own("loss") == {"trainings", "searches"}
-    assert own("verifier") == {"rollouts", "trainings", "searches"}
+    assert own("humaneval", "main") == own("selectors", "main") == {"searches"}
+    assert own("feedback", "candidates") == {"searches"}
+    assert own("loss", "candidates") == own("blind", "candidates") == {"trainings", "searches"}
+    assert own("verifier", "candidates") == {"rollouts", "trainings", "searches"}
+
+
+def test_pieces_of_one_method_that_are_compared_have_the_same_seeds(configs: dict[str, Config]) -> None:
+    seeds = {name: configs[name].study.seeds for name in ("candidates", "loss", "verifier", "feedback", "blind")}
+    assert set(map(tuple, seeds.values())) == {(2,)}
 
 
 def test_a_second_iteration_of_the_same_study_costs_more(configs: dict[str, Config]) -> None:

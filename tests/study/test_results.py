@@ -20,7 +20,7 @@ from mucode.study.figures import figures
 from mucode.study.page import html, markdown, write_results
 from mucode.study.pieces import chosen
 from mucode.study.rows import study_rows
-from mucode.study.tables import training_table
+from mucode.study.tables import methods_table, training_table
 from mucode.types import MucodeError
 from tests.study.conftest import finish
 from tests.study.pieces import only, rewards, with_one_seed, without
@@ -116,7 +116,7 @@ def test_a_seed_that_only_another_piece_has_counts_as_well(pieces: list[Collecte
     half = without(only(pieces, "main"), Origin("mucode", 0))
     joint = find([half, only(pieces, "candidates")], MUCODE)
     assert joint is not None
-    assert joint.seeds == (0, 1)
+    assert joint.seeds == (1, 2)
 
 
 def test_a_difference_is_judged_by_its_interval_and_its_test(pieces: list[Collected]) -> None:
@@ -136,7 +136,7 @@ def test_once_and_each_are_told_apart_where_the_same_method_has_both(pieces: lis
     each, once = find(pieces, claim.better), find(pieces, claim.worse)
     assert each is not None
     assert once is not None
-    assert (each.seeds, once.seeds) == ((0,), (0, 1))
+    assert (each.seeds, once.seeds) == ((2,), (0, 1, 2))
 
 
 def test_what_was_not_run_is_said_to_be_not_run(pieces: list[Collected]) -> None:
@@ -163,13 +163,20 @@ def test_the_base_model_s_greedy_search_counts_once_however_many_seeds(pieces: l
 
 
 def test_two_pieces_are_compared_by_as_many_searches_of_each(pieces: list[Collected]) -> None:
-    two, one = find([only(pieces, "main")], MUCODE), find([only(pieces, "candidates")], MUCODE)
+    two, one = find([only(pieces, "main")], MUCODE), find([only(pieces, "selectors")], MUCODE)
     assert two is not None
     assert one is not None
     found = difference(two, one, bootstrap_of(pieces))
     assert found is not None
     first = [fmean(values[0] for values in cell.by_seed[0].values()) for cell in (two, one)]
     assert found.difference.value == pytest.approx(first[1] - first[0])
+
+
+def test_a_seed_that_one_method_alone_has_stays_out_of_table_1(pieces: list[Collected]) -> None:
+    joint = find(pieces, MUCODE)
+    assert joint is not None
+    assert joint.seeds == (0, 1, 2)
+    assert methods_table(pieces) == methods_table([only(pieces, "main")])
 
 
 def test_table_2_says_which_seeds_its_rows_share(pieces: list[Collected]) -> None:
