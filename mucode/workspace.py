@@ -20,11 +20,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from mucode.config import dump_yaml, load_yaml, parse_config, read_yaml
+from mucode.config import parse_config
 from mucode.parameters import overlaid, with_plan
 from mucode.processes import held
 from mucode.records import written_whole
 from mucode.types import MucodeError
+from mucode.yaml_files import dump_yaml, load_yaml, read_yaml
 
 DEFAULT = "default"  # params.yaml as committed
 STUDY = "study"  # the profile that all pieces of the study are laid over

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mucode import stages
-from mucode.config import Config, parse_config, read_yaml
+from mucode.config import Config, parse_config
 from mucode.policies import Conditions
+from mucode.yaml_files import read_yaml
 from tests.conftest import make_problem
 
 ROOT = Path(__file__).resolve().parents[1]

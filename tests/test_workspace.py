@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mucode.config import load_config, load_yaml
+from mucode.config import load_config
 from mucode.plan import expand
 from mucode.types import MucodeError
 from mucode.workspace import (
@@ -20,6 +20,7 @@ from mucode.workspace import (
     sizes,
     varied_workspace,
 )
+from mucode.yaml_files import load_yaml
 
 REPOSITORY = Path(__file__).parent.parent
 
