@@ -13,9 +13,9 @@ from typing import Any
 
 from flows.server import Server
 from mucode import processes
-from mucode.config import dump_yaml, load_yaml
 from mucode.processes import has_ended, spawn, stop
 from mucode.types import MucodeError
+from mucode.yaml_files import dump_yaml, load_yaml
 
 POOL = "mucode"
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, DirectoryPath, Field
 
-from mucode.config import read_yaml
 from mucode.types import MucodeError
+from mucode.yaml_files import read_yaml
 
 
 def _with_stages(folder: Path) -> Path:

@@ -11,8 +11,8 @@ from pydantic_core import CoreSchema
 from flows.graph import Workspace
 from flows.remotes import inherit
 from mucode.collect.version import require_version
-from mucode.config import read_yaml
 from mucode.workspace import varied_workspace
+from mucode.yaml_files import read_yaml
 
 PARAMS = Path(__file__).resolve().parent.parent / "params.yaml"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from mucode.config import load_yaml
+from mucode.yaml_files import load_yaml
 
 LOCK_FILE_COPY = ".mucode/dvc.lock"
 

@@ -18,9 +18,9 @@ from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.reports import REPORT, REPORTS_URL
 from flows.stage import bring_up_to_date, run_command
 from flows.versions import push
-from mucode.config import read_yaml
 from mucode.layout import Layout
 from mucode.registry.register import REPORT as REGISTRATION
+from mucode.yaml_files import read_yaml
 
 TABLE = Layout().reports / "table.md"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from mucode.lineage.find import Recorded
 from mucode.lineage.git import Git
-from mucode.workspace import furnish, link_files
+from mucode.local_files import link_files
+from mucode.workspace import furnish
 
 FOLDER = Path(".mucode/reproduce")
 CHECKED_OUT = Path(".mucode/checked-out")  # in a worktree that is whole and not compared yet

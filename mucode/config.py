@@ -5,29 +5,19 @@ No section has defaults: a default would be a second home for a value. A misspel
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from mucode.section import Count, Positive, Section, Share, Weight, first_sentence
 from mucode.types import MucodeError, Sampling
+from mucode.yaml_files import read_yaml
 
-Count = Annotated[int, Field(ge=1)]
-Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
 DType = Literal["float32", "bfloat16"]
 Selector = Literal["random", "lv", "pt", "pt+lv", "oracle"]
 WITHOUT_TESTS = ("random", "lv", "oracle")  # what `policies.UNTESTED` is, on which not every stage depends
 _SHOWN_BY_THE_TEXT = frozenset({"humaneval"})  # sources whose tasks hold tests in their words (docstring examples)
-
-
-class Section(BaseModel):
-    """A closed, frozen part of params.yaml."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class BenchmarkSet(Section):
@@ -284,59 +274,6 @@ def load_config(path: Path = Path("params.yaml")) -> Config:
     return parse_config(read_yaml(path), path)
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
-    if not path.exists():
-        raise MucodeError(f"{path} is missing: run in the project's folder, or in one that `mucode workspace` made")
-    try:
-        values = load_yaml(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise MucodeError(f"{path} is not UTF-8 (byte {error.start}): write it as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise MucodeError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise MucodeError(f"{path} holds no sections: restore it with `git checkout {path}`")
-    return values
-
-
-def load_yaml(text: str | bytes) -> Any:
-    """What `yaml.safe_load` gives, by the parser in C: nine times as fast.
-
-    Raises:
-        yaml.YAMLError: it is not YAML, or a mapping has a key twice.
-    """
-    return yaml.load(text, Loader=_EachKeyOnce)
-
-
-class _EachKeyOnce(yaml.CSafeLoader):
-    """Refuses a repeated key; of two values YAML's own loader takes the last and says nothing."""
-
-    def __init__(self, stream: str | bytes) -> None:
-        super().__init__(stream)
-        self._flat: set[int] = set()
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        if id(node) not in self._flat:  # else it holds what it merges (`<<`) besides its own keys
-            self._flat.add(id(node))
-            _refuse_repeated([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
-        super().flatten_mapping(node)
-
-
-def _refuse_repeated(keys: list[yaml.ScalarNode]) -> None:
-    if len({key.value for key in keys}) == len(keys):
-        return
-    seen: set[tuple[str, str]] = set()
-    for key in keys:
-        if (key.tag, key.value) in seen and key.value != "<<":
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key.value} is there twice", key.start_mark)
-        seen.add((key.tag, key.value))
-
-
-def dump_yaml(values: Any, **options: Any) -> str:
-    """What `yaml.safe_dump` gives with keys in the order given, by the emitter in C: six times as fast."""
-    text: str = yaml.dump(values, Dumper=yaml.CSafeDumper, sort_keys=False, **options)
-    return text
-
-
 def parse_config(values: dict[str, Any], path: Path) -> Config:
     """The checked form of what a parameter file says."""
     from mucode.plan import expand
@@ -344,27 +281,10 @@ def parse_config(values: dict[str, Any], path: Path) -> Config:
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise MucodeError(f"{path}: {_first_sentence(error)}") from error
+        raise MucodeError(f"{path}: {first_sentence(error)}") from error
     unknown = sorted(set(config.study.methods) - set(config.methods))
     if unknown:
         raise MucodeError(f"{path}: study.methods names {unknown[0]!r}; methods defines {sorted(config.methods)}")
     if config.plan != expand(config.study, config.methods):
         raise MucodeError(f"{path}: plan does not follow from study: run `mucode plan {path}` to write it anew")
     return config
-
-
-def _first_sentence(error: ValidationError) -> str:
-    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is missing, too
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return f"{where} is no parameter: correct its name or remove it"
-    if first["type"] == "missing":
-        return f"{where} is missing: add it (there are no defaults)"
-    if first["type"] == "value_error":
-        said = first["msg"].removeprefix("Value error, ")
-        return f"{where}: {said}" if where else said
-    given = first.get("input")
-    if first["type"] == "float_type" and (number := re.fullmatch(r"([-+]?\d+)(\.\d+)?e([-+]?\d+)", str(given).lower())):
-        whole, part, exponent = number.groups()
-        return f"{where} = {given!r}: YAML takes that for text: write {whole}{part or '.0'}e{int(exponent):+}"
-    return f"{where} = {given!r}: {first['msg'].lower()}"

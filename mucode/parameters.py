@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mucode.config import Method, Study, dump_yaml, load_yaml, read_yaml
+from mucode.config import Method, Study
 from mucode.plan import expand
 from mucode.records import written_whole
 from mucode.types import MucodeError
+from mucode.yaml_files import dump_yaml, load_yaml, read_yaml
 
 PLAN_TITLE = "# What follows is written by `mucode plan` from study: the instances behind dvc.yaml's foreach.\n"
 

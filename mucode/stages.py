@@ -11,11 +11,10 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mucode.config import Config, Training, load_config
+from mucode.config import Config, load_config
 from mucode.records import (
     Experience,
     Label,
@@ -26,14 +25,13 @@ from mucode.records import (
     write_rows,
 )
 from mucode.selection import Pair
+from mucode.settings import rollout_settings, test_sets, training_settings, validation_set, verifier_settings
 from mucode.types import Answer, MucodeError, Problem
 
 if TYPE_CHECKING:
-    from mucode.evaluation import TestSet
     from mucode.execution.crew import Crew
     from mucode.execution.pool import Pool
     from mucode.generator import Part
-    from mucode.training.settings import TrainingSettings
 
 WORKERS = "MUCODE_WORKERS"  # dask://HOST:PORT: programs run on the workers of that cluster, not here
 WEAK = "MUCODE_ALLOW_WEAK_ISOLATION"  # "1": make labels even where only system-call filters isolate programs
@@ -84,21 +82,13 @@ def roll_out(
 
     `turns` 0: as many as the parameters say; else at most so many, the method's own limit."""
     from mucode.generator import open_generator
-    from mucode.rollout import RolloutSettings
     from mucode.rounds import Round, run_round
     from mucode.shards import Shards
 
     config = load_config()
     section = config.rollout
     train = [problem for problem in read_rows(problems, Problem) if problem.split == "train"]  # collected ones, too
-    settings = RolloutSettings(
-        turns=_at_most(turns, section.turns),
-        rollouts=section.rollouts,
-        sampling=section.sampling,
-        seed=seed,
-        iteration=iteration,
-        schedule=section.schedule,
-    )
+    settings = rollout_settings(section, seed, iteration, turns)
     with (
         _sandbox(config) as sandbox,
         open_generator(config.generation.engine, _part(config, base, generator)) as player,
@@ -157,21 +147,11 @@ def train_verifier(*, problems: Path, dataset: Path, base: Path, seed: int, out:
     from mucode.expert import candidates_by_problem
     from mucode.tracking import track
     from mucode.training.launch import in_processes, processes_for
-    from mucode.verifier.train import VerifierSettings
     from mucode.verifier.train import train_verifier as train
 
     config = load_config()
     section, started = config.verifier, time.monotonic()
-    settings = VerifierSettings(
-        training=_training(section),
-        loss=section.loss,
-        head_learning_rate=section.head_learning_rate,
-        score_penalty=section.score_penalty,
-        pairs_per_problem=section.pairs_per_problem,
-        score_batch_size=section.score_batch_size,
-        score_dtype=section.score_dtype,
-        show_public_tests=config.rollout.show_public_tests,
-    )
+    settings = verifier_settings(section, config.rollout.show_public_tests)
     candidates = [c for group in candidates_by_problem(read_rows(dataset, Experience)).values() for c in group]
     arguments = (candidates, read_rows(problems, Problem), base, settings, seed, out)
     metrics = in_processes(processes_for(settings.training), train, *arguments)
@@ -207,7 +187,7 @@ def fine_tune(*, problems: Path, demonstrations: Path, base: Path, seed: int, ou
 
     config = load_config()
     section, started = config.fine_tune, time.monotonic()
-    settings = _training(section)
+    settings = training_settings(section)
     metrics = in_processes(
         processes_for(settings),
         train,
@@ -234,23 +214,6 @@ def evaluate(
         run_searches("evaluate", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)
 
 
-def validation_set(config: Config, problems: Sequence[Problem], seed: int, turns: int) -> TestSet:
-    """The validation problems, and how they are searched; `turns` is the method's own T, 0 if it has none."""
-    from mucode.evaluation import TestSet
-    from mucode.policies import SearchSettings
-
-    source, section = config.problems.source, config.search
-    settings = SearchSettings(
-        selectors=section.validation_selectors,
-        candidates=(section.candidates,),
-        turns=_at_most(turns, section.turns),
-        searches=section.searches,
-        sampling=section.sampling,
-        seed=seed,
-    )
-    return TestSet(f"{source}/validation", _of_split(problems, source, "validation"), settings)
-
-
 def benchmark(
     *, problems: Path, answers: Path, base: Path, generator: Path, verifier: Path, seed: int, turns: int, out: Path
 ) -> None:
@@ -261,32 +224,6 @@ def benchmark(
     sets = test_sets(config, read_rows(problems, Problem), seed, turns)
     with _sandbox(config) as sandbox:
         run_searches("benchmark", sets, [problems, answers, base], Pair(generator, verifier), sandbox, config, out)
-
-
-def test_sets(config: Config, problems: Sequence[Problem], seed: int, turns: int) -> list[TestSet]:
-    """Each test set with its problems, and how it is searched; `turns` is the method's own T, 0 if it has none."""
-    from mucode.evaluation import TestSet
-    from mucode.policies import Conditions, SearchSettings
-
-    section = config.search
-    settings = SearchSettings(
-        selectors=section.selectors,
-        candidates=(section.candidates, *section.other_candidates),
-        turns=_at_most(turns, section.turns),
-        searches=section.searches,
-        sampling=section.sampling,
-        seed=seed,
-        independent=section.independent,
-        greedy=section.greedy,
-    )
-    return [
-        TestSet(
-            b.name,
-            _limited(_of_split(problems, b.source, b.split), b.limit),
-            dataclasses.replace(settings, conditions=Conditions(b.public_tests, b.feedback)),
-        )
-        for b in config.test_sets
-    ]
 
 
 def select(
@@ -345,29 +282,3 @@ def _part(config: Config, base: Path, generator: Path) -> Part:
     from mucode.generator import Part
 
     return Part(base, generator, config.rollout.show_public_tests, config.generation.log_probabilities)
-
-
-def _training(section: Training) -> TrainingSettings:
-    from mucode.training.settings import TrainingSettings
-    from mucode.training.weights import best_dtype
-
-    fields = {name: getattr(section, name) for name in Training.model_fields}
-    if fields["dtype"] == "auto":
-        fields["dtype"] = best_dtype()
-    return TrainingSettings(**fields)
-
-
-def _at_most(turns: int, limit: int) -> int:
-    """A method's own number of turns (0: none of its own), within what the parameters allow."""
-    return min(turns, limit) if turns else limit
-
-
-def _of_split(problems: Sequence[Problem], source: str, split: str) -> list[Problem]:
-    chosen = [problem for problem in problems if (problem.source, problem.split) == (source, split)]
-    if not chosen:
-        raise MucodeError(f"no problem of {source}/{split}: raise its number in params.yaml's problems")
-    return chosen
-
-
-def _limited(problems: Sequence[Problem], limit: int) -> Sequence[Problem]:
-    return problems[:limit] if limit else problems

@@ -20,17 +20,16 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from mucode.config import dump_yaml, load_yaml, parse_config, read_yaml
+from mucode.config import parse_config
+from mucode.local_files import MODELS, link_model, model_at_hand, relative_link, with_files_of
 from mucode.parameters import overlaid, with_plan
 from mucode.processes import held
 from mucode.records import written_whole
 from mucode.types import MucodeError
+from mucode.yaml_files import dump_yaml, load_yaml, read_yaml
 
 DEFAULT = "default"  # params.yaml as committed
 STUDY = "study"  # the profile that all pieces of the study are laid over
-STUDY_MODEL = "MUCODE_STUDY_MODEL"  # gguf:PATH#sha256=... or dir:PATH#sha256=..., where the study's hub is not reached
-MODELS = "models"  # the workspace's folder of links to such models: no parameter holds a path of this machine
-LOCAL = ("gguf", "dir")  # the kinds of model that are named by a path
 _BEGUN = {".mucode", MODELS}  # what there is of a workspace if its start was killed before its parameters were written
 COLLECTED = Path("data/collected/problems.jsonl")  # as in problems.collected, the import of which takes its time
 POINTER = COLLECTED.with_name(f"{COLLECTED.name}.dvc")  # DVC's: what a run branch keeps of them
@@ -76,9 +75,9 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     if size == DEFAULT and folder is None:
         return root
     place = place_of(size, root, folder)
-    text = _with_files_of(root, parameters(size, root), place)
+    text = with_files_of(root, parameters(size, root), place)
     with alone_in(place):
-        _link_model(place, root, text)
+        link_model(place, root, text)
         _set_up(place, root, text, DVC_CONFIG + ("" if folder else _cache_of(root, place)))
     return place
 
@@ -140,14 +139,14 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
     said = json.dumps(changes, sort_keys=True, ensure_ascii=False)
     committed = workspace / "params.yaml"
     title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
-    text = _with_files_of(workspace, _merged(read_yaml(committed), changes, title, committed), folder)
+    text = with_files_of(workspace, _merged(read_yaml(committed), changes, title, committed), folder)
     with alone_in(folder):
         _set_up(folder, workspace, text, DVC_CONFIG + _cache_of(workspace, folder))
         for path in (COLLECTED, POINTER):
             if (workspace / path).exists():
                 _write(folder / path, (workspace / path).read_bytes())
         if (workspace / MODELS).exists():
-            _link(folder / MODELS, workspace / MODELS)
+            relative_link(folder / MODELS, workspace / MODELS)
     return folder
 
 
@@ -165,7 +164,7 @@ def parameters(size: str, root: Path) -> str:
         changes = overlaid(changes, read_yaml(profile))
     values = read_yaml(committed)
     if profiles and profiles[0].stem == STUDY:
-        changes["model"] = _at_hand(overlaid(values, changes)["model"])
+        changes["model"] = model_at_hand(overlaid(values, changes)["model"])
     return _merged(values, changes, _title(size, root), profiles[-1] if profiles else committed)
 
 
@@ -206,47 +205,7 @@ def furnish(folder: Path, origin: Path, dvc_config: str = DVC_CONFIG) -> None:
     _write(folder / ".dvc/.gitignore", (origin / ".dvc/.gitignore").read_bytes())
     _write(folder / ".dvc/config", dvc_config.encode())
     (folder / COLLECTED).parent.mkdir(parents=True, exist_ok=True)  # `mucode collect` fills it; a stage reads it
-    _link(folder / "mucode", (origin / "mucode").resolve())
-
-
-def _relative_files(values: dict[str, Any]) -> list[str]:
-    """The problem files and the local model that parameters name by a path which counts from their workspace."""
-    named = [*(file["path"] for file in values["problems"].get("files", {}).values()), _model_file(values)]
-    return [path for path in named if path and not Path(path).is_absolute()]
-
-
-def _model_file(values: dict[str, Any]) -> str:
-    """The path of a local model; nothing of any other."""
-    kind, _, rest = str(values["model"]["setting"]).partition(":")
-    return rest.partition("#sha256=")[0] if kind in LOCAL else ""
-
-
-def link_files(folder: Path, origin: Path, within: Path) -> None:
-    """Link what the parameters of a folder name by a path that counts from `origin`, if its place is `within` and free."""
-    for path in _relative_files(read_yaml(folder / "params.yaml")):
-        ours = Path(os.path.normpath(folder / path)).is_relative_to(within)
-        if ours and (origin / path).exists() and not (folder / path).exists():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            _link(folder / path, origin / path)
-
-
-def _with_files_of(origin: Path, text: str, folder: Path) -> str:
-    """The parameters of `origin` for `folder`: what the one names by a relative path is the other's, too; a model of
-    MODELS has a link in each."""
-    values = load_yaml(text)
-    moved = {path: os.path.relpath(origin.resolve() / path, folder.resolve()) for path in _relative_files(values)}
-    files = {
-        source: {"path": moved.get(file["path"], file["path"])} for source, file in values["problems"]["files"].items()
-    }
-    setting, model = str(values["model"]["setting"]), _model_file(values)
-    if model in moved and not model.startswith(f"{MODELS}/"):
-        setting = setting.replace(f":{model}", f":{moved[model]}", 1)
-    changes = {"problems": {"files": files}, "model": {"setting": setting}}
-    if overlaid(values, changes) == values:
-        return text
-    del values["plan"]
-    title = text.splitlines(keepends=True)[0]
-    return with_plan(title + dump_yaml(overlaid(values, changes), allow_unicode=True))
+    relative_link(folder / "mucode", (origin / "mucode").resolve())
 
 
 def _cache_of(workspace: Path, folder: Path) -> str:
@@ -265,63 +224,8 @@ def _cache_of(workspace: Path, folder: Path) -> str:
     return "[cache]\n" + "".join(f"    {name} = {value}\n" for name, value in cache.items())
 
 
-def _at_hand(model: dict[str, Any]) -> dict[str, Any]:
-    """The model section, in which the model that STUDY_MODEL names stands for one of the hub's, named as such.
-
-    Raises:
-        MucodeError: the variable names no local model, or one without its digest.
-    """
-    named = os.environ.get(STUDY_MODEL)
-    if not named or not str(model.get("setting")).startswith("hub:"):
-        return model
-    kind, path, digest = _local_model(named)
-    return {**model, "setting": f"{kind}:{MODELS}/{path.name}#sha256={digest}"}
-
-
-def _local_model(named: str) -> tuple[str, Path, str]:
-    kind, _, rest = named.partition(":")
-    path, _, digest = rest.partition("#sha256=")
-    if kind not in LOCAL or not path or not digest:
-        raise MucodeError(f"{STUDY_MODEL}={named} is neither gguf:PATH#sha256=... nor dir:PATH#sha256=...: correct it")
-    return kind, Path(path).absolute(), digest
-
-
-def _link_model(folder: Path, root: Path, text: str) -> None:
-    """Link the local model that the new parameters name: the one at hand, or one of the repository's own MODELS.
-
-    Raises:
-        MucodeError: the workspace was begun with another model.
-    """
-    values, old = load_yaml(text), folder / "params.yaml"
-    setting = values["model"]["setting"]
-    before = read_yaml(old)["model"]["setting"] if old.exists() else setting
-    digested = setting.startswith(f"{before}#")  # which a run had asked for
-    if before != setting and not digested and f":{MODELS}/" in before + setting:
-        raise MucodeError(
-            f"{folder} was begun with {before}, not {setting}: name that one in {STUDY_MODEL}, or remove the folder"
-        )
-    model, named = _model_file(values), os.environ.get(STUDY_MODEL)
-    at_hand = _local_model(named)[1] if named else root / model
-    source = at_hand if f":{MODELS}/{at_hand.name}#" in setting else root / model
-    if f":{MODELS}/" in setting and source.exists():
-        (folder / model).parent.mkdir(parents=True, exist_ok=True)
-        _link(folder / model, source)
-
-
 def _write(path: Path, content: bytes) -> None:
     """Write a file unless it says so already: DVC looks at the time of change first."""
     if not path.exists() or path.read_bytes() != content:
         with written_whole(path) as partial:
             partial.write_bytes(content)
-
-
-def _link(link: Path, target: Path) -> None:
-    """A relative link, so that the repository can be moved with its workspaces."""
-    relative = os.path.relpath(target, link.parent)
-    if link.is_symlink() and link.readlink() == Path(relative):
-        return
-    if link.is_symlink():
-        link.unlink()
-    elif link.exists():
-        raise MucodeError(f"{link} is in the way of a link to {target}: move it away, then run again")
-    link.symlink_to(relative, target_is_directory=True)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from mucode.config import WITHOUT_TESTS, load_config, load_yaml, parse_config
+from mucode.config import WITHOUT_TESTS, load_config, parse_config
 from mucode.policies import UNTESTED
 from mucode.types import MucodeError
+from mucode.yaml_files import load_yaml
 
 ROOT = Path(__file__).parent.parent
 PARAMS = ROOT / "params.yaml"
@@ -116,26 +117,3 @@ def test_a_number_that_yaml_reads_as_text_is_told_how_to_be_written() -> None:
         MucodeError, match=r"fine_tune\.learning_rate = '2e-4': YAML takes that for text: write 2\.0e-4"
     ):
         parse_config(changed, Path("params.yaml"))
-
-
-def test_a_file_that_is_not_utf_8_is_told_so(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_bytes(b"# caf\xe9\na: 1\n")
-    with pytest.raises(MucodeError, match=r"params\.yaml is not UTF-8 \(byte 5\): write it as UTF-8"):
-        load_config(tmp_path / "params.yaml")
-
-
-def test_a_key_that_is_there_twice_is_named_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("rollout:\n  turns: 2\n  rollouts: 3\n  turns: 3\n")
-    with pytest.raises(MucodeError, match=r"params\.yaml is not YAML: the key turns is there twice in .* line 4"):
-        load_config(tmp_path / "params.yaml")
-
-
-def test_a_key_of_a_mapping_s_own_beside_the_one_that_it_merges_is_no_repetition() -> None:
-    text = "a: &a {x: 1}\nb: &b {<<: *a, x: 2}\nc: {<<: *b, x: 3}\nd: {1: one, '1': text}\n"
-    assert load_yaml(text) == {"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}, "d": {1: "one", "1": "text"}}
-
-
-def test_a_file_that_is_no_yaml_is_told_so(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("a: [")
-    with pytest.raises(MucodeError, match="is not YAML"):
-        load_config(tmp_path / "params.yaml")

@@ -9,9 +9,9 @@ from pathlib import Path
 import grimp
 import pytest
 
-from mucode import stages
+from mucode import settings, stages
 from mucode.cli import STAGES
-from mucode.config import load_yaml
+from mucode.yaml_files import load_yaml
 
 ROOT = Path(__file__).parent.parent
 # What a stage runs through without its result depending on it, and the nouns, whose change shows in what uses them.
@@ -23,9 +23,11 @@ NEUTRAL = {
     "mucode.plan",
     "mucode.processes",
     "mucode.records",
+    "mucode.section",
     "mucode.shards",
     "mucode.training.settings",
     "mucode.types",
+    "mucode.yaml_files",
 }
 TOLD_MLFLOW = ("mucode.tracking", "mucode.lineage")  # what no out holds
 BESIDE_EXPERT = {"mucode.dataset", "mucode.environment"}  # they need candidates_by_problem and limited only
@@ -44,12 +46,13 @@ def graph() -> grimp.ImportGraph:
 
 
 def functions() -> dict[str, ast.FunctionDef]:
-    tree = ast.parse(Path(stages.__file__).read_text())
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    """The stages, and what they make their settings with: of both, a stage depends on what it runs through alone."""
+    trees = [ast.parse(Path(str(module.__file__)).read_text()) for module in (stages, settings)]
+    return {node.name: node for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 def imported_by(name: str) -> set[str]:
-    """Modules that a stage imports, those of the functions beside it that it calls included."""
+    """Modules that a stage imports, those of the functions beside it, and of `settings`, that it calls included."""
     found: set[str] = set()
     for node in ast.walk(functions()[name]):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -87,7 +90,7 @@ def params_of(stage: str) -> set[str]:
 
 
 def attributes(function: str, variable: str) -> set[str]:
-    """What a function, and those beside it that it calls, read of variables of this name."""
+    """What a function, and those beside it and of `settings` that it calls, read of variables of this name."""
     found: set[str] = set()
     for node in ast.walk(functions()[function]):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == variable:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mucode.config import load_yaml
 from mucode.layout import Layout
+from mucode.yaml_files import load_yaml
 
 PIPELINE = Path(__file__).parent.parent / "dvc.yaml"
 

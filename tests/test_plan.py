@@ -8,13 +8,14 @@ import pytest
 
 from mucode import stages
 from mucode.cli import STAGES
-from mucode.config import Study, load_config, load_yaml, parse_config
+from mucode.config import Study, load_config, parse_config
 from mucode.parameters import PLAN_TITLE, with_plan
 from mucode.parameters import plan as write_plan
 from mucode.plan import Plan
 from mucode.plan import expand as expand_with
 from mucode.types import MucodeError
 from mucode.workspace import parameters, sizes
+from mucode.yaml_files import load_yaml
 
 ROOT = Path(__file__).parent.parent
 

@@ -124,7 +124,7 @@ def test_json_is_sorted_and_refuses_what_json_cannot_say(tmp_path: Path) -> None
 def test_json_and_parameters_are_utf_8_whatever_the_locale_says(tmp_path: Path) -> None:
     code = (
         "from pathlib import Path\n"
-        "from mucode.config import read_yaml\n"
+        "from mucode.yaml_files import read_yaml\n"
         "from mucode.records import write_json\n"
         "write_json(Path('x.json'), read_yaml(Path('params.yaml')))"
     )

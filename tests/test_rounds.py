@@ -18,7 +18,6 @@ from typing import Any
 import pytest
 import yaml
 
-from mucode.config import load_yaml
 from mucode.generator import ENGINES, Playing
 from mucode.generator.incremental import EngineRecord
 from mucode.generator.server_engine import ServerGenerator
@@ -29,6 +28,7 @@ from mucode.serving.endpoint import Endpoint, ServerGone
 from mucode.shards import Shards
 from mucode.types import Completion, MucodeError, Sampling, State
 from mucode.workspace import make_workspace
+from mucode.yaml_files import load_yaml
 from tests.conftest import SAMPLING, FunctionGenerator, TabularSandbox, make_problem
 from tests.generator.test_server_engine import ENDS, LONG, QUICK, asks_for, program_of
 from tests.serving.scripted_server import Letters, Script, serving

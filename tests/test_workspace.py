@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mucode.config import load_config, load_yaml
+from mucode.config import load_config
 from mucode.plan import expand
 from mucode.types import MucodeError
 from mucode.workspace import (
     DEFAULT,
-    STUDY_MODEL,
     alone_in,
     is_at_work,
     layers,
@@ -20,21 +19,13 @@ from mucode.workspace import (
     sizes,
     varied_workspace,
 )
-
-REPOSITORY = Path(__file__).parent.parent
+from mucode.yaml_files import load_yaml
+from tests.repository import REPOSITORY, make_repository, with_study
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A repository with this one's parameters and stages, and one profile."""
-    root = tmp_path / "root"
-    (root / "profiles").mkdir(parents=True)
-    (root / ".dvc").mkdir()
-    (root / "mucode").mkdir()
-    for name in ("params.yaml", "dvc.yaml", ".dvcignore", ".dvc/.gitignore"):
-        (root / name).write_text((REPOSITORY / name).read_text())
-    (root / "profiles/small.yaml").write_text("rollout:\n  turns: 1\nstudy:\n  iterations: 2\n  seeds: [3]\n")
-    return root
+    return make_repository(tmp_path / "root")
 
 
 def test_every_profile_of_the_repository_makes_a_workspace_with_valid_parameters(tmp_path: Path) -> None:
@@ -213,17 +204,6 @@ def test_a_cache_that_was_moved_is_the_one_that_a_size_shares(root: Path, tmp_pa
     assert (workspace / ".dvc" / cache).resolve() == tmp_path / "moved"
 
 
-def test_a_file_of_problems_is_the_same_one_wherever_a_size_or_a_varied_run_lies(root: Path, tmp_path: Path) -> None:
-    own, other = root / "data/my.jsonl", tmp_path / "other.jsonl"
-    said = f"{{mbpp: {{path: data/my.jsonl, sha256: {'a' * 64}}}, humaneval: {{path: {other}, sha256: {'b' * 64}}}}}"
-    text = (root / "params.yaml").read_text()
-    (root / "params.yaml").write_text(re.sub(r"  files: \{\}", lambda found: f"  files: {said}", text))
-    workspace = make_workspace("small", root)
-    for folder in (workspace, make_workspace("small", root, tmp_path / "a/b/c"), varied_workspace(workspace, {})):
-        files = load_config(folder / "params.yaml").problems.files
-        assert ((folder / files["mbpp"].path).resolve(), files["humaneval"].path) == (own, str(other))
-
-
 def test_what_is_said_of_a_cache_holds_in_a_size_too(
     root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -240,32 +220,6 @@ def test_what_is_said_of_a_cache_holds_in_a_size_too(
     assert (root / "runs/small/.dvc" / cache).resolve() == root / "moved"
 
 
-def test_a_local_model_is_the_same_one_wherever_a_size_or_a_varied_run_lies(root: Path, tmp_path: Path) -> None:
-    text = (root / "params.yaml").read_text()
-    for model in ("own/w.gguf", "models/w.gguf"):
-        (root / model).parent.mkdir()
-        (root / model).write_text("weights")
-        said = f'  setting: "gguf:{model}#sha256={"a" * 64}"\n'
-        (root / "params.yaml").write_text(re.sub(r"  setting: .*\n", said, text))
-        workspace = make_workspace("small", root, tmp_path / model.partition("/")[0])
-        for folder in (workspace, varied_workspace(workspace, {"study": {"seeds": [5]}})):
-            kind, _, named = load_config(folder / "params.yaml").model.setting.partition(":")
-            path, _, digest = named.partition("#sha256=")
-            assert (kind, (folder / path).read_text(), digest) == ("gguf", "weights", "a" * 64)
-
-
-def test_the_digest_that_a_run_asked_for_may_be_appended_to_a_model_of_ones_own(root: Path) -> None:
-    text = (root / "params.yaml").read_text()
-    (root / "models").mkdir()
-    (root / "models/w.gguf").write_text("weights")
-    for digest in ("", f"#sha256={'a' * 64}"):
-        (root / "params.yaml").write_text(
-            re.sub(r"  setting: .*\n", f'  setting: "gguf:models/w.gguf{digest}"\n', text)
-        )
-        workspace = make_workspace("small", root)
-    assert load_config(workspace / "params.yaml").model.setting.endswith("a" * 64)
-
-
 def test_the_stages_of_a_workspace_are_the_repository_s(root: Path) -> None:
     workspace = make_workspace("small", root)
     assert load_yaml((workspace / "dvc.yaml").read_text()) == load_yaml((root / "dvc.yaml").read_text())
@@ -273,11 +227,7 @@ def test_the_stages_of_a_workspace_are_the_repository_s(root: Path) -> None:
 
 @pytest.fixture
 def hub(root: Path) -> Path:
-    """A profile with a hub's model, and a directory of profiles over it."""
-    (root / "profiles/study").mkdir()
-    (root / "profiles/study.yaml").write_text("model:\n  setting: hub:some/model@0\nrollout:\n  turns: 3\n")
-    (root / "profiles/study/part.yaml").write_text("rollout:\n  rollouts: 7\n")
-    return root
+    return with_study(root)
 
 
 def test_profiles_are_laid_over_each_other_in_the_order_of_the_size_s_name(hub: Path) -> None:
@@ -303,46 +253,6 @@ def test_a_size_of_an_unknown_part_is_refused(hub: Path, size: str) -> None:
         MucodeError, match=re.escape(f"no size {size!r}: choose one of default, small, study, study/part")
     ):
         make_workspace(size, hub)
-
-
-def test_a_local_model_stands_for_the_hub_s_under_its_own_name_and_digest(
-    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = tmp_path / "weights.gguf"
-    model.write_bytes(b"weights")
-    monkeypatch.setenv(STUDY_MODEL, f"gguf:{model}#sha256={'a' * 64}")
-    workspace = make_workspace("study", hub)
-    assert load_config(workspace / "params.yaml").model.setting == f"gguf:models/weights.gguf#sha256={'a' * 64}"
-    assert (workspace / "models/weights.gguf").read_bytes() == b"weights"
-    assert str(tmp_path) not in (workspace / "params.yaml").read_text()
-
-
-@pytest.mark.parametrize(("size", "setting"), [("study+scripted", "random:tiny"), ("other", "hub:other/model@0")])
-def test_a_local_model_stands_for_no_model_but_the_study_s(
-    hub: Path, size: str, setting: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (hub / "profiles/scripted.yaml").write_text("model:\n  setting: random:tiny\n")
-    (hub / "profiles/other.yaml").write_text("model:\n  setting: hub:other/model@0\n")
-    monkeypatch.setenv(STUDY_MODEL, f"dir:/some/where#sha256={'a' * 64}")
-    assert load_config(make_workspace(size, hub) / "params.yaml").model.setting == setting
-
-
-def test_a_workspace_does_not_change_its_model_behind_one_s_back(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(STUDY_MODEL, f"gguf:/some/where/weights.gguf#sha256={'a' * 64}")
-    text = (make_workspace("study", hub) / "params.yaml").read_text()
-    monkeypatch.delenv(STUDY_MODEL)
-    with pytest.raises(MucodeError, match=f"begun with gguf:models/weights.gguf.*name that one in {STUDY_MODEL}"):
-        make_workspace("study", hub)
-    assert (hub / "runs/study/params.yaml").read_text() == text
-
-
-@pytest.mark.parametrize("named", ["gguf:/w.gguf", "hub:some/model@0", "/w.gguf#sha256=0", "gguf:#sha256=0"])
-def test_a_local_model_without_kind_path_or_digest_is_refused(
-    hub: Path, named: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(STUDY_MODEL, named)
-    with pytest.raises(MucodeError, match=r"is neither gguf:PATH#sha256=\.\.\. nor dir:PATH#sha256=\.\.\.: correct it"):
-        make_workspace("study", hub)
 
 
 def test_a_test_set_that_no_problems_are_loaded_for_is_refused(hub: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from mucode.config import read_yaml
 from mucode.types import MucodeError
 from mucode.workspace import COLLECTED, POINTER
+from mucode.yaml_files import read_yaml
 
 
 def require_version(workspace: Path) -> None:

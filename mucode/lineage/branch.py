@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mucode.config import read_yaml
 from mucode.lineage.compare import stages_of
 from mucode.lineage.facts import lock_digest
 from mucode.lineage.git import Git, repository_of, without_credentials
@@ -23,6 +22,7 @@ from mucode.lineage.locked import folder_md5, md5_of
 from mucode.lineage.remote import free_name, push_runs
 from mucode.processes import held
 from mucode.types import MucodeError
+from mucode.yaml_files import read_yaml
 
 REMOTE = "MUCODE_RUN_REMOTE"  # a git remote that run branches are pushed to; none: they stay here
 CODE = ("mucode", "flows", "mlflow", "profiles", "dvc.yaml", "params.yaml")  # new files there are the run's, too

@@ -9,9 +9,9 @@ from typing import Any
 
 import yaml
 
-from mucode.config import load_yaml
 from mucode.lineage.locked import md5_of, outs_of
 from mucode.types import MucodeError
+from mucode.yaml_files import load_yaml
 
 MISSING = "missing"
 

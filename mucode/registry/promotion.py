@@ -11,9 +11,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from mucode.config import Section, Share, read_yaml
 from mucode.metrics import Bootstrap, Comparison, Outcomes, compare
+from mucode.section import Section, Share
 from mucode.types import MucodeError
+from mucode.yaml_files import read_yaml
 
 VALIDATION = "validation"
 

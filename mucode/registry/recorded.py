@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mucode.config import read_yaml
 from mucode.lineage.compare import stages_of
 from mucode.lineage.locked import md5_of, other_parameters, outs_of
 from mucode.types import MucodeError
+from mucode.yaml_files import read_yaml
 
 
 @dataclass(frozen=True, slots=True)

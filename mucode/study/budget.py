@@ -13,11 +13,12 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from mucode.config import Config, load_yaml, parse_config
+from mucode.config import Config, parse_config
 from mucode.plan import Plan
 from mucode.report.markdown import aligned
 from mucode.study.pieces import PIECES, Piece
 from mucode.workspace import parameters
+from mucode.yaml_files import load_yaml
 
 REPLY = 75  # tokens of a reply of Qwen2.5-Coder-0.5B to an MBPP problem, cut at its closing fence
 PROMPT = 270  # tokens of the first prompt, worked example included

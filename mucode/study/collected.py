@@ -15,7 +15,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from mucode.config import Config, load_config, load_yaml
+from mucode.config import Config, load_config
 from mucode.layout import Layout
 from mucode.lineage.compare import stages_of
 from mucode.records import SearchChoice, SearchSample, folder_written_whole, read_rows, write_json, write_rows
@@ -26,6 +26,7 @@ from mucode.study.imitated import imitated
 from mucode.study.meter import Spent, runs, together
 from mucode.study.pieces import PIECES
 from mucode.types import MucodeError
+from mucode.yaml_files import load_yaml
 
 SHARED = (
     "prepare",

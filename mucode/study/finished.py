@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mucode.config import Config, read_yaml
+from mucode.config import Config
 from mucode.lineage.locked import md5_of, other_parameters, outs_of
 from mucode.plan import Plan
+from mucode.yaml_files import read_yaml
 
 Stages = Mapping[str, Mapping[str, Any]]  # dvc.lock's, by name
 NEEDED: Mapping[str, tuple[str, ...]] = {  # of the plan's entries: the stages whose files are read for them

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from prefect.exceptions import ParameterTypeError
 
-from mucode.config import load_yaml
+from mucode.yaml_files import load_yaml
 
 REPOSITORY = Path(__file__).parent.parent.parent
 CONCERNS = ("data_versioning", "execution_labeling", "verifier_training", "expert_iteration", "bon_evaluation")

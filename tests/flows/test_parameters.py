@@ -13,9 +13,10 @@ from flows.graph import closure
 from flows.parameters import AS_COMMITTED, Variation, workspace_of
 from flows.remotes import DvcRemotes
 from flows.retrain import retrain
-from mucode.config import load_config, load_yaml
+from mucode.config import load_config
 from mucode.types import MucodeError
 from mucode.workspace import make_workspace
+from mucode.yaml_files import load_yaml
 
 REPOSITORY = Path(__file__).parent.parent.parent
 

@@ -8,8 +8,8 @@ import pytest
 
 from flows.reports import reports_server
 from flows.retrain import commands_after, promotion, report_link
-from mucode.config import dump_yaml, read_yaml
 from mucode.parameters import with_plan
+from mucode.yaml_files import dump_yaml, read_yaml
 
 REPOSITORY = Path(__file__).parent.parent.parent
 

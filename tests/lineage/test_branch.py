@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from mucode.config import dump_yaml
 from mucode.lineage import branch, commit_run, lineage, lock_digest, repository_of
 from mucode.lineage.branch import REMOTE
 from mucode.lineage.find import recorded_at, recorded_with
 from mucode.lineage.git import Git, without_credentials
 from mucode.lineage.locked import folder_md5
 from mucode.types import MucodeError
+from mucode.yaml_files import dump_yaml
 
 REPOSITORY = Path(__file__).parent.parent.parent
 DAY = "run/2026-11-26-weekly"

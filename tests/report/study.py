@@ -15,7 +15,7 @@ from mucode.checks.columns import plain
 from mucode.checks.drift import drift
 from mucode.checks.expectations import Expectation
 from mucode.checks.gate import GateReport, label_facts
-from mucode.config import Config, Method, parse_config, read_yaml
+from mucode.config import Config, Method, parse_config
 from mucode.config import Study as StudySection
 from mucode.dataset import experiences, label_steps, union
 from mucode.expert import candidates_by_problem, demonstrations
@@ -27,6 +27,7 @@ from mucode.rollout import roll_out, to_steps
 from mucode.search import Players, search
 from mucode.seeds import seed_for
 from mucode.types import Answer, Completion, Demonstration, Half, Job, Problem, Sampling, State, Status, Test, Verdict
+from mucode.yaml_files import read_yaml
 
 PARAMS = Path(__file__).parents[2] / "params.yaml"
 HOSTILE = '</pre><script>alert("x")</script><img src=//evil.example onerror=alert(1)>\u202e\x1b[31m'

@@ -9,7 +9,6 @@ from statistics import fmean
 
 import pytest
 
-from mucode.config import read_yaml
 from mucode.metrics import calibration_error
 from mucode.report.comparisons import differences
 from mucode.report.curves import picked
@@ -21,6 +20,7 @@ from mucode.report.results import results, table
 from mucode.report.sources import Folders, Material, Origin, read_material
 from mucode.report.verifiers import judge
 from mucode.report.words import percent
+from mucode.yaml_files import read_yaml
 from tests.report.conftest import FEW
 from tests.report.study import PARAMS, Study, World, make_config, write_study
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mucode.config import dump_yaml, load_config
+from mucode.config import load_config
 from mucode.study.collected import Collected, collect, read_study
 from mucode.study.finished import NEEDED
 from mucode.study.pieces import Piece, chosen
 from mucode.workspace import parameters
+from mucode.yaml_files import dump_yaml
 from tests.report.study import World, write_study
 
 ROOT = Path(__file__).parents[2]

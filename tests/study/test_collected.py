@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mucode.config import load_config, load_yaml
+from mucode.config import load_config
 from mucode.records import write_json
 from mucode.study.collected import collect, is_current, read_collected, read_study
 from mucode.study.meter import SPENT, Spent
@@ -16,6 +16,7 @@ from mucode.study.page import markdown, write_results
 from mucode.study.pieces import chosen
 from mucode.study.rows import study_rows
 from mucode.types import MucodeError
+from mucode.yaml_files import load_yaml
 from tests.study.conftest import finish, write_lock
 
 

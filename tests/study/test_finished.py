@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from mucode.config import dump_yaml, load_config, read_yaml
+from mucode.config import load_config
 from mucode.lineage.locked import md5_of
 from mucode.study.finished import NEEDED, Stages, done_stages, finished
+from mucode.yaml_files import dump_yaml, read_yaml
 
 ROOT = Path(__file__).parents[2]
 ALL = {"verifier", "select", "benchmark"}

@@ -1,4 +1,4 @@
-"""What stages hand on: each test set is searched as its name says."""
+"""What becomes of parameters: each test set is searched as its name says."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mucode import stages
-from mucode.config import Config, parse_config, read_yaml
+from mucode import settings
+from mucode.config import Config, parse_config
 from mucode.policies import Conditions
+from mucode.yaml_files import read_yaml
 from tests.conftest import make_problem
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,22 +37,22 @@ def config() -> Config:
 
 
 def test_every_test_set_is_searched_under_its_own_conditions(config: Config) -> None:
-    sets = stages.test_sets(config, PROBLEMS, seed=7, turns=0)
+    sets = settings.test_sets(config, PROBLEMS, seed=7, turns=0)
     assert {each.name: (each.settings.conditions, len(each.problems)) for each in sets} == {
         "starter/test": (Conditions(True, "execution"), 2),
         "starter/test/no-public-tests": (Conditions(False, "execution"), 4),
         "starter/test/random-feedback": (Conditions(True, "random"), 4),
     }
-    settings = [each.settings for each in sets]
-    assert {(s.candidates, s.turns, s.searches, s.seed, s.greedy) for s in settings} == {((4, 2), 3, 2, 7, True)}
+    how = [each.settings for each in sets]
+    assert {(s.candidates, s.turns, s.searches, s.seed, s.greedy) for s in how} == {((4, 2), 3, 2, 7, True)}
 
 
 def test_a_method_of_fewer_turns_searches_no_longer(config: Config) -> None:
-    sets = [*stages.test_sets(config, PROBLEMS, 7, turns=1), stages.validation_set(config, PROBLEMS, 7, turns=1)]
+    sets = [*settings.test_sets(config, PROBLEMS, 7, turns=1), settings.validation_set(config, PROBLEMS, 7, turns=1)]
     assert {each.settings.turns for each in sets} == {1}
 
 
 def test_validation_is_searched_on_validation_problems_alone(config: Config) -> None:
-    one = stages.validation_set(config, PROBLEMS, seed=7, turns=0)
+    one = settings.validation_set(config, PROBLEMS, seed=7, turns=0)
     assert (one.name, [problem.id for problem in one.problems]) == ("starter/validation", ["starter/4", "starter/5"])
     assert (one.settings.conditions, one.settings.greedy) == (Conditions(), False)

