@@ -16,7 +16,7 @@ from typing import Any
 from flows.commands import Finished, dvc, run_visibly
 from flows.graph import closure
 from flows.recovery import mend
-from flows.remotes import CACHE, DvcRemotes
+from flows.remotes import CACHE, DvcRemotes, idle_advice
 from flows.stage import culprit, log_of
 from flows.worktree import FOLDER, check_out, leave, remove
 from mucode.lineage import Git, repository_of
@@ -150,7 +150,7 @@ def _fetch_inputs(workspace: Path, default: str | None) -> None:
 def _dvc(command: str, arguments: list[str], workspace: Path) -> Finished:
     mend(workspace)
     line = dvc(command, *arguments)
-    return run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
+    return run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"), left_out=idle_advice(workspace))
 
 
 def _note(git: Git, folder: Path, left_out: int) -> str:
