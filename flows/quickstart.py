@@ -32,6 +32,7 @@ def main() -> int:
         require_git(workspace)
         refusal = f"a run is going on in {workspace} already: wait for it, or stop it first"
         with held(workspace / ".mucode/quickstart.lock", refusal):
+            announce(workspace)
             run(made_ready(options.size, Path.cwd(), options.folder))
     except MucodeError as error:
         return _end(1, f"mucode: {error}")
@@ -41,6 +42,14 @@ def main() -> int:
         return _end(INTERRUPTED, "mucode: stopped; what is finished is kept, run again to continue")
     say(summary(workspace, ui_command(options), time.monotonic() - started))
     return 0
+
+
+def announce(workspace: Path) -> None:
+    """Say what is about to happen, before anything is imported or started that takes its time."""
+    sys.stderr.write(
+        f"a run in {workspace}: first Prefect starts (up to a minute on a busy machine), then the stages\n"
+    )
+    sys.stderr.flush()
 
 
 def made_ready(size: str, root: Path, folder: Path | None) -> Path:
