@@ -155,8 +155,8 @@ def _dvc(command: str, arguments: list[str], workspace: Path) -> Finished:
 
 def _note(git: Git, folder: Path, left_out: int) -> str:
     name = "requirements.lock"
-    same = (git.root / name).read_text() == (folder / name).read_text()
-    packages = "" if same else f"note: the packages of that commit's {name} are not the installed ones\n"
+    here, there = ((root / name).read_text(encoding="utf-8") for root in (git.root, folder))
+    packages = "" if here == there else f"note: the packages of that commit's {name} are not the installed ones\n"
     gone = (
         f"note: {left_out} stages of that dvc.lock are not in its dvc.yaml any more, and left out\n" if left_out else ""
     )
