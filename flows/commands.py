@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ QUIET = {  # nobody is asked or told about a run; see docs/operations.md
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
 }
+PUSH_ADVICE = b"Use `dvc push` to send your updates to remote storage.\n"  # DVC's, whether there is a remote or not
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -43,9 +44,14 @@ class Finished:
 
 
 def run_visibly(
-    command: Sequence[str], workspace: Path, log: Path, reader: Callable[[bytes], None] | None = None
+    command: Sequence[str],
+    workspace: Path,
+    log: Path,
+    reader: Callable[[bytes], None] | None = None,
+    left_out: bytes = b"",
 ) -> Finished:
-    """Run `command` in `workspace`, copying what it writes to stderr and to the end of `log`, and handing it to `reader`.
+    """Run `command` in `workspace`, copying what it writes, but for the line `left_out`, to stderr and to the end of
+    `log`, and handing it to `reader`.
 
     Spawning and waiting share one thread, as the tie between them demands. Interrupted, it passes the interrupt on and
     waits, so that a stage can keep what it has; then it raises on.
@@ -63,7 +69,7 @@ def run_visibly(
             start_new_session=True,
         )
         try:
-            for chunk in _chunks(process):
+            for chunk in _without(left_out, _chunks(process)):
                 said.append(chunk)
                 with contextlib.suppress(OSError):  # a full disk costs lines of the log, not the stage's work
                     kept.write(chunk)
@@ -109,6 +115,19 @@ def _chunks(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
                 yield chunk
             elif ended:
                 return
+
+
+def _without(line: bytes, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same output but for one line; what may become that line waits for its end."""
+    held = b""
+    for chunk in chunks:
+        text = (held + chunk).replace(line, b"")
+        kept = next((n for n in range(len(line) - 1, 0, -1) if text.endswith(line[:n])), 0)
+        given, held = text[: len(text) - kept], text[len(text) - kept :]
+        if given:
+            yield given
+    if held:
+        yield held
 
 
 def _show(chunk: bytes) -> None:

@@ -30,9 +30,9 @@ def deploy(workspace: Path, root: Path, environment: dict[str, str]) -> None:
     """
     _make_pool()
     made = workspace / ".mucode/prefect.yaml"
-    declared = _for_workspace(load_yaml((root / "prefect.yaml").read_text()), workspace)
+    declared = _for_workspace(load_yaml((root / "prefect.yaml").read_text(encoding="utf-8")), workspace)
     _keep_paused(declared["deployments"])
-    made.write_text(dump_yaml(declared))
+    made.write_text(dump_yaml(declared), encoding="utf-8")
     command = ["--no-prompt", "deploy", "--all", "--prefect-file", str(made)]
     done = subprocess.run(
         processes.tied([sys.executable, "-m", "prefect", *command]),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +32,8 @@ def main() -> int:
     try:
         workspace = place_of(options.size, Path.cwd(), options.folder)
         require_git(workspace)
-        refusal = f"a run is going on in {workspace} already: wait for it, or stop it first"
-        with held(workspace / ".mucode/quickstart.lock", refusal):
+        with the_only_start(workspace):
+            announce(workspace)
             run(made_ready(options.size, Path.cwd(), options.folder))
     except MucodeError as error:
         return _end(1, f"mucode: {error}")
@@ -41,6 +43,26 @@ def main() -> int:
         return _end(INTERRUPTED, "mucode: stopped; what is finished is kept, run again to continue")
     say(summary(workspace, ui_command(options), time.monotonic() - started))
     return 0
+
+
+@contextlib.contextmanager
+def the_only_start(workspace: Path) -> Iterator[None]:
+    """What is held from before a workspace is made ready to the end of the run, and by none but one.
+
+    Raises:
+        MucodeError: another one has it.
+    """
+    refusal = f"a run is going on in {workspace} already: wait for it, or stop it first"
+    with held(workspace / ".mucode/quickstart.lock", refusal):
+        yield
+
+
+def announce(workspace: Path) -> None:
+    """Say what is about to happen, before anything is imported or started that takes its time."""
+    sys.stderr.write(
+        f"a run in {workspace}: first Prefect starts (up to a minute on a busy machine), then the stages\n"
+    )
+    sys.stderr.flush()
 
 
 def made_ready(size: str, root: Path, folder: Path | None) -> Path:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.commands import PUSH_ADVICE
+
 CACHE = "users-cache"  # the remote by which a worktree reads, and only reads, what this repository has cached
 
 
@@ -36,6 +38,19 @@ class DvcRemotes:
             if self.default:
                 local["core"]["remote"] = self.default
         (workspace / ".dvc/config.local").chmod(0o600)
+
+
+def has_remote(workspace: Path) -> bool:
+    """Whether DVC has a default remote here."""
+    from dvc.repo import Repo
+
+    with Repo(str(workspace)) as repo:
+        return bool(repo.config["core"].get("remote"))
+
+
+def idle_advice(workspace: Path) -> bytes:
+    """The line in which DVC advises to push, where there is nothing to push to; nothing where there is."""
+    return b"" if has_remote(workspace) else PUSH_ADVICE
 
 
 def inherit(workspace: Path, origin: Path) -> None:

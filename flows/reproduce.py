@@ -16,7 +16,7 @@ from typing import Any
 from flows.commands import Finished, dvc, run_visibly
 from flows.graph import closure
 from flows.recovery import mend
-from flows.remotes import CACHE, DvcRemotes
+from flows.remotes import CACHE, DvcRemotes, idle_advice
 from flows.stage import culprit, log_of
 from flows.worktree import FOLDER, check_out, leave, remove
 from mucode.lineage import Git, repository_of
@@ -150,13 +150,13 @@ def _fetch_inputs(workspace: Path, default: str | None) -> None:
 def _dvc(command: str, arguments: list[str], workspace: Path) -> Finished:
     mend(workspace)
     line = dvc(command, *arguments)
-    return run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"))
+    return run_visibly(line, workspace, log_of(workspace, f"dvc-{command}"), left_out=idle_advice(workspace))
 
 
 def _note(git: Git, folder: Path, left_out: int) -> str:
     name = "requirements.lock"
-    same = (git.root / name).read_text() == (folder / name).read_text()
-    packages = "" if same else f"note: the packages of that commit's {name} are not the installed ones\n"
+    here, there = ((root / name).read_text(encoding="utf-8") for root in (git.root, folder))
+    packages = "" if here == there else f"note: the packages of that commit's {name} are not the installed ones\n"
     gone = (
         f"note: {left_out} stages of that dvc.lock are not in its dvc.yaml any more, and left out\n" if left_out else ""
     )

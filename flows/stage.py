@@ -21,6 +21,7 @@ from flows.commands import Finished, dvc, run_visibly
 from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
 from flows.recovery import keep_lock_file, mend
+from flows.remotes import idle_advice
 from mucode.collect.version import require_version
 from mucode.lineage.branch import COLLECTED, is_version
 from mucode.tracking.server import TrackingUnavailable
@@ -55,7 +56,8 @@ def run_stage(stage: str, workspace: Path) -> State[Any]:
         return Failed(message=f"{stage}: {still_unsaved(saved.lines)} (all of it: {saved.log})")
     unsaved.reserve(workspace, stage)
     progress = ShownProgress(stage)
-    finished = run_visibly(dvc("repro", "--single-item", stage), workspace, log_of(workspace, stage), progress.read)
+    repro, log = dvc("repro", "--single-item", stage), log_of(workspace, stage)
+    finished = run_visibly(repro, workspace, log, progress.read, left_out=idle_advice(workspace))
     if finished.returncode != 0:
         if exit_code(finished) == GATE_REFUSED:
             publish_failed_labels(workspace, stage)

@@ -8,30 +8,34 @@ repository's cache. Smaller profiles laid over the pieces write their page below
 from __future__ import annotations
 
 import argparse
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
-from flows.quickstart import INTERRUPTED
+from flows.quickstart import INTERRUPTED, the_only_start
 from mucode.config import load_config
-from mucode.processes import tied
+from mucode.processes import held, tied
 from mucode.study.collected import collect, is_current, read_collected, read_study, require_model
 from mucode.study.meter import metered
 from mucode.study.page import write_results
 from mucode.study.pieces import PIECES, Piece, chosen
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT, folder_of, make_workspace, sizes
+from mucode.workspace import DEFAULT, folder_of, make_workspace, place_of, sizes
 
 
 def main() -> int:
     """Run the pieces asked for; 0 if every part of every one succeeded."""
     options = _options()
     try:
-        for piece in chosen(options.pieces):
-            if options.keep:
+        pieces = chosen(options.pieces)
+        if options.keep:
+            for piece in pieces:
                 keep_piece(piece, options.over, Path.cwd())  # that something is still to come is no failure here
-            elif code := run_piece(piece, options.over, Path.cwd()):
-                return code
+            return 0
+        with the_only_study(options.over, Path.cwd()):
+            return next((code for piece in pieces if (code := run_piece(piece, options.over, Path.cwd()))), 0)
     except MucodeError as error:
         sys.stderr.write(f"mucode: {error}\n")
         return 1
@@ -42,7 +46,19 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("mucode: stopped; what is finished is kept, run again to continue\n")
         return INTERRUPTED
-    return 0
+
+
+@contextlib.contextmanager
+def the_only_study(over: str, root: Path) -> Iterator[None]:
+    """What a study holds from its first piece to its last: two would run the same pieces and write the same page.
+
+    Raises:
+        MucodeError: another one is at work.
+    """
+    documents = documents_of(over, root)
+    refusal = f"a study that writes to {documents} is at work already: wait for it, or stop it first"
+    with held(root / f".mucode/{documents.name}-study.lock", refusal):
+        yield
 
 
 def run_piece(piece: Piece, over: str, root: Path) -> int:
@@ -52,10 +68,11 @@ def run_piece(piece: Piece, over: str, root: Path) -> int:
 
     Raises:
         MucodeError: there is no such size, the collected pieces are of another model, or a file of what has run is
-            missing.
+            missing; or another run is going on in its workspace, which is then left as it is.
     """
     size, documents = piece.size(over), documents_of(over, root)
-    workspace = make_workspace(size, root)
+    with the_only_start(place_of(size, root)):  # that run may have begun with other parameters
+        workspace = make_workspace(size, root)
     renew(over, root)
     if any((documents / "study").glob("*/params.yaml")):
         first, *_ = read_study(documents / "study")

@@ -13,6 +13,7 @@ from prefect.states import Completed, Failed
 
 from flows.commands import dvc, run_visibly
 from flows.recovery import mend
+from flows.remotes import has_remote
 from flows.stage import failure, log_of, run_command
 from mucode.collect.command import QUARANTINE
 from mucode.problems.collected import COLLECTED_FILE
@@ -57,14 +58,6 @@ def push(workspace: Path, targets: list[str]) -> State[Any]:
     if not has_remote(workspace):
         return Completed(name="Skipped", message="no DVC remote is set: `dvc remote add --default` names one")
     return _dvc("push", targets, workspace)
-
-
-def has_remote(workspace: Path) -> bool:
-    """Whether DVC has a default remote here."""
-    from dvc.repo import Repo
-
-    with Repo(str(workspace)) as repo:
-        return bool(repo.config["core"].get("remote"))
 
 
 def versioned(workspace: Path) -> list[str]:

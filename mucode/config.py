@@ -278,6 +278,18 @@ def parse_config(values: dict[str, Any], path: Path) -> Config:
     """The checked form of what a parameter file says."""
     from mucode.plan import expand
 
+    config = parse_sections(values, path)
+    if config.plan != expand(config.study, config.methods):
+        raise MucodeError(f"{path}: plan does not follow from study: run `mucode plan {path}` to write it anew")
+    return config
+
+
+def parse_sections(values: dict[str, Any], path: Path) -> Config:
+    """The same, whatever the plan says.
+
+    Raises:
+        MucodeError: a key is unknown, missing or out of bounds, by name.
+    """
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
@@ -285,6 +297,4 @@ def parse_config(values: dict[str, Any], path: Path) -> Config:
     unknown = sorted(set(config.study.methods) - set(config.methods))
     if unknown:
         raise MucodeError(f"{path}: study.methods names {unknown[0]!r}; methods defines {sorted(config.methods)}")
-    if config.plan != expand(config.study, config.methods):
-        raise MucodeError(f"{path}: plan does not follow from study: run `mucode plan {path}` to write it anew")
     return config

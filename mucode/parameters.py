@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mucode.config import Method, Study
+from pydantic import ValidationError
+
+from mucode.config import Method, Study, parse_sections
 from mucode.plan import expand
 from mucode.records import written_whole
 from mucode.types import MucodeError
@@ -49,15 +51,19 @@ def with_plan(text: str) -> str:
 
 
 def plan(params: Path = Path("params.yaml")) -> None:
-    """Write the plan that follows from `study` into a parameter file.
+    """Write the plan that follows from `study` into a parameter file, unless the stages would refuse the file.
 
     Args:
         params: the file to renew.
     """
-    read_yaml(params)
+    values = read_yaml(params)
     try:
         text = with_plan(params.read_text(encoding="utf-8"))
+    except ValidationError:
+        parse_sections({**values, "plan": {}}, params)  # refuses it in the stages' words
+        raise
     except ValueError as error:
         raise MucodeError(f"{params}: {' '.join(str(error).split())}") from error
+    parse_sections(load_yaml(text), params)
     with written_whole(params) as partial:
         partial.write_text(text, encoding="utf-8")

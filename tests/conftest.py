@@ -36,6 +36,8 @@ OF_THE_SHELL = (  # settings of a machine (docs/operations.md) by which a test w
     "PREFECT_API_URL",
 )
 
+ANOTHER_LOCALE = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}  # whose encoding knows no µ
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """The fast suite tries 30 examples of each property, the whole one 200; a busy machine fails nobody.

@@ -108,6 +108,39 @@ def test_a_file_that_a_plan_cannot_follow_from_is_told_why(text: str, reason: st
         write_plan(params)
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("  timeout: 5.0", "  timeout: -5.0"),
+        ("  engine: transformers", "  engine: tensorrt"),
+        ("  iterations: 1", "  iterations: -1"),
+        ("    imitate: expert", "    imitate: nobody"),
+        ("methods: [mucode]", "methods: [magic]"),
+        ("\nreport:", "\nrepotr: {}\nreport:"),
+    ],
+)
+def test_no_plan_is_written_for_parameters_that_the_stages_refuse_and_the_sentence_is_theirs(
+    right: str, wrong: str, tmp_path: Path
+) -> None:
+    params, text = tmp_path / "params.yaml", (ROOT / "params.yaml").read_text()
+    assert right in text
+    params.write_text(text.replace(right, wrong, 1))
+    before = params.read_bytes()
+    with pytest.raises(MucodeError) as of_the_stages:
+        load_config(params)
+    with pytest.raises(MucodeError) as refused:
+        write_plan(params)
+    assert str(refused.value) == str(of_the_stages.value)
+    assert params.read_bytes() == before
+
+
+def test_a_plan_is_written_for_parameters_that_had_none_of_theirs(tmp_path: Path) -> None:
+    params, text = tmp_path / "params.yaml", (ROOT / "params.yaml").read_text()
+    params.write_text(text.replace("  iterations: 1", "  iterations: 2", 1))
+    write_plan(params)
+    assert "mucode-0-2" in load_config(params).plan["generators"]
+
+
 def test_the_command_line_knows_exactly_the_stages_of_dvc_yaml() -> None:
     pipeline = load_yaml((ROOT / "dvc.yaml").read_text())["stages"]
     assert tuple(pipeline) == STAGES

@@ -30,7 +30,7 @@ from mucode.types import (
     Turn,
     Verdict,
 )
-from tests.conftest import make_experience, make_problem
+from tests.conftest import ANOTHER_LOCALE, make_experience, make_problem
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TURNS = st.builds(
@@ -129,6 +129,6 @@ def test_json_and_parameters_are_utf_8_whatever_the_locale_says(tmp_path: Path) 
         "write_json(Path('x.json'), read_yaml(Path('params.yaml')))"
     )
     (tmp_path / "params.yaml").write_text("a: µ\n", encoding="utf-8")
-    old = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C", "PYTHONPATH": str(Path(__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, **old}, check=True)
+    environment = {**os.environ, **ANOTHER_LOCALE, "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
     assert (tmp_path / "x.json").read_text(encoding="utf-8") == '{\n  "a": "µ"\n}\n'

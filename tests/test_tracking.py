@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from mucode.tracking import TrackingUnavailable, keep_record, log_stage, send_re
 from mucode.tracking.runs import LATER, UNTRACKED, Record
 from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import MucodeError
+from tests.conftest import ANOTHER_LOCALE
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens
 
@@ -66,6 +70,18 @@ def test_the_address_is_the_workspaces_own_database_unless_the_environment_names
 )
 def test_an_address_is_shown_without_its_name_and_password(address: str, shown: str) -> None:
     assert without_credentials(f"no answer from {address} (twice)") == f"no answer from {shown} (twice)"
+
+
+def test_files_to_keep_with_a_run_are_utf_8_whatever_the_locale_says(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from mucode.tracking import log_stage\n"
+        "log_stage('report', '', {}, {}, {}, 1.5, artifacts=[Path('table.md')], workspace=Path())"
+    )
+    (tmp_path / "table.md").write_text("µCode", encoding="utf-8")
+    environment = {**os.environ, **ANOTHER_LOCALE, LATER: "1", "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, check=True)
+    assert json.loads(kept(tmp_path)[0].read_text(encoding="utf-8"))["texts"] == {"table.md": "µCode"}
 
 
 def test_a_record_may_wait_for_whoever_sends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mucode.collect.examine import Examined, examine
+from mucode.collect.hub import patient
 from mucode.collect.incoming import Arrival, arrivals, fetch_revision
 from mucode.collect.version import require_version
 from mucode.config import Config, load_config
@@ -82,7 +83,8 @@ def known_sets(config: Config, collected: Sequence[Exercise]) -> tuple[list[Exer
     for source in SOURCES:
         if source == "collected":
             continue
-        pairs = load_problems(source, local_path(config.problems.files, source))
+        with patient():
+            pairs = load_problems(source, local_path(config.problems.files, source))
         if source == config.problems.source:
             training += [pair for pair in pairs if pair[0].split == "train"]
         for split in ("validation", "test"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mucode.collect.hub import patient
 from mucode.problems.collected import collected_problem
 from mucode.problems.rows import Row, json_rows, row_in, text_in, texts_in
 from mucode.problems.similarity import Exercise, near_duplicates
@@ -153,9 +154,10 @@ def _downloaded_rows(repository: str, commit: str) -> list[dict[str, Any]]:
     from huggingface_hub import snapshot_download
 
     try:
-        found = snapshot_download(
-            repository, repo_type="dataset", revision=commit, allow_patterns=["*.jsonl", "*.parquet"]
-        )
+        with patient():
+            found = snapshot_download(
+                repository, repo_type="dataset", revision=commit, allow_patterns=["*.jsonl", "*.parquet"]
+            )
     except (OSError, ValueError, RuntimeError) as error:  # offline, refused, unknown: the Hub's errors are all of these
         reason = " ".join(str(error).split())[:200]
         raise MucodeError(

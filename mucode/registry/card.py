@@ -31,7 +31,7 @@ def model_card(
         params: what it was made with.
     """
     claim = "**Made of a random model to try the machinery out. It claims nothing.**"
-    template = Template((settings_folder(workspace) / CARD).read_text())
+    template = Template((settings_folder(workspace) / CARD).read_text(encoding="utf-8"))
     table, listed = _table(results), "\n".join(f"- `{name}`: {value}" for name, value in params.items())
     card = ""
     for found, made_with in ((table, listed), (table, ELSEWHERE), (ELSEWHERE, ELSEWHERE)):

@@ -24,7 +24,9 @@ HEAD = (
     "flaky",
 )
 CAPTION = (
-    "Changes are against the iteration before. Outcomes moved: the share of public outcomes that would have to be "
+    "Labels: one for each reply, also where it holds no program, so there may be more than programs above; the pass "
+    "rate is the share of labels that say correct. Changes are against the iteration before. "
+    "Outcomes moved: the share of public outcomes that would have to be "
     "others for both iterations to be distributed alike. Length: characters of a program; its change is the longer "
     "median over the shorter. Run again: distinct programs drawn at random and judged once more with another hash "
     "seed; flaky: those that came out otherwise, though not every time, or whose public half alone did."

@@ -42,8 +42,9 @@ def labels_section(material: Material) -> Section:
         return Section("labels", "Execution labels", (Paragraph("No rollout has been labelled."),))
     bars = [(f"{_title(one)}, turn {turn}", _shares(rows)) for one in filled for turn, rows in _by_turn(one)]
     caption = (
-        "How each program of the training rollouts ended. Public pass only: the public test passed and a private "
-        "one failed. A later turn has only the episodes that had not passed the public test before, so its "
+        "How each reply of the training rollouts ended. No code: a reply without a program, which is labelled as "
+        "wrong. Public pass only: the public test passed and a private one failed. "
+        "A later turn has only the episodes that had not passed the public test before, so its "
         "problems are the harder ones. Other: memory, denied, opaque, internal."
     )
     blocks: list[Block] = [
@@ -86,7 +87,9 @@ def _table(material: Material, rounds: Sequence[Round]) -> Table:
         "with both",
     )
     caption = (
-        "Training problems. Repeated: programs that the same problem already had in this iteration. Solved in "
+        "Training problems. Programs: replies that hold one; a reply without one is labelled, too, so that the gates "
+        "count as many labels as there are replies. No code: the share of replies without. "
+        "Repeated: programs that the same problem already had in this iteration. Solved in "
         f"the end: episodes whose last program is correct, with its {confidence(material)} interval over "
         "problems, each with all its episodes. With both: problems that have a correct and a wrong program, the only ones "
         "that give the verifier pairs."

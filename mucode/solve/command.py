@@ -15,6 +15,7 @@ from mucode.execution import open_sandbox
 from mucode.label.files import check_limits
 from mucode.policies import SELECTORS, SearchSettings
 from mucode.search import Move, Players
+from mucode.solve.bars import lines_apart_from_bars
 from mucode.solve.models import locate, named, open_pair
 from mucode.solve.question import read_problem
 from mucode.solve.show import as_json, result_lines, trace_lines, turn_line
@@ -112,6 +113,7 @@ def solve(  # noqa: PLR0913  # a command line's options
     _log.info("loading %s", " and ".join(model.name for model in models if model))
     found = locate(*models, base)
     with (
+        lines_apart_from_bars(),
         open_sandbox(timeout=timeout, allow_weak=allow_weak_isolation) as sandbox,
         open_pair(*found, engine) as pair,
     ):

@@ -118,7 +118,7 @@ class Registry:
 
     def read_text(self, run_id: str, name: str) -> str:
         with tempfile.TemporaryDirectory(prefix="mucode-") as folder:
-            return Path(self._client.download_artifacts(run_id, name, folder)).read_text()
+            return Path(self._client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
 
     def add(self, model: ModelFiles, run_id: str) -> Version:
         """Log a model in a run and register it with all its tags in one request: there is no half a version."""

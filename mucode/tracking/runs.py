@@ -78,7 +78,7 @@ def log_stage(
         artifacts: small text files to keep with the run.
     """
     ended = time.time_ns() // 1_000_000
-    texts = {path.name: path.read_text() for path in artifacts}
+    texts = {path.name: path.read_text(encoding="utf-8") for path in artifacts}
     started = ended - round(seconds * 1000)
     measured = {**metrics, "seconds": seconds}
     try:
@@ -119,7 +119,7 @@ def track(
 def keep_record(record: Record, workspace: Path) -> None:
     """Write a record where `send_records` finds it."""
     with written_whole(workspace / UNTRACKED / f"{record.id}.json") as partial:
-        partial.write_text(json.dumps(dataclasses.asdict(record)))
+        partial.write_text(json.dumps(dataclasses.asdict(record)), encoding="utf-8")
 
 
 def send_records(workspace: Path) -> int:
@@ -168,13 +168,13 @@ def _kept(workspace: Path) -> Iterator[list[Path]]:
     if not any(folder.glob("*.json")):
         yield []
         return
-    with (folder / ".lock").open("w") as lock:
+    with (folder / ".lock").open("w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield sorted(folder.glob("*.json"))
 
 
 def _read(path: Path) -> Record:
-    return Record(**json.loads(path.read_text()))
+    return Record(**json.loads(path.read_text(encoding="utf-8")))
 
 
 def tags_of(run_id: str, workspace: Path) -> dict[str, str] | None:

@@ -170,6 +170,21 @@ def test_a_start_that_is_refused_leaves_the_run_under_way_its_parameters(
     assert params.read_bytes() == before
 
 
+def test_what_is_to_come_is_said_before_anything_takes_time(toy_repository: Path) -> None:
+    start = """if True:
+        import sys
+        from flows import quickstart
+        from mucode.types import MucodeError
+        def no_server(workspace):
+            raise MucodeError(f"{sorted({'prefect', 'dvc', 'mlflow', 'torch', 'pandas'} & set(sys.modules))}")
+        quickstart.prefect_server = no_server
+        sys.exit(quickstart.main())"""
+    run = subprocess.run([sys.executable, "-c", start], cwd=toy_repository, capture_output=True, text=True, check=False)
+    first, refusal = run.stderr.splitlines()
+    assert first.startswith(f"a run in {toy_repository}: first Prefect starts")
+    assert refusal == "mucode: []"
+
+
 def test_a_size_goes_to_the_repository_s_remotes_and_a_folder_elsewhere_to_none(tmp_path: Path) -> None:
     root = make_toy(tmp_path / "root")
     for name in ("params.yaml", "dvc.yaml", ".dvcignore", ".dvc/.gitignore", "profiles/tiny.yaml"):

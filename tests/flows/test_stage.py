@@ -106,6 +106,31 @@ def test_a_grandchild_that_keeps_the_pipe_open_delays_nothing(tmp_path: Path) ->
     assert is_gone(int(grandchild))
 
 
+@pytest.mark.parametrize("pieces", [["a\nUse it\nUse `dvc push`!\n"], ["a\nUse `dv", "c push`!\nb"], ["a\nUse `"]])
+def test_of_the_output_one_line_is_left_out_wherever_it_is_cut_and_nothing_else(
+    pieces: list[str], tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    write = "import sys, time\nfor piece in sys.argv[1:]: print(piece, end='', flush=True); time.sleep(0.2)"
+    log, line = tmp_path / "x.log", "Use `dvc push`!\n"
+    finished = run_visibly([sys.executable, "-c", write, *pieces], tmp_path, log, left_out=line.encode())
+    assert log.read_text() == "".join(pieces).replace(line, "")
+    assert finished.lines == tuple(log.read_text().splitlines())
+    assert capfdbinary.readouterr().err == log.read_bytes()
+
+
+@pytest.mark.parametrize("remote", ["", "[core]\n    remote = here\n['remote \"here\"']\n    url = /shelf\n"])
+def test_dvc_advises_to_push_only_where_a_remote_is_set(
+    toy: Callable[..., Path], capfd: pytest.CaptureFixture[str], remote: str
+) -> None:
+    workspace = toy()
+    (workspace / ".dvc/config.local").write_text(remote)
+    assert run_stage.fn("prepare", workspace).name == "Completed"
+    said = (workspace / ".mucode/logs/prepare.log").read_text()
+    assert ("Use `dvc push` to send your updates to remote storage." in said) is bool(remote)
+    assert "Running stage 'prepare'" in said
+    assert capfd.readouterr().err == said
+
+
 def test_a_stage_runs_once_and_is_cached_after(toy: Callable[..., Path]) -> None:
     workspace = toy()
     assert run_stage.fn("prepare", workspace).name == "Completed"

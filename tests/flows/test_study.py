@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.study import documents_of, keep_piece
+from flows.quickstart import the_only_start
+from flows.study import documents_of, keep_piece, the_only_study
 from mucode.study.collected import collect
 from mucode.study.pieces import chosen
-from mucode.workspace import folder_of
+from mucode.workspace import folder_of, make_workspace
 from tests.study.conftest import finish
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -52,6 +53,30 @@ def test_a_profile_that_there_is_not_is_refused_before_anything_runs(root: Path)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "no size 'study/main+smok'" in done.stderr
     assert not (root / "runs").exists()
+
+
+def test_a_second_study_beside_one_at_work_is_refused_before_anything_is_written(root: Path) -> None:
+    with the_only_study("smoke", root):
+        done = study(root, "--over", "smoke", "main")
+        results = study(root, "--over", "smoke", "--keep", "main")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"a study that writes to {root}/runs/study-docs+smoke is at work already" in done.stderr
+    assert "run the piece with `make study` first" in results.stderr  # which is not refused
+    assert not (root / "runs").exists()
+
+
+def test_a_study_leaves_a_run_that_is_starting_in_a_piece_s_workspace_its_parameters(root: Path) -> None:
+    workspace = make_workspace("study/main+smoke", root)
+    params = workspace / "params.yaml"
+    params.write_text(f"{params.read_text()}# as it was when the run began\n")
+    before = params.read_bytes()
+    with the_only_start(workspace):
+        done = study(root, "--over", "smoke", "main")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"a run is going on in {workspace} already" in done.stderr
+    assert params.read_bytes() == before
+    assert sorted(path.name for path in (workspace / ".mucode").iterdir()) == ["quickstart.lock", "run.lock"]
+    assert not documents_of("smoke", root).exists()
 
 
 @pytest.mark.slow

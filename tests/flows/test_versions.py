@@ -15,8 +15,9 @@ from prefect.logging import disable_run_logger
 
 from flows.graph import closure
 from flows.parameters import Variation, workspace_of
+from flows.remotes import has_remote
 from flows.stage import bring_up_to_date, version_problems
-from flows.versions import add_problems, has_remote, push, refused_problems, versioned
+from flows.versions import add_problems, push, refused_problems, versioned
 from mucode.collect.version import require_version
 from mucode.lineage.branch import is_version
 from mucode.types import MucodeError

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from mucode.registry.card import model_card
 from mucode.registry.promotion import Measured, decide, load_policy
 from mucode.registry.selected import SelectedPair, best_on_validation, selected_pairs
 from mucode.types import MucodeError
+from tests.conftest import ANOTHER_LOCALE
 from tests.registry.measured import POLICY, measured
 from tests.registry.workspace import ROOT, write_lock, write_problems, write_workspace
 
@@ -155,6 +159,16 @@ def test_a_card_is_short_enough_for_any_database(sets: int, names: int, kept: tu
     assert len(card) <= 5000
     assert "no guarantee that a program is right" in card
     assert [part for part in ("lr-8", "set-0") if part in card] == list(kept)
+
+
+def test_the_card_s_template_is_utf_8_whatever_the_locale_says() -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from mucode.registry.card import model_card\n"
+        f"card = model_card(Path(), 'generator', dict.fromkeys({TAGS_OF_A_CARD!r}, 'x'), [], {{}})\n"
+        "assert 'of a \\u00b5Code pair' in card"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **ANOTHER_LOCALE}, check=True)
 
 
 def test_the_challenger_is_the_best_pair_on_validation_and_the_earlier_one_of_two_alike() -> None:

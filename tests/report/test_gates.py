@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mucode.report.blocks import Paragraph, Table
 from mucode.report.gates import gates_section
+from mucode.report.labels import labels_section
 from mucode.report.sources import Folders, Material, read_material
 from tests.report.conftest import FEW
 from tests.report.study import Study, make_config, write_study
@@ -39,6 +40,20 @@ def test_a_flaky_program_is_listed_with_its_place(study: Study) -> None:
     changed = dataclasses.replace(material, rounds=(dataclasses.replace(one, gate=gate),))
     tables = [block for block in gates_section(changed).blocks if isinstance(block, Table)]
     assert ("D1 (instruct)", "starter/train-03", "2", "1", "1") in tables[1].rows
+
+
+def test_where_labels_and_programs_are_counted_the_page_says_what_makes_the_difference(study: Study) -> None:
+    material = material_of(study)
+    gates, labels = gates_section(material).blocks[1], labels_section(material).blocks[1]
+    assert isinstance(gates, Table)
+    assert isinstance(labels, Table)
+    labelled, programs = (
+        int(table.rows[0][table.head.index(name)]) for table, name in ((gates, "labels"), (labels, "programs"))
+    )
+    without = sum(row.program is None for row in material.rounds[0].experiences)
+    assert labelled - programs == without > 0
+    assert "Labels: one for each reply, also where it holds no program" in gates.caption
+    assert "Programs: replies that hold one; a reply without one is labelled, too" in labels.caption
 
 
 def test_a_study_without_gates_says_so(study: Study) -> None:
