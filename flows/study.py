@@ -11,18 +11,19 @@ import argparse
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flows.quickstart import INTERRUPTED, the_only_start
-from mucode.config import load_config
+from mucode.config import parse_config
 from mucode.processes import held, tied
-from mucode.study.collected import collect, is_current, read_collected, read_study, require_model
+from mucode.study.collected import CLOSED, collect, is_current, read_collected, read_study, require_model, why_closed
 from mucode.study.meter import metered
 from mucode.study.page import write_results
 from mucode.study.pieces import PIECES, Piece, chosen
 from mucode.types import MucodeError
-from mucode.workspace import DEFAULT, folder_of, make_workspace, place_of, sizes
+from mucode.workspace import DEFAULT, folder_of, make_workspace, parameters, place_of, sizes
+from mucode.yaml_files import load_yaml
 
 
 def main() -> int:
@@ -31,8 +32,7 @@ def main() -> int:
     try:
         pieces = chosen(options.pieces)
         if options.keep:
-            for piece in pieces:
-                keep_piece(piece, options.over, Path.cwd())  # that something is still to come is no failure here
+            keep(pieces if options.pieces else [], options.over, Path.cwd())
             return 0
         with the_only_study(options.over, Path.cwd()):
             return next((code for piece in pieces if (code := run_piece(piece, options.over, Path.cwd()))), 0)
@@ -62,53 +62,95 @@ def the_only_study(over: str, root: Path) -> Iterator[None]:
 
 
 def run_piece(piece: Piece, over: str, root: Path) -> int:
-    """Bring one piece up to date, keep its small files and write the page anew; 0 if all of it has run.
+    """Bring one piece up to date, keep its small files and write the page anew; 0 if all of it has run, or it is closed.
 
     What has run is kept even if something failed, such as one of several searches or the registration.
 
     Raises:
-        MucodeError: there is no such size, the collected pieces are of another model, or a file of what has run is
-            missing; or another run is going on in its workspace, which is then left as it is.
+        MucodeError: before anything is written: there is no such size, the collected pieces are of another model, the
+            piece was kept from a workspace that is not here, or another run is going on in its workspace. Afterwards: a
+            file of what has run is missing, or its searches are others than those kept.
     """
     size, documents = piece.size(over), documents_of(over, root)
-    with the_only_start(place_of(size, root)):  # that run may have begun with other parameters
-        workspace = make_workspace(size, root)
+    kept = documents / "study" / piece.name
+    if reason := why_closed(kept):
+        _say(f"\n{piece.name} is closed: {reason}\n")
+        return 0
+    require_workspace(kept, folder_of(size, root))
     renew(over, root)
     if any((documents / "study").glob("*/params.yaml")):
         first, *_ = read_study(documents / "study")
-        require_model(documents / "study", first, load_config(workspace / "params.yaml"))
+        require_model(documents / "study", first, parse_config(load_yaml(parameters(size, root)), root / "params.yaml"))
+    with the_only_start(place_of(size, root)):  # that run may have begun with other parameters
+        workspace = make_workspace(size, root)
     _say(f"\n{piece.name}: {piece.decides}\n")
     with metered(workspace):
         done = subprocess.run(tied([sys.executable, "-m", "flows.quickstart", "--size", size]), cwd=root, check=False)
     if done.returncode and not (workspace / "dvc.lock").exists():
         return done.returncode
-    return keep_piece(piece, over, root) or done.returncode
+    code = keep_piece(piece, over, root)
+    write_page(over, root)
+    return code or done.returncode
+
+
+def require_workspace(kept: Path, workspace: Path) -> None:
+    """Refuse to compute again, for hours, what was kept: samples would not come out the same.
+
+    Raises:
+        MucodeError: the workspace that the small files in `kept` are of is not here.
+    """
+    if (kept / "params.yaml").exists() and not (workspace / "dvc.lock").exists():
+        raise MucodeError(
+            f"{kept} was kept from a workspace that is not here: bring it back (docs/study.md, Where weights and rollouts "
+            f"go), or write a sentence why it cannot be into {kept / CLOSED}; to begin anew, move the folder away"
+        )
+
+
+def keep(pieces: Sequence[Piece], over: str, root: Path) -> None:
+    """Keep what has run of these pieces (none: of all that have a workspace here), and write the page once.
+
+    Raises:
+        MucodeError: as `keep_piece`; or there is nothing to write a page of.
+    """
+    here = [piece for piece in PIECES if (folder_of(piece.size(over), root) / "dvc.lock").exists()]
+    for piece in pieces or here:
+        if reason := why_closed(documents_of(over, root) / "study" / piece.name):
+            _say(f"{piece.name} is closed: {reason}\n")
+        else:
+            keep_piece(piece, over, root)  # that something is still to come is no failure here
+    if not pieces or any((documents_of(over, root) / "study").glob("*/params.yaml")):
+        write_page(over, root)
 
 
 def keep_piece(piece: Piece, over: str, root: Path) -> int:
-    """Keep the small files of what has run of a piece, and write the page anew; 0 if all of its searches are there.
+    """Keep the small files of what has run of a piece; 0 if all of its searches are there.
 
     Raises:
-        MucodeError: the piece has not begun, or a file of what has run is missing.
+        MucodeError: the piece has not begun, or a file of what has run is missing, or other searches were kept.
     """
-    documents = documents_of(over, root)
-    kept = documents / "study" / piece.name
+    kept = documents_of(over, root) / "study" / piece.name
     renew(over, root)
     if not collect(folder_of(piece.size(over), root), kept):
         _say(f"{piece.name}: no search on a test set has run yet\n")
         return 1
-    write_results(documents / "study", documents)
-    _say(f"results: {documents / 'results.md'}\n")
     if to_come := read_collected(kept).to_come:
         _say(f"{piece.name} has still to search: {', '.join(to_come)}\n")
     return 1 if to_come else 0
+
+
+def write_page(over: str, root: Path) -> None:
+    """Write the page from all small files that there are."""
+    documents = documents_of(over, root)
+    write_results(documents / "study", documents)
+    _say(f"results: {documents / 'results.md'}\n")
 
 
 def renew(over: str, root: Path) -> None:
     """Keep anew, as this version does, the small files of pieces that an older one kept and whose workspace is here."""
     for piece in PIECES:
         kept, workspace = documents_of(over, root) / "study" / piece.name, folder_of(piece.size(over), root)
-        if (kept / "params.yaml").exists() and (workspace / "dvc.lock").exists() and not is_current(kept):
+        old = (kept / "params.yaml").exists() and not is_current(kept)
+        if old and (workspace / "dvc.lock").exists() and not why_closed(kept):
             collect(workspace, kept)
 
 

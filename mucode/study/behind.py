@@ -108,7 +108,7 @@ def cost_table(pieces: Sequence[Collected]) -> Table:
         lines.append((piece.name, *_spent(piece.spent), *_tokens(piece.account.tokens)))
     together = sum((piece.spent for piece in pieces[1:]), start=pieces[0].spent)
     distinct = {each for piece in pieces for each in piece.account.tokens}
-    to_come = [f"{piece.name} ({', '.join(piece.to_come)})" for piece in pieces if piece.to_come]
+    to_come = [f"{piece.name} ({', '.join(piece.to_come)})" for piece in pieces if piece.to_come and not piece.closed]
     words = f"{COST} Not at its end: {'; '.join(to_come)}." if to_come else COST
     return Table(head, (*lines, ("together", *_spent(together), *_tokens(distinct))), words)
 

@@ -23,22 +23,24 @@ from mucode.study.cells import (
     verifier_of,
 )
 from mucode.study.collected import Collected
+from mucode.study.pieces import MAIN_ROWS
 from mucode.study.primary import LEVEL
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`better` should do better than `worse`. `own`: from the searches of these pieces; none: of any, where most are."""
+    """`better` should do better than `worse`, by the searches of the pieces `own`: the same piece's where most are."""
 
     words: str
     better: Spec
     worse: Spec
-    own: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset(MAIN_ROWS)
 
 
 MUCODE = Spec("mucode")
 LV_BLIND = Spec("mucode", BLIND, selector="lv")
-SELECTORS, CANDIDATES, LOSSES = frozenset({"selectors"}), frozenset({"candidates"}), frozenset({"candidates", "loss"})
+SELECTORS, CANDIDATES, BLINDED = frozenset({"selectors"}), frozenset({"candidates"}), frozenset({"blind"})
+LOSSES, VERIFIERS, CONTROL = (CANDIDATES | {name} for name in ("loss", "verifier", "feedback"))
 CLAIMS = (
     Claim("µCode beats Multi-STaR on HumanEval", Spec("mucode", HUMANEVAL), Spec("multi_star", HUMANEVAL)),
     Claim(
@@ -63,10 +65,20 @@ CLAIMS = (
     Claim("pt+lv beats pt", MUCODE, Spec("mucode", selector="pt"), SELECTORS),
     Claim("N = 8 beats N = 1", Spec("mucode", n=8), Spec("mucode", n=1), CANDIDATES),
     Claim("Bradley-Terry beats BCE", MUCODE, Spec("mucode", loss="bce"), LOSSES),
-    Claim("a verifier trained on the latest rollouts beats one trained once", Spec("mucode", verifier="each"), MUCODE),
-    Claim("without public tests µCode recovers from turn 1 to turn 3", LV_BLIND, Spec("mucode", BLIND, "lv", turns=1)),
-    Claim("without public tests µCode beats Multi-STaR", LV_BLIND, Spec("multi_star", BLIND, selector="lv")),
-    Claim("feedback of its own beats another problem's (a control)", MUCODE, Spec("mucode", RANDOM_FEEDBACK)),
+    Claim(
+        "a verifier trained on the latest rollouts beats one trained once",
+        Spec("mucode", verifier="each"),
+        MUCODE,
+        VERIFIERS,
+    ),
+    Claim(
+        "without public tests µCode recovers from turn 1 to turn 3",
+        LV_BLIND,
+        Spec("mucode", BLIND, "lv", turns=1),
+        BLINDED,
+    ),
+    Claim("without public tests µCode beats Multi-STaR", LV_BLIND, Spec("multi_star", BLIND, selector="lv"), BLINDED),
+    Claim("feedback of its own beats another problem's (a control)", MUCODE, Spec("mucode", RANDOM_FEEDBACK), CONTROL),
 )
 CAPTION = (
     "Exploratory: chosen to look at, not fixed beforehand, and no p is corrected for their number. Each difference is "
@@ -88,7 +100,7 @@ class Compared:
 
 def compared(pieces: Sequence[Collected], claim: Claim) -> Compared | None:
     """None: one of the two was not run, or they share no seed."""
-    own = [piece for piece in pieces if not claim.own or piece.name in claim.own]
+    own = [piece for piece in pieces if piece.name in claim.own]
     better, worse = find(own, claim.better), find(own, claim.worse)
     if better is None or worse is None or not set(better.seeds) & set(worse.seeds):
         return None
@@ -151,9 +163,17 @@ def summary(pieces: Sequence[Collected]) -> str:
         ]
         if own:
             parts.append(f"{start}: {'; '.join(own)}.")
-    ran = {claim.words for claim, _ in found}
-    absent = [claim.words for claim in CLAIMS if claim.words not in ran]
-    return " ".join([*parts, f"Not run yet, {len(absent)} of {len(CLAIMS)}: {'; '.join(absent)}."] if absent else parts)
+    absent = [claim for claim in CLAIMS if claim not in {own for own, _ in found}]
+    lost = [claim for claim in absent if _never_to_come(pieces, claim)]
+    for start, claims in (("Not run", lost), ("Not run yet", [claim for claim in absent if claim not in lost])):
+        if claims:
+            parts.append(f"{start}, {len(claims)} of {len(CLAIMS)}: {'; '.join(claim.words for claim in claims)}.")
+    return " ".join(parts)
+
+
+def _never_to_come(pieces: Sequence[Collected], claim: Claim) -> bool:
+    """Whether every piece that it rests on is closed."""
+    return claim.own <= {piece.name for piece in pieces if piece.closed}
 
 
 def _line(claim: Claim, row: Compared, judge: bool) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ SHARED = (
     "fine_tune@",
 )  # what pieces have in common, if both have it
 PARAMS, LOCK, ACCOUNT, SPENT = "params.yaml", "dvc.lock", "account.json", "spent.json"
+CLOSED = "closed"  # a file with a sentence why nothing more of the piece can run: what was kept of it stays as it is
 FIRST = "first"  # the folder of the first turns' samples, without their text
 
 
@@ -50,6 +51,7 @@ class Collected:
     account: Account
     spent: Spent
     lock: Mapping[str, Any]  # dvc.lock's stages
+    closed: str = ""  # why nothing more of it can run
 
     @property
     def to_come(self) -> tuple[str, ...]:
@@ -67,8 +69,11 @@ def collect(workspace: Path, out: Path) -> tuple[str, ...]:
         The groups whose searches on the test sets are kept; if there are none, nothing is written.
 
     Raises:
-        MucodeError: a file of what has run is missing, or `out` holds searches that the workspace has no more.
+        MucodeError: a file of what has run is missing, or `out` is closed or holds searches that the workspace has no
+            more, or other ones of.
     """
+    if reason := why_closed(out):
+        raise MucodeError(f"{out} is closed ({reason}): to begin the piece anew, move the folder away")
     lock = _read_lock(workspace / LOCK)
     whole = load_config(workspace / PARAMS)
     config = finished(whole, done_stages(workspace, lock.stages))
@@ -78,8 +83,9 @@ def collect(workspace: Path, out: Path) -> tuple[str, ...]:
     ]:
         raise MucodeError(
             f"{out} holds searches of {', '.join(lost)} that {workspace} has no more, or of other code or parameters: "
-            "finish the piece with `make study`, or remove the folder to begin anew"
+            "finish the piece with `make study`, or move the folder away to begin anew"
         )
+    _require_own(out, workspace, lock.stages)
     if not groups or _holds(out, workspace / PARAMS, lock.text, groups):
         return groups
     layout = Layout(workspace)
@@ -117,11 +123,16 @@ def read_collected(folder: Path) -> Collected:
         account, cost = Account.from_json(_json(folder / ACCOUNT)), [Spent(**c) for c in _json(folder / SPENT).values()]
     except (TypeError, KeyError, ValueError, FileNotFoundError) as error:
         raise MucodeError(
-            f"{folder} was collected by another version ({error}): remove it and give `make study` again, which keeps "
-            "what has run"
+            f"{folder} was collected by another version ({error}): `make results` collects it anew where its workspace "
+            "is; elsewhere use that version"
         ) from error
     lock = load_yaml((folder / LOCK).read_text()).get("stages", {})
-    return Collected(folder.name, material, account, together(cost), lock)
+    return Collected(folder.name, material, account, together(cost), lock, why_closed(folder))
+
+
+def why_closed(folder: Path) -> str:
+    """Why nothing more of the piece kept there can run, in the words of the person who closed it; "" if it is open."""
+    return " ".join((folder / CLOSED).read_text(encoding="utf-8").split()) if (folder / CLOSED).exists() else ""
 
 
 def is_current(folder: Path) -> bool:
@@ -166,7 +177,7 @@ def require_model(folder: Path, first: Collected, config: Config) -> None:
     if config.model != first.material.config.model:
         raise MucodeError(
             f"this piece is of {config.model.setting}, {folder / first.name} of {first.material.config.model.setting}: "
-            f"run it with that model, or remove {folder}"
+            "run it with that model (MUCODE_STUDY_MODEL names a local one, and is unset for the hub's)"
         )
 
 
@@ -177,6 +188,19 @@ def first_turns(samples: Sequence[SearchSample]) -> list[SearchSample]:
         for row in samples
         if row.turn == 1 and row.candidate >= 0
     ]
+
+
+def _require_own(out: Path, workspace: Path, stages: Mapping[str, Any]) -> None:
+    """Searches that were kept are replaced by no others: these may be all that is left of hours."""
+    if not (out / LOCK).exists():
+        return
+    for stage, kept in stages_of((out / LOCK).read_bytes(), str(out / LOCK)).items():
+        file = out / f"{stage.removeprefix('benchmark@')}.parquet"
+        if file.exists() and stage in stages and _outs(kept) != _outs(stages[stage]):
+            raise MucodeError(
+                f"{workspace} has another {stage} than the one that {file} was kept of: to keep the new one, remove that "
+                f"file; to keep the old ones and run the piece no more, write a sentence why into {out / CLOSED}"
+            )
 
 
 def _require_shared(one: Collected, other: Collected) -> None:

@@ -11,13 +11,13 @@ from mucode.report.charts import Point, Series, lines
 from mucode.study.cells import Spec, bootstrap_of, find, value
 from mucode.study.collected import Collected
 from mucode.study.first import picks_figure
-from mucode.study.tables import candidates
+from mucode.study.tables import candidates, named
 from mucode.study.turns import BEST, BEST_BLIND, BY_TURN, seeds_of
 
 DRAWN = "N, programs drawn at each turn"
 N = (DRAWN, "Best of N with pt+lv on MBPP, three turns.")  # axis, caption
 TURN = ("turn", "MBPP after each turn, best of 5, pt+lv.")
-TURN_BLIND = ("turn", "MBPP after each turn, best of 5: with public tests (pt+lv), and without (lv).")
+TURN_BLIND = ("turn", "MBPP after each turn, best of 5: with public tests (pt+lv, {}), and without (lv, {}).")
 LOSS = (DRAWN, "µCode's best of N with a verifier of each loss, MBPP.")
 Line = tuple[str, list[tuple[int, Spec]], set[int] | None]  # name, points, seeds (None: all that there are)
 
@@ -27,7 +27,7 @@ def figures(pieces: Sequence[Collected]) -> dict[str, Figure]:
     own = {piece.name: piece for piece in pieces if piece.name in {"candidates", "loss"}}
     both = list(own.values())
     ns = candidates(both)
-    turn = TURN_BLIND if any(piece.name == "blind" for piece in pieces) else TURN
+    turn = _turn_blind(pieces) if any(piece.name == "blind" for piece in pieces) else TURN
     drawn = {
         "n": _drawn("By N", both, _by_n(ns, ("instruct", "mucode"), ("bradley_terry",)), N),
         "first": picks_figure(pieces),
@@ -44,6 +44,12 @@ def as_file(figure: Figure) -> str:
     start, _, rest = str(figure.drawing).partition(">")
     head = start.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     return f"{head}>\n<style>{style}</style>\n{rest}\n"
+
+
+def _turn_blind(pieces: Sequence[Collected]) -> tuple[str, str]:
+    """Two kinds of searches may rest on other trainings: which, says the caption."""
+    axis, caption = TURN_BLIND
+    return axis, caption.format(*(named(seeds_of(pieces, BY_TURN[kind])) for kind in (BEST, BEST_BLIND)))
 
 
 def _by_n(ns: Sequence[int], methods: Sequence[str], losses: Sequence[str]) -> Iterable[Line]:

@@ -33,6 +33,8 @@ PIECES = (
     Piece("feedback", "a control: is it the feedback that helps?"),
 )
 
+MAIN_ROWS = ("main", "methods", "humaneval")  # whose searches Tables 1 and 2 are made of; others may have other seeds
+
 
 def chosen(names: Sequence[str]) -> list[Piece]:
     """The named pieces in the study's order; none named: all of them.

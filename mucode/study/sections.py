@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mucode.report.blocks import Block, Figure, Figures, Paragraph, Section, Table
 from mucode.report.words import count, percent
@@ -88,6 +88,7 @@ def facts(pieces: Sequence[Collected]) -> list[tuple[str, str]]:
         ("searches", f"temperature {search.temperature:g}, at most {search.max_new_tokens} new tokens"),
         ("intervals", f"{percent(config.report.confidence, 0)}, {config.report.resamples:,} resamples"),
         ("pieces run", ", ".join(_run(piece) for piece in pieces)),
+        *(("closed", words) for words in _closed(pieces)),
         ("not yet", ", ".join(piece.name for piece in PIECES if piece.name not in run) or "none"),
     ]
 
@@ -99,7 +100,14 @@ def _model(setting: str) -> str:
 
 
 def _run(piece: Collected) -> str:
-    return f"{piece.name} (still to search: {', '.join(piece.to_come)})" if piece.to_come else piece.name
+    words = "not searched in it" if piece.closed else "still to search"
+    return f"{piece.name} ({words}: {', '.join(piece.to_come)})" if piece.to_come else piece.name
+
+
+def _closed(pieces: Sequence[Collected]) -> Iterator[str]:
+    """The pieces of which nothing more can run, and why."""
+    for reason in dict.fromkeys(piece.closed for piece in pieces if piece.closed):
+        yield f"{', '.join(piece.name for piece in pieces if piece.closed == reason)}: {reason}"
 
 
 def _section(name: str, title: str, *blocks: Block) -> Section:

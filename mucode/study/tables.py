@@ -11,6 +11,7 @@ from mucode.report.words import interval, percent
 from mucode.study.cells import HEADLINE, HUMANEVAL, MBPP, Cell, Spec, bootstrap_of, find, value
 from mucode.study.collected import Collected
 from mucode.study.paper import BY_N, METHODS, SELECTORS, TRAINING, Reported
+from mucode.study.pieces import MAIN_ROWS
 
 NOT_RUN = "not run"
 GROUPS = {  # Table 1: what the paper calls it
@@ -24,7 +25,6 @@ GROUPS = {  # Table 1: what the paper calls it
     ("mucode", 5): "µCode, best of 5",
 }
 SINGLE_TURN = ("instruct_single", "star")
-MAIN_ROWS = ("main", "methods", "humaneval")  # the pieces of Tables 1 and 2; others search under seeds of their own
 BY_N_CAPTION = (
     "With pt+lv, three turns; N = 1 is one program drawn at each turn here, a greedy one in the paper. Its further "
     "numbers: " + ", ".join(f"N = {n}: {row.mbpp_1b}" for n, row in BY_N.items() if n > 5) + "."
@@ -55,13 +55,14 @@ def training_table(pieces: Sequence[Collected]) -> Table:
     for method, reported in TRAINING.items():
         found = [_cell(pieces, Spec(method, benchmark), shared[benchmark]) for benchmark in shared]
         lines.append((method, *found, *_reported(reported)[:2]))
-    return Table(head, tuple(lines), f"{TRAINING_CAPTION} {'; '.join(_seeds(*each) for each in shared.items())}.")
+    return Table(head, tuple(lines), f"{TRAINING_CAPTION} {'; '.join(f'{name}: {named(seeds)}' for name, seeds in shared.items())}.")
 
 
-def _seeds(benchmark: str, seeds: set[int] | None) -> str:
+def named(seeds: set[int] | None) -> str:
+    """ "seeds 0, 1"."""
     if not seeds:
-        return f"{benchmark}: none"
-    return f"{benchmark}: {'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, sorted(seeds)))}"
+        return "none"
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(map(str, sorted(seeds)))}"
 
 
 def selectors_table(pieces: Sequence[Collected]) -> Table:

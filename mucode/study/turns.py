@@ -10,7 +10,7 @@ from mucode.policies import GREEDY
 from mucode.report.blocks import Table
 from mucode.study.cells import BLIND, HUMANEVAL, Cell, Spec, alike, bootstrap_of, difference, find
 from mucode.study.collected import Collected
-from mucode.study.tables import NOT_RUN, cell_text, shared_seeds
+from mucode.study.tables import NOT_RUN, cell_text, named, shared_seeds
 from mucode.study.words import points
 
 METHODS, TURNS = ("instruct", "multi_star", "mucode"), (1, 2, 3)
@@ -25,7 +25,7 @@ BY_TURN = {
 }
 CAPTION = (
     "MBPP where not said otherwise, best of 5 or one greedy program a turn, under the seeds that all methods run so "
-    "far have (the base model's greedy search counts once); a search that passed the public test keeps its answer. "
+    "far have ({}; the base model's greedy search counts once); a search that passed the public test keeps its answer. "
     "Last column: turn 3 minus turn 1. Gains and differences are paired, in points; differences under all seeds that "
     "both have. A lead at turn 1 is not recovery, which shows in what later turns add, most cleanly in the greedy "
     "rows."
@@ -36,10 +36,12 @@ def by_turn_table(pieces: Sequence[Collected]) -> Table:
     """Every method's accuracy after each turn, and of µCode and Multi-STaR the paired difference."""
     head = ("searches", "method", "turn 1", "turn 2", "turn 3", "turn 1 to 3")
     lines: list[tuple[str, ...]] = []
+    shared: list[str] = []
     for words, specs in BY_TURN.items():
         if not any(find(pieces, spec) for spec in specs):
             continue
         seeds = seeds_of(pieces, specs)
+        shared.append(f"{words}: {named(seeds)}")
         for spec in specs:
             found = _cells(pieces, spec, seeds)
             cells = [cell_text(cell, pieces) for cell in found]
@@ -47,7 +49,7 @@ def by_turn_table(pieces: Sequence[Collected]) -> Table:
         rival, ours = (_cells(pieces, spec, None) for spec in specs[1:])
         changes = _differences(rival, ours, bootstrap_of(pieces))
         lines.append((words, "mucode minus multi_star", *(_points(change, _size(rival, ours)) for change in changes)))
-    return Table(head, tuple(lines), CAPTION, labels=2)
+    return Table(head, tuple(lines), CAPTION.format("; ".join(shared)), labels=2)
 
 
 def seeds_of(pieces: Sequence[Collected], specs: Iterable[Spec]) -> set[int] | None:

@@ -82,19 +82,44 @@ def test_a_study_leaves_a_run_that_is_starting_in_a_piece_s_workspace_its_parame
 @pytest.mark.slow
 @pytest.mark.skipif("MUCODE_MBPP" not in os.environ, reason="MUCODE_MBPP names no MBPP file")
 def test_two_pieces_make_a_page_and_share_all_but_their_searches(root: Path) -> None:
-    done = study(root, "--over", "smoke", "feedback", "selectors")
+    done = study(root, "--over", "smoke", "feedback", "candidates")
     assert done.returncode == 0, done.stderr[-2000:]
-    shared = ("roll_out@base-0", "label@base-0", "train_verifier@base-0", "fine_tune@mucode-0-1")
-    assert [f"Running stage '{stage}'" in log(root, "selectors", stage) for stage in shared] == [True] * 4
+    shared = ("roll_out@base-2", "label@base-2", "train_verifier@base-2", "fine_tune@mucode-2-1")
+    assert [f"Running stage '{stage}'" in log(root, "candidates", stage) for stage in shared] == [True] * 4
     assert not any(f"Running stage '{stage}'" in log(root, "feedback", stage) for stage in shared)
-    assert "Running stage 'benchmark@mucode-0'" in log(root, "feedback", "benchmark@mucode-0")
+    assert "Running stage 'benchmark@mucode-2'" in log(root, "feedback", "benchmark@mucode-2")
     documents = root / "runs/study-docs+smoke"
     assert "claim nothing" in (documents / "results.md").read_text()
     rows = json.loads((documents / "results.json").read_text())
-    assert {row["selector"] for row in rows} == {"random", "lv", "pt", "pt+lv", "oracle"}
+    assert {row["n"] for row in rows} >= {1, 8}
     assert not (root / "docs").exists()
-    again = study(root, "--over", "smoke", "selectors")
+    again = study(root, "--over", "smoke", "candidates")
     assert (again.returncode, "Running stage" in again.stderr) == (0, False)
+
+
+def test_a_closed_piece_is_passed_over_and_its_page_is_made_of_what_was_kept(root: Path) -> None:
+    kept = documents_of("smoke", root) / "study/main"
+    collect(finish(chosen(["main"])[0], root / "elsewhere", "random:tiny"), kept)
+    lost = study(root, "--over", "smoke", "main")
+    assert (lost.returncode, lost.stderr.count("\n")) == (1, 1)
+    assert f"{kept} was kept from a workspace that is not here" in lost.stderr
+    (kept / "closed").write_text("its disk was lost\n")
+    before = {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()}
+    for arguments in (["main"], ["--keep", "main"], ["--keep"]):
+        done = study(root, "--over", "smoke", *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert ("main is closed: its disk was lost" in done.stdout) == ("main" in arguments)
+    assert {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()} == before
+    assert "- closed: main: its disk was lost" in (documents_of("smoke", root) / "results.md").read_text()
+    assert not (root / "runs/study-main+smoke").exists()
+
+
+def test_another_model_is_refused_before_a_workspace_is_made(root: Path) -> None:
+    collect(finish(chosen(["main"])[0], root / "elsewhere"), documents_of("smoke", root) / "study/main")
+    done = study(root, "--over", "smoke", "feedback")
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "this piece is of random:tiny" in done.stderr
+    assert not (root / "runs/study-feedback+smoke").exists()
 
 
 def test_the_page_of_a_piece_that_has_not_begun_is_not_made(root: Path) -> None:

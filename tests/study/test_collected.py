@@ -16,7 +16,7 @@ from mucode.study.page import markdown, write_results
 from mucode.study.pieces import chosen
 from mucode.study.rows import study_rows
 from mucode.types import MucodeError
-from mucode.yaml_files import load_yaml
+from mucode.yaml_files import dump_yaml, load_yaml
 from tests.study.conftest import finish, write_lock
 
 
@@ -41,7 +41,7 @@ def test_what_another_version_collected_is_refused_with_the_way_out(folder: Path
     account = json.loads((tmp_path / "main/account.json").read_text())
     account["tokens"] = [{"stage": "roll_out", "generated": 1, "trained": 0}]
     (tmp_path / "main/account.json").write_text(json.dumps(account))
-    with pytest.raises(MucodeError, match=r"collected by another version .* remove it and give `make study` again"):
+    with pytest.raises(MucodeError, match=r"collected by another version .* `make results` collects it anew where its"):
         read_study(tmp_path)
 
 
@@ -107,6 +107,36 @@ def test_searches_that_were_kept_are_not_lost_to_a_workspace_that_begins_anew(fo
     with pytest.raises(MucodeError, match="holds searches of mucode-1 that"):
         collect(workspace, tmp_path / "main")
     assert read_collected(tmp_path / "main").to_come == ()
+
+
+def test_searches_that_were_kept_are_not_replaced_by_others(tmp_path: Path) -> None:
+    workspace, out = finish(chosen(["selectors"])[0], tmp_path / "runs"), tmp_path / "study"
+    stages = load_yaml((workspace / "dvc.lock").read_text())["stages"]
+
+    def record(digest: str) -> None:
+        stages["benchmark@mucode-0"]["outs"] = [{"path": "data/benchmarks/mucode-0", "md5": digest}]
+        (workspace / "dvc.lock").write_text(dump_yaml({"schema": "2.0", "stages": stages}))
+
+    record("a")
+    collect(workspace, out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    record("b")
+    with pytest.raises(MucodeError, match=r"has another benchmark@mucode-0 than the one that .*mucode-0.parquet was kept"):
+        collect(workspace, out)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    (out / "mucode-0.parquet").unlink()
+    assert "mucode-0" in collect(workspace, out)
+    assert read_collected(out).to_come == ()
+
+
+def test_a_closed_piece_stays_as_it_is_and_the_page_says_why(folder: Path, tmp_path: Path) -> None:
+    for name in ("main", "selectors"):
+        shutil.copytree(folder / name, tmp_path / "study" / name)
+    (tmp_path / "study/main/closed").write_text("its disk\nwas lost\n")
+    with pytest.raises(MucodeError, match=r"main is closed \(its disk was lost\): to begin the piece anew"):
+        collect(finish(chosen(["main"])[0], tmp_path / "runs"), tmp_path / "study/main")
+    text = markdown(read_study(tmp_path / "study"))
+    assert "- closed: main: its disk was lost" in text
 
 
 def test_a_lock_file_that_is_just_being_written_is_not_kept(tmp_path: Path) -> None:

@@ -91,5 +91,5 @@ def test_the_tables_name_problems_and_searches_and_the_figure_has_a_line_for_eac
 def test_a_piece_without_its_first_turns_is_refused(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "main", tmp_path / "main")
     shutil.rmtree(tmp_path / "main/first")
-    with pytest.raises(MucodeError, match=r"collected by another version .* remove it and give `make study` again"):
+    with pytest.raises(MucodeError, match=r"collected by another version .* `make results` collects it anew where its"):
         read_study(tmp_path)

@@ -12,13 +12,13 @@ from xml.etree import ElementTree
 import pytest
 
 from mucode.report.headline import CLAIMS_NOTHING
-from mucode.report.sources import Origin
+from mucode.report.sources import BEFORE, Origin
 from mucode.study.cells import HUMANEVAL, Spec, bootstrap_of, difference, find
-from mucode.study.claims import CLAIMS, MUCODE, compared, verdict
+from mucode.study.claims import CLAIMS, MUCODE, compared, summary, verdict
 from mucode.study.collected import Collected, collect, read_study
 from mucode.study.figures import figures
 from mucode.study.page import html, markdown, write_results
-from mucode.study.pieces import chosen
+from mucode.study.pieces import MAIN_ROWS, chosen
 from mucode.study.rows import study_rows
 from mucode.study.tables import methods_table, training_table
 from mucode.types import MucodeError
@@ -103,6 +103,23 @@ def test_what_another_piece_has_still_to_search_and_this_one_has_leaves_no_claim
     assert not partial.whole
 
 
+def test_a_seed_that_other_pieces_have_changes_no_claim_of_the_main_rows(pieces: list[Collected]) -> None:
+    main, other = only(pieces, "main"), only(pieces, "candidates")
+    assert find([main, other], MUCODE) != find([main], MUCODE)
+    for begun in (other, without(other, Origin("mucode", 2)), without(other, Origin(BEFORE, 2))):
+        for claim in CLAIMS:
+            if "main" in claim.own:
+                assert compared([main, begun], claim) == compared([main], claim)
+
+
+def test_a_claim_whose_pieces_are_closed_is_not_said_to_be_to_come(pieces: list[Collected]) -> None:
+    assert "(RFT_LV)" in summary(pieces).partition("Not run yet, ")[2]
+    closed = [dataclasses.replace(only(pieces, "main"), name=name, closed="lost") for name in MAIN_ROWS]
+    lost, _, to_come = summary(closed).partition("Not run, ")[2].partition("Not run yet, ")
+    assert "(RFT_LV)" in lost
+    assert "feedback of its own" in to_come
+
+
 def test_what_a_piece_never_searches_leaves_no_claim_about_it_open(pieces: list[Collected]) -> None:
     blind, main = only(pieces, "blind"), only(pieces, "main")
     begun = dataclasses.replace(without(main, *main.material.test), name="methods")
@@ -177,6 +194,13 @@ def test_a_seed_that_one_method_alone_has_stays_out_of_table_1(pieces: list[Coll
     assert joint is not None
     assert joint.seeds == (0, 1, 2)
     assert methods_table(pieces) == methods_table([only(pieces, "main")])
+
+
+def test_searches_by_turn_name_the_seeds_that_they_rest_on(pieces: list[Collected]) -> None:
+    text = markdown(pieces)
+    assert "under the seeds that all methods run so far have (public tests, pt+lv: seeds 0, 1; no public tests, lv: " in text
+    assert "no public tests, lv: seed 2; public tests, greedy: seeds 0, 1; the base model's" in text
+    assert "with public tests (pt+lv, seeds 0, 1), and without (lv, seed 2)." in text
 
 
 def test_table_2_says_which_seeds_its_rows_share(pieces: list[Collected]) -> None:
