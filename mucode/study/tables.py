@@ -55,7 +55,11 @@ def training_table(pieces: Sequence[Collected]) -> Table:
     for method, reported in TRAINING.items():
         found = [_cell(pieces, Spec(method, benchmark), shared[benchmark]) for benchmark in shared]
         lines.append((method, *found, *_reported(reported)[:2]))
-    return Table(head, tuple(lines), f"{TRAINING_CAPTION} {'; '.join(f'{name}: {named(seeds)}' for name, seeds in shared.items())}.")
+    return Table(
+        head,
+        tuple(lines),
+        f"{TRAINING_CAPTION} {'; '.join(f'{name}: {named(seeds)}' for name, seeds in shared.items())}.",
+    )
 
 
 def named(seeds: set[int] | None) -> str:

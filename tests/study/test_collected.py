@@ -121,7 +121,9 @@ def test_searches_that_were_kept_are_not_replaced_by_others(tmp_path: Path) -> N
     collect(workspace, out)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
     record("b")
-    with pytest.raises(MucodeError, match=r"has another benchmark@mucode-0 than the one that .*mucode-0.parquet was kept"):
+    with pytest.raises(
+        MucodeError, match=r"has another benchmark@mucode-0 than the one that .*mucode-0.parquet was kept"
+    ):
         collect(workspace, out)
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
     (out / "mucode-0.parquet").unlink()

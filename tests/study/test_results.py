@@ -198,7 +198,10 @@ def test_a_seed_that_one_method_alone_has_stays_out_of_table_1(pieces: list[Coll
 
 def test_searches_by_turn_name_the_seeds_that_they_rest_on(pieces: list[Collected]) -> None:
     text = markdown(pieces)
-    assert "under the seeds that all methods run so far have (public tests, pt+lv: seeds 0, 1; no public tests, lv: " in text
+    assert (
+        "under the seeds that all methods run so far have (public tests, pt+lv: seeds 0, 1; no public tests, lv: "
+        in text
+    )
     assert "no public tests, lv: seed 2; public tests, greedy: seeds 0, 1; the base model's" in text
     assert "with public tests (pt+lv, seeds 0, 1), and without (lv, seed 2)." in text
 
