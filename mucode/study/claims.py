@@ -40,7 +40,7 @@ class Claim:
 MUCODE = Spec("mucode")
 LV_BLIND = Spec("mucode", BLIND, selector="lv")
 SELECTORS, CANDIDATES, BLINDED = frozenset({"selectors"}), frozenset({"candidates"}), frozenset({"blind"})
-LOSSES, VERIFIERS, CONTROL = (CANDIDATES | {name} for name in ("loss", "verifier", "feedback"))
+IMITATION, LOSSES, VERIFIERS, CONTROL = (CANDIDATES | {name} for name in ("rft", "loss", "verifier", "feedback"))
 CLAIMS = (
     Claim("µCode beats Multi-STaR on HumanEval", Spec("mucode", HUMANEVAL), Spec("multi_star", HUMANEVAL)),
     Claim(
@@ -57,7 +57,7 @@ CLAIMS = (
     Claim("µCode's first turn beats STaR's", Spec("mucode", turns=1), Spec("star", turns=1)),
     Claim("µCode beats the base model", MUCODE, Spec("instruct")),
     Claim("Multi-STaR beats the base model", Spec("multi_star"), Spec("instruct")),
-    Claim("the expert beats the verifier's best rollouts (RFT_LV)", MUCODE, Spec("rft_lv")),
+    Claim("the expert beats the verifier's best rollouts (RFT_LV)", MUCODE, Spec("rft_lv"), IMITATION),
     Claim("oracle and verifier beat the oracle alone (µCode_OV)", MUCODE, Spec("mucode_ov")),
     Claim("oracle and verifier beat the verifier alone (µCode_LV)", MUCODE, Spec("mucode_lv")),
     Claim("pt+lv beats a random pick", MUCODE, Spec("mucode", selector="random"), SELECTORS),

@@ -27,6 +27,7 @@ PIECES = (
     Piece("humaneval", "Table 1 on HumanEval: do the main rows hold elsewhere?"),
     Piece("selectors", "Table 3: who picks among the programs of a turn"),
     Piece("candidates", "the figure by N"),
+    Piece("rft", "RFT_LV: the verifier's best rollouts instead of the expert's programs"),
     Piece("loss", "Bradley-Terry against BCE, by N"),
     Piece("verifier", "a verifier trained on the trained generator's rollouts against one trained once"),
     Piece("blind", "without public tests: does µCode recover over the turns?"),

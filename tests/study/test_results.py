@@ -113,10 +113,10 @@ def test_a_seed_that_other_pieces_have_changes_no_claim_of_the_main_rows(pieces:
 
 
 def test_a_claim_whose_pieces_are_closed_is_not_said_to_be_to_come(pieces: list[Collected]) -> None:
-    assert "(RFT_LV)" in summary(pieces).partition("Not run yet, ")[2]
+    assert "(µCode_OV)" in summary(pieces).partition("Not run yet, ")[2]
     closed = [dataclasses.replace(only(pieces, "main"), name=name, closed="lost") for name in MAIN_ROWS]
     lost, _, to_come = summary(closed).partition("Not run, ")[2].partition("Not run yet, ")
-    assert "(RFT_LV)" in lost
+    assert "(µCode_OV)" in lost
     assert "feedback of its own" in to_come
 
 
@@ -159,7 +159,7 @@ def test_once_and_each_are_told_apart_where_the_same_method_has_both(pieces: lis
 def test_what_was_not_run_is_said_to_be_not_run(pieces: list[Collected]) -> None:
     text = markdown(pieces)
     assert find(pieces, Spec("mucode", HUMANEVAL)) is None
-    assert "- not yet: methods, humaneval, feedback" in text
+    assert "- not yet: methods, humaneval, rft, feedback" in text
     assert "not run" in next(line for line in text.splitlines() if line.startswith("| single-turn RFT"))
 
 
