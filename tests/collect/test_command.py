@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from mucode.collect import command
-from mucode.collect.command import INCOMING, QUARANTINE, Collection, collect
-from mucode.collect.incoming import fetch_revision
+from mucode.collect.command import INCOMING, QUARANTINE, TAKEN_OUT, Collection, collect
+from mucode.collect.incoming import arrivals, fetch_revision
 from mucode.config import load_config
 from mucode.problems import load_problems
 from mucode.problems.collected import COLLECTED_FILE
@@ -125,6 +125,18 @@ def test_a_hub_that_is_not_reached_costs_a_line_of_waiting_and_a_sentence(
     assert sentence.startswith("mucode: ")
     assert "did not come from the Hub" in sentence
     assert not COLLECTED_FILE.exists()
+
+
+def test_a_problem_that_was_taken_out_is_not_accepted_again_while_its_row_lies_in_the_drop_folder(
+    workspace: Path,
+) -> None:
+    with_an_mbpp_of_two_problems(workspace)
+    drop(INCOMING, "new.jsonl", NEW)
+    COLLECTED_FILE.parent.mkdir(parents=True)
+    COLLECTED_FILE.touch()
+    drop(TAKEN_OUT.parent, TAKEN_OUT.name, arrivals(INCOMING)[0].row)  # the line as it was kept
+    assert collect() == Collection(accepted=0, refused=0, known=1, total=0)
+    assert COLLECTED_FILE.read_bytes() == b""
 
 
 @needs_mbpp
