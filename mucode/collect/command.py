@@ -21,6 +21,7 @@ from mucode.config import Config, load_config
 from mucode.problems import SOURCES, load_problems, local_path
 from mucode.problems.collected import COLLECTED_FILE
 from mucode.problems.collected import load as load_collected
+from mucode.problems.gold import PATIENCE
 from mucode.problems.similarity import Exercise
 from mucode.processes import held
 from mucode.records import written_whole
@@ -67,8 +68,9 @@ def collect(*, hub: str | None = None, dry_run: bool = False) -> Collection:
         examined: list[Examined] = []
         if new:
             training, held_out = known_sets(config, before)
-            with open_sandbox(timeout=config.execution.timeout, allow_weak=allow_weak()) as sandbox:
-                examined = examine(new, training, held_out, sandbox)
+            timeout = config.execution.timeout
+            with open_sandbox(timeout=PATIENCE * timeout, allow_weak=allow_weak()) as sandbox:
+                examined = examine(new, training, held_out, sandbox, timeout)
         if not dry_run:
             _write(examined)
     return _told(examined, known=len(came) - len(new), before=len(before))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -181,6 +183,23 @@ def test_what_is_accepted_begins_a_line_of_its_own_and_what_was_there_keeps_its_
     assert collect() == Collection(accepted=1, refused=0, known=0, total=2)
     assert COLLECTED_FILE.read_bytes().startswith(before)
     assert [problem.entry_point for problem, _ in load_problems("collected", COLLECTED_FILE)] == ["zebra", "weigh"]
+
+
+@pytest.mark.slow
+def test_a_reference_slower_than_programs_may_be_is_accepted_with_a_warning_as_prepare_would(
+    workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_an_mbpp_of_two_problems(workspace)
+    params = (workspace / "params.yaml").read_text()
+    (workspace / "params.yaml").write_text(re.sub(r"(?m)^  timeout: [\d.]+", "  timeout: 1.0", params))
+    assert load_config().execution.timeout == 1.0
+    slow = "import time\ndef weigh(a, b):\n    time.sleep(0.8)\n    return 9 * a + b ** 2 - 4"
+    drop(INCOMING, "new.jsonl", {**NEW, "code": slow})
+    with caplog.at_level(logging.WARNING, logger="mucode"):
+        assert collect() == Collection(accepted=1, refused=0, known=0, total=1)
+    (accepted,) = load_problems("collected", COLLECTED_FILE)
+    assert f"the reference of {accepted[0].id} takes" in caplog.text
+    assert "and programs get 1.0 s" in caplog.text
 
 
 @needs_mbpp
