@@ -34,7 +34,7 @@ STAGES = (
 SOLVE = """Solve one problem with a trained pair, or with a generator alone.
 
 The program goes to standard output, everything else to standard error. Exit status 0: the program passes the public
-tests, or there are none; 3: it does not; 1: an error.
+tests, or there are none; 3: it does not, or no program was found; 1: an error.
 
 The problem's tests, setup and docstring examples run outside the sandbox, in the judge: take problem files from people
 you trust.

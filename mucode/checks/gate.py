@@ -19,8 +19,8 @@ from mucode.checks.audit import AuditFacts, Auditor, audit, audit_columns
 from mucode.checks.columns import Columns, label_columns, plain, step_columns
 from mucode.checks.drift import Drift, drift, drift_columns
 from mucode.checks.expectations import Expectation, validate
+from mucode.checks.refusal import refusal
 from mucode.checks.suites import (
-    FLAKY,
     TYPES,
     Suite,
     audit_suite,
@@ -160,35 +160,11 @@ def accept_labels(report: GateReport, labels: Path, out: Path, failures: Path) -
         write_json(out, dataclasses.asdict(report))
         failure.unlink(missing_ok=True)
         return
-    sentence = _refusal(report.refused, labels, failure)
+    sentence = refusal(report.refused, labels, failure)
     rows = [{"expectation": e.name, "row": r.row, **r.values} for e in report.refused for r in e.rows]
     expectations = [dataclasses.asdict(expectation) for expectation in report.refused]
     write_json(failure, {"sentence": sentence, "rows": rows, "expectations": expectations})
     raise LabelsRefused(sentence)
-
-
-def _refusal(refused: Sequence[Expectation], labels: Path, failure: Path) -> str:
-    first = refused[0]
-    found = f"; found {first.observed}" if first.observed else ""
-    if first.failing:
-        examples = " | ".join(f"row {row.row}: {row.as_text()}" for row in first.rows[:3])
-        found += f"; rows that fail: {first.failing}, first {examples}"
-    others = f"; also refused by {', '.join(e.name for e in refused[1:])}" if refused[1:] else ""
-    return (
-        f"{labels} is refused by {first.name} (expected: {first.sentence}{found}{others}): nothing was trained on it; "
-        f"see {failure}, then {_way_out(refused, labels.stem)}"
-    )
-
-
-def _way_out(refused: Sequence[Expectation], key: str) -> str:
-    force = "dvc repro --single-item --force"
-    again = f"label anew with `{force} label@{key}` and run again"
-    if not {expectation.name for expectation in refused} <= FLAKY:
-        return again
-    return (
-        f"{again}, where a machine was too busy for the programs' public tests `{force} roll_out@{key}` first; programs "
-        "that hang on chance are let pass by a higher max_flaky_share in params.yaml's gates"
-    )
 
 
 def _check(

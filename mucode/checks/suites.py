@@ -28,8 +28,6 @@ TYPES = {
     "reward": "float",
 }
 
-FLAKY = frozenset({"no_flip_since_earlier", "few_flaky_programs"})  # what programs that hang on chance or time may fail
-
 
 @dataclass(frozen=True, slots=True)
 class Check:

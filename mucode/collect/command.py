@@ -21,12 +21,14 @@ from mucode.config import Config, load_config
 from mucode.problems import SOURCES, load_problems, local_path
 from mucode.problems.collected import COLLECTED_FILE
 from mucode.problems.collected import load as load_collected
+from mucode.problems.gold import PATIENCE
 from mucode.problems.similarity import Exercise
 from mucode.processes import held
 from mucode.records import written_whole
 
 INCOMING = Path("data/incoming")
 QUARANTINE = Path("data/quarantine.jsonl")
+TAKEN_OUT = Path("data/taken_out.jsonl")  # lines that a person moved there from the collected file
 _BUSY = "another `mucode collect` is at work here: wait for it"
 
 logger = logging.getLogger(__name__)
@@ -38,7 +40,7 @@ class Collection:
 
     accepted: int
     refused: int
-    known: int  # rows that were accepted before, or came twice
+    known: int  # rows that were accepted before, also if they were taken out since, or came twice
     total: int  # collected problems afterwards
 
 
@@ -62,12 +64,13 @@ def collect(*, hub: str | None = None, dry_run: bool = False) -> Collection:
             fetch_revision(hub, INCOMING)
         before = load_collected()
         came = arrivals(INCOMING)
-        new = _unknown(came, before)
+        new = _unknown(came, (*before, *load_collected(TAKEN_OUT)))
         examined: list[Examined] = []
         if new:
             training, held_out = known_sets(config, before)
-            with open_sandbox(timeout=config.execution.timeout, allow_weak=allow_weak()) as sandbox:
-                examined = examine(new, training, held_out, sandbox)
+            timeout = config.execution.timeout
+            with open_sandbox(timeout=PATIENCE * timeout, allow_weak=allow_weak()) as sandbox:
+                examined = examine(new, training, held_out, sandbox, timeout)
         if not dry_run:
             _write(examined)
     return _told(examined, known=len(came) - len(new), before=len(before))
@@ -94,7 +97,7 @@ def known_sets(config: Config, collected: Sequence[Exercise]) -> tuple[list[Exer
 
 
 def _unknown(came: Iterable[Arrival], before: Iterable[Exercise]) -> list[Arrival]:
-    """Each exercise that is not there yet, once, and all that is none."""
+    """Each exercise that was not accepted before, once, and all that is none."""
     seen = {problem.id for problem, _ in before}
     new = []
     for arrival in came:

@@ -35,6 +35,7 @@ def examine(
     training: Sequence[Exercise],
     held_out: Mapping[str, Sequence[Exercise]],
     sandbox: Sandbox,
+    timeout: float | None = None,
 ) -> list[Examined]:
     """Judge each arrival, in order; of two that are alike the earlier one is accepted.
 
@@ -42,11 +43,12 @@ def examine(
         arrivals: what came in, equal exercises once.
         training: the problems that train already.
         held_out: the sets that something is measured on, by name ("humaneval/test").
-        sandbox: the judge that labels come from.
+        sandbox: the judge that labels come from, with the patience that references have.
+        timeout: seconds that other programs will have; a reference that takes longer makes a warning.
     """
     exercises = [arrival.exercise for arrival in arrivals if arrival.exercise]
     reasons: defaultdict[str, list[str]] = defaultdict(list)
-    for broken in gold_check([p for p, _ in exercises], [a for _, a in exercises], sandbox):
+    for broken in gold_check([p for p, _ in exercises], [a for _, a in exercises], sandbox, timeout):
         reasons[broken.problem_id].append(f"its own code fails its tests ({broken.reason})")
     for name, others in held_out.items():
         for pair in near_duplicates(exercises, others):

@@ -10,7 +10,6 @@ from mucode.report.sources import Material, Round
 from mucode.report.words import count, method_name, percent, signed_points
 
 HEAD = (
-    "rollouts of",
     "iteration",
     "labels",
     "pass rate",
@@ -42,9 +41,10 @@ def gates_section(material: Material) -> Section:
     if not rounds:
         return Section("gates", "Label gates", (Paragraph("No gate has been passed."),))
     held = ", ".join(f"{_title(one)}: {count(len(one.gate['expectations']), 'expectation')}" for one in rounds)
+    head = ("rollouts of", *material.seed_cell("seed"), *HEAD)
     blocks: list[Block] = [
         Paragraph(f"The Great Expectations gates held for every round of labels ({held})."),
-        Table(HEAD, tuple(_row(one) for one in rounds), CAPTION),
+        Table(head, tuple(_row(material, one) for one in rounds), CAPTION),
         *_flaky(rounds),
         _sentences(rounds),
     ]
@@ -56,10 +56,11 @@ def _title(one: Round) -> str:
     return f"D{one.iteration} ({one.origin.method}{seed})"
 
 
-def _row(one: Round) -> tuple[str, ...]:
+def _row(material: Material, one: Round) -> tuple[str, ...]:
     facts, drift, audit = one.gate["facts"], one.gate.get("drift"), one.gate.get("audit")
     return (
         method_name(one.origin.method),
+        *material.seed_cell(str(one.origin.seed)),
         str(one.iteration),
         str(facts["labels"]),
         percent(facts["pass_rate"]),

@@ -74,6 +74,7 @@ def _shares(rows: Sequence[Experience]) -> list[Share]:
 def _table(material: Material, rounds: Sequence[Round]) -> Table:
     head = (
         "rollouts of",
+        *material.seed_cell("seed"),
         "iteration",
         "problems",
         "episodes",
@@ -110,6 +111,7 @@ def _row(material: Material, one: Round) -> tuple[str, ...]:
     solved = estimate(ends, bootstrap(material)) or Estimate(0.0, 0.0, 0.0, 0)
     return (
         method_name(one.origin.method),
+        *material.seed_cell(str(one.origin.seed)),
         str(one.iteration),
         str(len(ends)),
         str(sum(len(values) for values in ends.values())),

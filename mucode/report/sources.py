@@ -132,6 +132,10 @@ class Material:
             (origin.seed, found) for origin, found in sorted(self.test.items(), key=_origin) if origin.method == owner
         ]
 
+    def seed_cell(self, cell: str) -> tuple[str, ...]:
+        """A table's cell about the seed where there are several to tell apart; else none."""
+        return (cell,) if len(self.config.study.seeds) > 1 else ()
+
     @property
     def trained(self) -> tuple[str, ...]:
         """The methods that train a generator."""

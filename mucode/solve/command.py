@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Unsolved(MucodeError):
-    """The search ended without a program that passes the public tests."""
+    """The search ended without a program, or with one that does not pass the public tests."""
 
     exit_code = 3
 
@@ -55,8 +55,8 @@ def solve(  # noqa: PLR0913  # a command line's options
     """Solve one problem with a trained pair: search over several turns, run the public tests, print the best program.
 
     The program goes to standard output, everything else to standard error. Exit status 0: it passes the public tests
-    (or there are none); 3: it does not; 1: an error. Tests, setup and docstring examples run outside the sandbox, in the
-    judge: take problem files from people you trust.
+    (or there are none); 3: it does not, or no program was found; 1: an error. Tests, setup and docstring examples run
+    outside the sandbox, in the judge: take problem files from people you trust.
 
     Parameters
     ----------
@@ -120,6 +120,11 @@ def solve(  # noqa: PLR0913  # a command line's options
         solution = search_for(task, Players(*pair, sandbox), settings, trace_turn if trace else tell_turn)
     _log_all(result_lines(solution))
     sys.stdout.write(f"{as_json(solution, trace)}\n" if in_json else f"{(solution.program or '').rstrip()}\n")
+    if solution.program is None:
+        raise Unsolved(
+            "the last reply holds no program, so there is no answer: try more candidates or turns, a higher "
+            "--max-new-tokens, or another seed"
+        )
     if not solution.passed:
         raise Unsolved("the answer does not pass the public tests: try more candidates or turns, or another seed")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -17,8 +19,8 @@ from typing import Any
 import pytest
 
 from mucode.collect import command
-from mucode.collect.command import INCOMING, QUARANTINE, Collection, collect
-from mucode.collect.incoming import fetch_revision
+from mucode.collect.command import INCOMING, QUARANTINE, TAKEN_OUT, Collection, collect
+from mucode.collect.incoming import arrivals, fetch_revision
 from mucode.config import load_config
 from mucode.problems import load_problems
 from mucode.problems.collected import COLLECTED_FILE
@@ -127,6 +129,18 @@ def test_a_hub_that_is_not_reached_costs_a_line_of_waiting_and_a_sentence(
     assert not COLLECTED_FILE.exists()
 
 
+def test_a_problem_that_was_taken_out_is_not_accepted_again_while_its_row_lies_in_the_drop_folder(
+    workspace: Path,
+) -> None:
+    with_an_mbpp_of_two_problems(workspace)
+    drop(INCOMING, "new.jsonl", NEW)
+    COLLECTED_FILE.parent.mkdir(parents=True)
+    COLLECTED_FILE.touch()
+    drop(TAKEN_OUT.parent, TAKEN_OUT.name, arrivals(INCOMING)[0].row)  # the line as it was kept
+    assert collect() == Collection(accepted=0, refused=0, known=1, total=0)
+    assert COLLECTED_FILE.read_bytes() == b""
+
+
 @needs_mbpp
 @pytest.mark.slow
 def test_good_rows_join_the_training_set_and_the_others_are_listed_until_they_are_corrected(workspace: Path) -> None:
@@ -169,6 +183,23 @@ def test_what_is_accepted_begins_a_line_of_its_own_and_what_was_there_keeps_its_
     assert collect() == Collection(accepted=1, refused=0, known=0, total=2)
     assert COLLECTED_FILE.read_bytes().startswith(before)
     assert [problem.entry_point for problem, _ in load_problems("collected", COLLECTED_FILE)] == ["zebra", "weigh"]
+
+
+@pytest.mark.slow
+def test_a_reference_slower_than_programs_may_be_is_accepted_with_a_warning_as_prepare_would(
+    workspace: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_an_mbpp_of_two_problems(workspace)
+    params = (workspace / "params.yaml").read_text()
+    (workspace / "params.yaml").write_text(re.sub(r"(?m)^  timeout: [\d.]+", "  timeout: 1.0", params))
+    assert load_config().execution.timeout == 1.0
+    slow = "import time\ndef weigh(a, b):\n    time.sleep(0.8)\n    return 9 * a + b ** 2 - 4"
+    drop(INCOMING, "new.jsonl", {**NEW, "code": slow})
+    with caplog.at_level(logging.WARNING, logger="mucode"):
+        assert collect() == Collection(accepted=1, refused=0, known=0, total=1)
+    (accepted,) = load_problems("collected", COLLECTED_FILE)
+    assert f"the reference of {accepted[0].id} takes" in caplog.text
+    assert "and programs get 1.0 s" in caplog.text
 
 
 @needs_mbpp

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import TypeGuard
 
-from mucode.report.blocks import Paragraph, Table
+from mucode.report.blocks import Block, Paragraph, Table
 from mucode.report.gates import gates_section
 from mucode.report.labels import labels_section
 from mucode.report.sources import Folders, Material, read_material
@@ -54,6 +55,26 @@ def test_where_labels_and_programs_are_counted_the_page_says_what_makes_the_diff
     assert labelled - programs == without > 0
     assert "Labels: one for each reply, also where it holds no program" in gates.caption
     assert "Programs: replies that hold one; a reply without one is labelled, too" in labels.caption
+
+
+def test_rounds_of_several_seeds_are_told_apart_and_those_of_one_seed_need_no_column(
+    study: Study, tmp_path: Path
+) -> None:
+    several = write_study(tmp_path, make_config(report=FEW, study={"seeds": [0, 1]}))
+    for section in (gates_section, labels_section):
+        (table,) = (block for block in section(material_of(several)).blocks if is_of_rounds(block))
+        found = [dict(zip(table.head, row, strict=True)) for row in table.rows]
+        assert [(row["rollouts of"], row["seed"], row["iteration"]) for row in found] == [
+            ("before (instruct)", "0", "1"),
+            ("before (instruct)", "1", "1"),
+        ]
+        (table,) = (block for block in section(material_of(study)).blocks if is_of_rounds(block))
+        assert table.head[:2] == ("rollouts of", "iteration")
+        assert table.rows[0][:2] == ("before (instruct)", "1")
+
+
+def is_of_rounds(block: Block) -> TypeGuard[Table]:
+    return isinstance(block, Table) and block.head[0] == "rollouts of"
 
 
 def test_a_study_without_gates_says_so(study: Study) -> None:

@@ -70,23 +70,42 @@ def test_an_error_is_one_sentence_and_nothing_on_standard_output(tmp_path: Path)
 
 def test_help_tells_the_exit_statuses(tmp_path: Path) -> None:
     shown = " ".join(mucode_solve("--help", cwd=tmp_path).stdout.split())
-    assert "Exit status 0: the program passes the public tests, or there are none; 3: it does not" in shown
+    assert (
+        "Exit status 0: the program passes the public tests, or there are none; 3: it does not, or no program was found"
+        in shown
+    )
+
+
+def with_a_scripted_model(folder: Path, monkeypatch: pytest.MonkeyPatch, player: Generator) -> None:
+    @contextlib.contextmanager
+    def scripted(generator: Located, verifier: Located | None, engine: str) -> Iterator[tuple[Generator, Verifier]]:
+        assert (generator.base, verifier, engine) == (folder, None, "transformers")
+        yield player, FunctionVerifier(lambda text: 0.0)
+
+    monkeypatch.setattr(command, "open_pair", scripted)
+    for name in ("config.json", "model.safetensors"):  # a base model's folder, as far as anybody looks before loading
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize("tests", [[], ["assert p(1) == 1"]])
+def test_replies_without_a_program_are_named_for_what_they_are_with_status_3(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tests: list[str]
+) -> None:
+    with_a_scripted_model(tmp_path, monkeypatch, FunctionGenerator(lambda state, seed: None))
+    problem = tmp_path / "problem.json"
+    problem.write_text(json.dumps({"text": "Write a function p.", "tests": tests}))
+    with pytest.raises(command.Unsolved, match="the last reply holds no program") as unsolved:
+        command.solve(str(problem), generator=str(tmp_path), candidates=2, turns=1)
+    assert unsolved.value.exit_code == 3
+    assert "public tests" not in str(unsolved.value)
 
 
 def test_the_program_that_passes_is_all_that_goes_to_standard_output(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     program = "def p(x):\n    return x"
-
-    @contextlib.contextmanager
-    def scripted(generator: Located, verifier: Located | None, engine: str) -> Iterator[tuple[Generator, Verifier]]:
-        assert (generator.base, verifier, engine) == (tmp_path, None, "transformers")
-        player = FunctionGenerator(lambda state, seed: program if seed % 3 else "def p(x):\n    return 0")
-        yield player, FunctionVerifier(lambda text: 0.0)
-
-    monkeypatch.setattr(command, "open_pair", scripted)
-    for name in ("config.json", "model.safetensors"):  # a base model's folder, as far as anybody looks before loading
-        (tmp_path / name).touch()
+    player = FunctionGenerator(lambda state, seed: program if seed % 3 else "def p(x):\n    return 0")
+    with_a_scripted_model(tmp_path, monkeypatch, player)
     problem = tmp_path / "problem.json"
     problem.write_text(json.dumps({"text": "Write a function p.", "tests": ["assert p(1) == 1"]}))
     command.solve(str(problem), generator=str(tmp_path), candidates=8)
