@@ -18,9 +18,10 @@ from mucode.study.claims import CLAIMS, MUCODE, compared, summary, verdict
 from mucode.study.collected import Collected, collect, read_study
 from mucode.study.figures import figures
 from mucode.study.page import html, markdown, write_results
+from mucode.study.paper import BY_N
 from mucode.study.pieces import MAIN_ROWS, chosen
 from mucode.study.rows import study_rows
-from mucode.study.tables import methods_table, training_table
+from mucode.study.tables import by_n_table, methods_table, training_table
 from mucode.types import MucodeError
 from tests.study.conftest import finish
 from tests.study.pieces import only, rewards, with_one_seed, without
@@ -279,3 +280,11 @@ def test_the_html_page_says_what_the_markdown_says_and_fetches_nothing(pieces: l
     assert percents
     assert all(cell in text.replace("\u00a0", " ") for cell in percents)
     assert "http" not in text.replace("http-equiv", "")
+
+
+def test_the_paper_s_numbers_for_an_n_that_was_not_searched_stand_below_the_table(pieces: list[Collected]) -> None:
+    table = by_n_table(pieces)
+    searched = {int(row[0]) for row in table.rows}
+    assert 3 in BY_N.keys() - searched
+    for n, reported in BY_N.items():
+        assert (f"N = {n}: {reported.mbpp_1b}" in table.caption) == (n not in searched)
