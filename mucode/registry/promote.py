@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mucode.registry.card import settings_folder
-from mucode.registry.pairs import VersionPair, challenger, champion, is_registered, move_champion, pair_of
+from mucode.registry.pairs import VersionPair, challenger, champion, is_registered, move_champion, pair_of, weights_of
 from mucode.registry.promotion import Decision, Policy, decide, load_policy
 from mucode.registry.standing import registry_in_order, standing
 from mucode.registry.trail import Entry, What, entries, new_entry, record_held, reigns, removal_of
@@ -96,8 +96,9 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
             )
         before = pair_of(registry, past[-1])
         if not dry_run:
-            why = reason or "no reason was given"
-            move_champion(registry, new_entry("rolled back", before.numbers, present, why, before.run))
+            why, weights = reason or "no reason was given", weights_of(registry, before.numbers, present)
+            entry = new_entry(now.trail, "rolled back", before.numbers, present, why, before.run, weights)
+            move_champion(registry, entry)
     logger.info(
         "%s%s is champion again in place of %s",
         "dry run: " if dry_run else "",
@@ -119,7 +120,7 @@ def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
         return ALREADY
     if registry.shared and "claims" in pair.generator.tags:
         return Decision(False, "it was made of a random model, which is champion in its own workspace's database only")
-    if (removed := removal_of(now.trail, pair.numbers)) is not None:
+    if (removed := removal_of(now.trail, pair.numbers, pair.weights)) is not None:
         return Decision(False, f"{_told(removed)}: set both champion aliases to it by hand if that is over")
     return decide(policy, pair.measured(registry), present.measured(registry) if present else None)
 
@@ -131,7 +132,8 @@ def carry_out(registry: Registry, policy: PolicyFile, pair: VersionPair, decisio
     present = champion(registry)
     before = present.numbers if present else None
     what: What = "promoted" if decision.promote else "held"
-    entry = new_entry(what, pair.numbers, before, decision.reason, pair.run, policy.sha256)
+    trail, weights = entries(registry), weights_of(registry, pair.numbers, before)
+    entry = new_entry(trail, what, pair.numbers, before, decision.reason, pair.run, weights, policy.sha256)
     if decision.promote:
         move_champion(registry, entry)
     else:

@@ -12,6 +12,7 @@ import pytest
 from mucode.registry import register
 from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.tracking import Registry, Version, open_registry
+from mucode.tracking.models import NAMES
 from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import MucodeError
 from tests.registry.workspace import champions, delete, remove_champion, set_champion, trail, write_workspace
@@ -23,6 +24,11 @@ def crown_two(workspace: Path) -> None:
         rewards = [1.0] * solved + [0.0] * (12 - solved)
         write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
         register(workspace)
+
+
+def delete_pair(workspace: Path, number: int) -> None:
+    for kind in NAMES:
+        delete(workspace, kind, number)
 
 
 @pytest.mark.slow
@@ -184,6 +190,29 @@ def test_a_rollback_from_a_champion_that_was_taken_out_of_service_goes_behind_it
     remove_champion(workspace)
     with pytest.raises(MucodeError, match=r"no champion before mucode-generator 1 with mucode-verifier 1"):
         rollback()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deleted_first", [False, True])
+def test_weights_that_were_rolled_back_stay_so_when_their_versions_are_deleted_and_registered_anew(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, deleted_first: bool
+) -> None:
+    crown_two(workspace)
+    monkeypatch.chdir(workspace)
+    steps: list[Callable[[], object]] = [
+        lambda: rollback(reason="it writes endless loops"),
+        lambda: delete_pair(workspace, 2),
+    ]
+    for step in reversed(steps) if deleted_first else steps:
+        step()
+    report = register(workspace)  # of the same graph
+    assert [(pair.generator, pair.new) for pair in report.pairs] == [(3, True)]
+    assert (report.promoted, report.champion) == (False, (1, 1))
+    assert "it writes endless loops" in report.reason
+    with pytest.raises(MucodeError, match=r"not promoted: .* rolled it back"):
+        promote()
+    set_champion(workspace, 3, 3)  # a person's word stands over it
+    assert promote() == ALREADY
 
 
 @pytest.mark.slow
