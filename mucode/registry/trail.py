@@ -7,12 +7,13 @@ import json
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from mucode.tracking import Registry
 
 _PREFIX = "audit."
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 BY_HAND = "somebody, by hand"
 
 What = Literal["promoted", "held", "rolled back", "found"]
@@ -24,7 +25,7 @@ Weights = tuple[str, str]  # tag `dvc_md5` of the two
 class Entry:
     """One decision; "found": the champion aliases had been moved by other means, when it was noticed."""
 
-    at: str  # UTC, so that the order of the texts is that of the times
+    at: str  # UTC; the order of the texts is that of the entries
     who: str
     what: What
     pair: Numbers
@@ -61,9 +62,15 @@ def new_entry(
         weights: of the pairs whose versions are still there; the trail may know those of others.
     """
     known = {entry.pair: entry.weights for entry in trail if entry.weights} | dict(weights)
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     to, instead_of = known.get(pair), known.get(before) if before else None
-    return Entry(at, who or _me(), what, pair, before, reason, run, policy_sha256, to, instead_of)
+    return Entry(_next_time(trail), who or _me(), what, pair, before, reason, run, policy_sha256, to, instead_of)
+
+
+def _next_time(trail: Sequence[Entry]) -> str:
+    """Now, but later than all of a trail: another machine's clock may be ahead, and the order is what counts."""
+    now = datetime.now(UTC).strftime(_TIME)
+    last = max((entry.at for entry in trail), default="")
+    return now if now > last else (datetime.strptime(last, _TIME) + timedelta(microseconds=1)).strftime(_TIME)
 
 
 def entries(registry: Registry) -> list[Entry]:

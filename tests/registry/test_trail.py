@@ -73,6 +73,16 @@ def test_weights_that_lost_their_place_are_known_under_another_number_too(what: 
     assert removal_of(trail, (5, 5), weights("2")) is None  # a person has taken them back meanwhile
 
 
+def test_what_is_decided_after_a_machine_whose_clock_is_ahead_comes_after_it_in_the_trail() -> None:
+    ahead = new_entry([], "promoted", (2, 2), (1, 1), "better", "run", {})
+    trail = [dataclasses.replace(ahead, at="2999-12-31T23:59:59.999999Z")]
+    for pair in ((1, 1), (3, 3)):
+        trail.append(new_entry(trail, "rolled back", pair, trail[-1].pair, "worse", "run", {}))
+    assert sorted(trail, key=lambda entry: entry.at) == trail
+    assert [entry.at for entry in trail[1:]] == ["3000-01-01T00:00:00.000000Z", "3000-01-01T00:00:00.000001Z"]
+    assert new_entry([ahead], "held", (3, 3), (2, 2), "worse", "run", {}).at < "2999"  # else it is the time
+
+
 def test_an_entry_survives_its_text() -> None:
     held = new_entry([], "held", (2, 1), (1, 1), "why", "run", {(2, 1): weights("2")})
     for entry in (held, new_entry([], "promoted", (1, 1), None, "first", "run", {})):
