@@ -62,7 +62,7 @@ def promote(*, dry_run: bool = False, history: bool = False) -> Decision | None:
         decision = consider(registry, policy.policy, pair)
         if not dry_run:
             carry_out(registry, policy, pair, decision)
-    verdict = "becomes champion" if decision.promote else "is not promoted"
+    verdict = f"{'becomes champion' if decision.promote else 'is not promoted'} in {registry.address}"
     logger.info(
         "%schallenger %s %s: %s", "dry run: " if dry_run else "", _named(pair.numbers), verdict, decision.reason
     )
@@ -91,7 +91,7 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
         past = [numbers for numbers in reigned if numbers != present and is_registered(registry, numbers)]
         if not past:
             raise MucodeError(
-                f"there was no champion before {_named(present)}, or its versions were deleted: "
+                f"there was no champion before {_named(present)} in {registry.address}, or its versions were deleted: "
                 "see `mucode promote --history`"
             )
         before = pair_of(registry, past[-1])
@@ -100,10 +100,11 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
             entry = new_entry(now.trail, "rolled back", before.numbers, present, why, before.run, weights)
             move_champion(registry, entry)
     logger.info(
-        "%s%s is champion again in place of %s",
+        "%s%s is champion again in place of %s in %s",
         "dry run: " if dry_run else "",
         _named(before.numbers),
         _named(present),
+        registry.address,
     )
     return before.numbers
 

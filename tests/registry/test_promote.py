@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -267,12 +268,31 @@ def test_what_the_policy_held_can_be_promoted_once_the_policy_allows_it(
         dry = promote(dry_run=True)
     assert dry is not None
     assert dry.promote
-    assert "dry run: challenger mucode-generator 2 with mucode-verifier 2 becomes champion" in caplog.text
+    assert "dry run: challenger mucode-generator 2 with mucode-verifier 2 becomes champion in sqlite:" in caplog.text
     assert (trail(workspace), champions(workspace)) == before
     promote()
     assert champions(workspace) == {"generator": 2, "verifier": 2}
     assert promote() == ALREADY
     assert [entry.what for entry in trail(workspace)] == ["promoted", "held", "promoted"]
+
+
+@pytest.mark.slow
+def test_what_is_said_names_the_registry_since_a_workspace_may_hold_one_of_before_beside_the_team_s(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(workspace / "mlflow.db", workspace / "team.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team := f"sqlite:///{workspace / 'team.db'}")
+    crown_two(workspace)
+    monkeypatch.chdir(workspace)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="mucode"):
+        register(workspace)
+        promote()
+        rollback()
+    decided = [said for said in caplog.messages if "champion" in said]
+    assert [f" in {team}" in said for said in decided] == [True] * 3
+    with pytest.raises(MucodeError, match=f"no champion before .* in {team}, or"):
+        rollback()
 
 
 @pytest.mark.slow
