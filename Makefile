@@ -15,9 +15,10 @@ PYTHON = .venv/bin/python
 TIED = exec $(PYTHON) -I -S mucode/processes.py 9 $$PPID
 PIP = $(TIED) $(PYTHON) -m pip --disable-pip-version-check --no-input install --no-compile
 INSTALLED = .venv/.installed
-# The tests and their run ask no server, model or remote that the shell names: they would write there.
-ALONE = unset MLFLOW_TRACKING_URI MUCODE_RUN_REMOTE MUCODE_SERVER_URL MUCODE_STUDY_MODEL MUCODE_TRAINING_PROCESSES MUCODE_WORKERS \
-	PREFECT_API_URL; DVC_GLOBAL_CONFIG_DIR=/nonexistent; export DVC_GLOBAL_CONFIG_DIR;
+# The tests and their run ask no server, database, model or remote that the shell names: they would write there.
+ALONE = unset MLFLOW_ARTIFACTS_DESTINATION MLFLOW_AUTH_CONFIG_PATH MLFLOW_BACKEND_STORE_URI MLFLOW_TRACKING_URI \
+	MUCODE_RUN_REMOTE MUCODE_SERVER_URL MUCODE_STUDY_MODEL MUCODE_TRAINING_PROCESSES MUCODE_WORKERS \
+	PREFECT_API_DATABASE_CONNECTION_URL PREFECT_API_URL PREFECT_SERVER_DATABASE_CONNECTION_URL; DVC_GLOBAL_CONFIG_DIR=/nonexistent; export DVC_GLOBAL_CONFIG_DIR;
 # Files are UTF-8, whatever the locale says.
 export PYTHONUTF8 = 1
 

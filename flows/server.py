@@ -26,6 +26,7 @@ from mucode.processes import has_ended, held, spawn, stop
 from mucode.types import MucodeError
 
 SECONDS_TO_START = 300.0  # a busy machine takes ten times as long as an idle one
+DATABASES = tuple(f"PREFECT_{part}_DATABASE_CONNECTION_URL" for part in ("SERVER", "API"))  # Prefect reads both
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +43,13 @@ class Server:
 
 
 @contextlib.contextmanager
-def prefect_server(workspace: Path, port: int = 0) -> Iterator[Server]:
-    """The workspace's server, starting (see `wait_until_up`); ended with the block if the block started it."""
+def prefect_server(workspace: Path, port: int = 0, *, shared: bool = False) -> Iterator[Server]:
+    """The workspace's server, starting (see `wait_until_up`); ended with the block if the block started it.
+
+    Args:
+        shared: over the database that the environment names, a team's, if it names one. A run's own server never is: it
+            takes whatever runs are in its database for its own, and a dead one's.
+    """
     lock = workspace / ".mucode/server.lock"
     with contextlib.ExitStack() as stack:
         try:
@@ -54,7 +60,8 @@ def prefect_server(workspace: Path, port: int = 0) -> Iterator[Server]:
         url = f"http://127.0.0.1:{port or free_port()}"
         lock.write_text(url)
         log = workspace / ".mucode/logs/prefect-server.log"
-        env = {**os.environ, **settings(workspace, url), "PREFECT__SERVER_FINAL": "1"}
+        env = {name: value for name, value in os.environ.items() if shared or name not in DATABASES}
+        env |= {**settings(workspace, url), "PREFECT__SERVER_FINAL": "1"}
         process = spawn(_command(url), cwd=workspace, env=env, log=log)
         stack.callback(stop, process)
         yield Server(url, lambda: not has_ended(process), log)

@@ -72,7 +72,7 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
         if is_taken(port):
             raise MucodeError(f"port {port} is taken: end what listens there, or `make ui {name}=...` names another")
     with (
-        prefect_server(workspace, prefect_port) as prefect,
+        prefect_server(workspace, prefect_port, shared=True) as prefect,
         mlflow_server(workspace, mlflow_port) as mlflow,
         reports_server(workspace, kept_port(workspace / ".mucode/reports.port")) as reports,
     ):

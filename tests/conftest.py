@@ -27,13 +27,18 @@ from mucode.types import (
 FAST = "not slow"
 SLOW_THROUGHOUT = "\npytestmark = pytest.mark.slow"
 OF_THE_SHELL = (  # settings of a machine (docs/operations.md) by which a test would ask a server or take another model
+    "MLFLOW_ARTIFACTS_DESTINATION",
+    "MLFLOW_AUTH_CONFIG_PATH",
+    "MLFLOW_BACKEND_STORE_URI",
     "MLFLOW_TRACKING_URI",
     "MUCODE_RUN_REMOTE",
     "MUCODE_SERVER_URL",
     "MUCODE_STUDY_MODEL",
     "MUCODE_TRAINING_PROCESSES",
     "MUCODE_WORKERS",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
     "PREFECT_API_URL",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
 )
 
 ANOTHER_LOCALE = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}  # whose encoding knows no µ

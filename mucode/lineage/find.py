@@ -31,7 +31,7 @@ def recorded_at(git: Git, revision: str) -> Recorded | None:
     """The run that a branch, a tag or a commit holds; a branch that only a remote has is found as well.
 
     Raises:
-        MucodeError: the commit has no dvc.lock.
+        MucodeError: the commit has no dvc.lock, or its message does not say clearly where that is.
     """
     for name in (revision, *(f"{remote}/{revision}" for remote in git("remote").splitlines())):
         if commit := git.answer("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"):
@@ -39,6 +39,11 @@ def recorded_at(git: Git, revision: str) -> Recorded | None:
     else:
         return None
     place = _place(git, commit)
+    if place is None:
+        raise MucodeError(
+            f'{revision}: the line "Workspace:" of its message names neither . nor runs/NAME, so where its dvc.lock lies '
+            "is not clear: put the same files into a commit whose message has no such line, or a right one, and name that"
+        )
     if git.content(commit, _lock(place)) is None:
         raise MucodeError(f"{revision} holds no {_lock(place)}: name a run branch, or a commit whose graph has run")
     return Recorded(commit, place)
@@ -50,8 +55,8 @@ def recorded_with(git: Git, commit: str | None, digest: str) -> Recorded | None:
     itself = [commit] if commit and git.answer("cat-file", "-e", commit) is not None else []
     for candidate in itertools.chain(itself, _tips(git, commit), _past(git)):
         place = _place(git, candidate)
-        content = git.content(candidate, _lock(place))
-        if content is not None and lock_digest(content) == digest:
+        content = git.content(candidate, _lock(place)) if place else None
+        if place and content is not None and lock_digest(content) == digest:
             return Recorded(candidate, place)
     return None
 
@@ -72,10 +77,16 @@ def _past(git: Git) -> Iterator[str]:
     yield from git("rev-list", "--all", "--full-history", "--", "dvc.lock", ":(glob)runs/*/dvc.lock").splitlines()
 
 
-def _place(git: Git, commit: str) -> str:
-    """Where `mucode branch` says it put the workspace; in a commit of a person's, the repository itself."""
-    said = re.search(r"^Workspace: (\.|runs/[^/\s]+)$", git("show", "--no-patch", "--format=%B", commit), re.MULTILINE)
-    return said[1] if said else "."
+def _place(git: Git, commit: str) -> str | None:
+    """Where `mucode branch` says it put the workspace; in a commit of a person's, the repository itself.
+
+    None: it is said in words that are no such place. The repository's own dvc.lock would be another run's.
+    """
+    said = re.search(r"^Workspace:(.*)$", git("show", "--no-patch", "--format=%B", commit), re.MULTILINE)
+    if said is None:
+        return "."
+    place = re.fullmatch(r" (\.|runs/[^/]+)", said[1])
+    return place[1] if place else None
 
 
 def _lock(place: str) -> str:

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from mucode.registry.promotion import Measured
-from mucode.registry.trail import Entry, entries, record
+from mucode.registry.trail import Entry, Numbers, Weights, entries, record
 from mucode.tracking import Registry, Version
 from mucode.tracking.models import CHALLENGER, CHAMPION, Kind
 
@@ -26,8 +26,12 @@ class VersionPair:
     verifier: Version
 
     @property
-    def numbers(self) -> tuple[int, int]:
+    def numbers(self) -> Numbers:
         return self.generator.number, self.verifier.number
+
+    @property
+    def weights(self) -> Weights:
+        return self.generator.tags["dvc_md5"], self.verifier.tags["dvc_md5"]
 
     @property
     def run(self) -> str:
@@ -64,11 +68,18 @@ def champions_held(registry: Registry) -> list[Version]:
     return [version for version in found if version is not None]
 
 
-def pair_of(registry: Registry, numbers: tuple[int, int]) -> VersionPair:
+def pair_of(registry: Registry, numbers: Numbers) -> VersionPair:
     return VersionPair(registry.version("generator", numbers[0]), registry.version("verifier", numbers[1]))
 
 
-def is_registered(registry: Registry, numbers: tuple[int, int]) -> bool:
+def weights_of(registry: Registry, *pairs: Numbers | None) -> dict[Numbers, Weights]:
+    """The weights of those pairs whose versions are still there."""
+    return {
+        numbers: pair_of(registry, numbers).weights for numbers in pairs if numbers and is_registered(registry, numbers)
+    }
+
+
+def is_registered(registry: Registry, numbers: Numbers) -> bool:
     """Whether both versions are still there; people delete some."""
     return all(map(registry.has, _KINDS, numbers))
 

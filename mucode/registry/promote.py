@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mucode.registry.card import settings_folder
-from mucode.registry.pairs import VersionPair, challenger, champion, is_registered, move_champion, pair_of
+from mucode.registry.pairs import VersionPair, challenger, champion, is_registered, move_champion, pair_of, weights_of
 from mucode.registry.promotion import Decision, Policy, decide, load_policy
 from mucode.registry.standing import registry_in_order, standing
 from mucode.registry.trail import Entry, What, entries, new_entry, record_held, reigns, removal_of
@@ -62,7 +62,7 @@ def promote(*, dry_run: bool = False, history: bool = False) -> Decision | None:
         decision = consider(registry, policy.policy, pair)
         if not dry_run:
             carry_out(registry, policy, pair, decision)
-    verdict = "becomes champion" if decision.promote else "is not promoted"
+    verdict = f"{'becomes champion' if decision.promote else 'is not promoted'} in {registry.address}"
     logger.info(
         "%schallenger %s %s: %s", "dry run: " if dry_run else "", _named(pair.numbers), verdict, decision.reason
     )
@@ -91,18 +91,20 @@ def rollback(*, reason: str = "", dry_run: bool = False) -> tuple[int, int]:
         past = [numbers for numbers in reigned if numbers != present and is_registered(registry, numbers)]
         if not past:
             raise MucodeError(
-                f"there was no champion before {_named(present)}, or its versions were deleted: "
+                f"there was no champion before {_named(present)} in {registry.address}, or its versions were deleted: "
                 "see `mucode promote --history`"
             )
         before = pair_of(registry, past[-1])
         if not dry_run:
-            why = reason or "no reason was given"
-            move_champion(registry, new_entry("rolled back", before.numbers, present, why, before.run))
+            why, weights = reason or "no reason was given", weights_of(registry, before.numbers, present)
+            entry = new_entry(now.trail, "rolled back", before.numbers, present, why, before.run, weights)
+            move_champion(registry, entry)
     logger.info(
-        "%s%s is champion again in place of %s",
+        "%s%s is champion again in place of %s in %s",
         "dry run: " if dry_run else "",
         _named(before.numbers),
         _named(present),
+        registry.address,
     )
     return before.numbers
 
@@ -119,7 +121,7 @@ def consider(registry: Registry, policy: Policy, pair: VersionPair) -> Decision:
         return ALREADY
     if registry.shared and "claims" in pair.generator.tags:
         return Decision(False, "it was made of a random model, which is champion in its own workspace's database only")
-    if (removed := removal_of(now.trail, pair.numbers)) is not None:
+    if (removed := removal_of(now.trail, pair.numbers, pair.weights)) is not None:
         return Decision(False, f"{_told(removed)}: set both champion aliases to it by hand if that is over")
     return decide(policy, pair.measured(registry), present.measured(registry) if present else None)
 
@@ -131,7 +133,8 @@ def carry_out(registry: Registry, policy: PolicyFile, pair: VersionPair, decisio
     present = champion(registry)
     before = present.numbers if present else None
     what: What = "promoted" if decision.promote else "held"
-    entry = new_entry(what, pair.numbers, before, decision.reason, pair.run, policy.sha256)
+    trail, weights = entries(registry), weights_of(registry, pair.numbers, before)
+    entry = new_entry(trail, what, pair.numbers, before, decision.reason, pair.run, weights, policy.sha256)
     if decision.promote:
         move_champion(registry, entry)
     else:

@@ -78,7 +78,7 @@ def register(workspace: Path = Path()) -> RegistrationReport:
         champion=present.numbers if present else None,
     )
     write_json(workspace / REPORT, asdict(report))
-    _tell(report)
+    _tell(report, registry.address)
     return report
 
 
@@ -103,11 +103,11 @@ def _ensure_registered(registry: Registry, pair: SelectedPair, config: Config) -
     return registry.version("generator", generator.number), verifier, not known
 
 
-def _tell(report: RegistrationReport) -> None:
+def _tell(report: RegistrationReport, address: str) -> None:
     for pair in report.pairs:
         what = "registered" if pair.new else "registered before"
         logger.info(
             "%s: mucode-generator %d and mucode-verifier %d, %s", pair.group, pair.generator, pair.verifier, what
         )
     verdict = "becomes champion" if report.promoted else "is not promoted"
-    logger.info("challenger %s %s: %s", report.challenger, verdict, report.reason)
+    logger.info("challenger %s %s in %s: %s", report.challenger, verdict, address, report.reason)

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mucode.processes import held
-from mucode.registry.pairs import VersionPair, champion, champions_held, finish_move, interrupted_move, pair_of
+from mucode.registry.pairs import (
+    VersionPair,
+    champion,
+    champions_held,
+    finish_move,
+    interrupted_move,
+    pair_of,
+    weights_of,
+)
 from mucode.registry.trail import BY_HAND, Entry, entries, new_entry, record, reigns
 from mucode.tracking import Registry, Version, open_registry
 
@@ -31,7 +39,7 @@ def standing(registry: Registry) -> Standing:
     if (move := interrupted_move(registry)) is not None:
         return Standing(pair_of(registry, move.pair), (), [*trail, move])
     present = champion(registry)
-    found = _moved_by_hand(present, trail)
+    found = _moved_by_hand(registry, present, trail)
     return Standing(present, () if present else champions_held(registry), [*trail, found] if found else trail)
 
 
@@ -53,14 +61,15 @@ def registry_in_order(workspace: Path) -> Iterator[Registry]:
 def _put_in_order(registry: Registry) -> None:
     """Before anything is decided: finish what was interrupted, and take note of a promotion by hand."""
     finish_move(registry)
-    if (found := _moved_by_hand(champion(registry), entries(registry))) is not None:
+    if (found := _moved_by_hand(registry, champion(registry), entries(registry))) is not None:
         record(registry, found)
 
 
-def _moved_by_hand(present: VersionPair | None, trail: Sequence[Entry]) -> Entry | None:
+def _moved_by_hand(registry: Registry, present: VersionPair | None, trail: Sequence[Entry]) -> Entry | None:
     """The entry of a champion that the trail does not know as the present one."""
     past = reigns(trail)
     if present is None or past[-1:] == [present.numbers]:
         return None
-    why = "the champion aliases were moved without mucode"
-    return new_entry("found", present.numbers, past[-1] if past else None, why, present.run, who=BY_HAND)
+    why, before = "the champion aliases were moved without mucode", past[-1] if past else None
+    weights = weights_of(registry, present.numbers, before)
+    return new_entry(trail, "found", present.numbers, before, why, present.run, weights, who=BY_HAND)

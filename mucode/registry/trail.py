@@ -5,50 +5,72 @@ from __future__ import annotations
 import getpass
 import json
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from mucode.tracking import Registry
 
 _PREFIX = "audit."
+_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 BY_HAND = "somebody, by hand"
 
 What = Literal["promoted", "held", "rolled back", "found"]
+Numbers = tuple[int, int]  # version of the generator, of the verifier
+Weights = tuple[str, str]  # tag `dvc_md5` of the two
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One decision; "found": the champion aliases had been moved by other means, when it was noticed."""
 
-    at: str  # UTC, so that the order of the texts is that of the times
+    at: str  # UTC; the order of the texts is that of the entries
     who: str
     what: What
-    pair: tuple[int, int]  # version of the generator, of the verifier
-    before: tuple[int, int] | None  # the champion pair that it was decided against
+    pair: Numbers
+    before: Numbers | None  # the champion pair that it was decided against
     reason: str
     run: str  # the MLflow run of the pair's registration: what `make reproduce` takes
     policy_sha256: str
+    # Deleted weights are registered anew under other numbers; None: written before these were kept, or not known.
+    weights: Weights | None = None  # of `pair`
+    weights_before: Weights | None = None  # of `before`
 
     @classmethod
     def from_json(cls, text: str) -> Entry:
         values: dict[str, Any] = json.loads(text)
-        before = values.pop("before")
-        return cls(**{**values, "pair": tuple(values["pair"])}, before=tuple(before) if before else None)
+        twos = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**{**values, **twos})
 
 
 def new_entry(
+    trail: Sequence[Entry],
     what: What,
-    pair: tuple[int, int],
-    before: tuple[int, int] | None,
+    pair: Numbers,
+    before: Numbers | None,
     reason: str,
     run: str,
+    weights: Mapping[Numbers, Weights],
     policy_sha256: str = "",
     who: str = "",
 ) -> Entry:
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    return Entry(at, who or _me(), what, pair, before, reason, run, policy_sha256)
+    """An entry to add to a trail.
+
+    Args:
+        trail: oldest first.
+        weights: of the pairs whose versions are still there; the trail may know those of others.
+    """
+    known = {entry.pair: entry.weights for entry in trail if entry.weights} | dict(weights)
+    to, instead_of = known.get(pair), known.get(before) if before else None
+    return Entry(_next_time(trail), who or _me(), what, pair, before, reason, run, policy_sha256, to, instead_of)
+
+
+def _next_time(trail: Sequence[Entry]) -> str:
+    """Now, but later than all of a trail: another machine's clock may be ahead, and the order is what counts."""
+    now = datetime.now(UTC).strftime(_TIME)
+    last = max((entry.at for entry in trail), default="")
+    return now if now > last else (datetime.strptime(last, _TIME) + timedelta(microseconds=1)).strftime(_TIME)
 
 
 def entries(registry: Registry) -> list[Entry]:
@@ -68,9 +90,9 @@ def record_held(registry: Registry, entry: Entry) -> None:
         record(registry, entry)
 
 
-def reigns(trail: Sequence[Entry]) -> list[tuple[int, int]]:
+def reigns(trail: Sequence[Entry]) -> list[Numbers]:
     """The champion pairs that a rollback can still go back to, oldest first; the last one is the champion."""
-    stack: list[tuple[int, int]] = []
+    stack: list[Numbers] = []
     for entry in trail:
         if entry.what in ("promoted", "found"):
             stack.append(entry.pair)
@@ -81,12 +103,15 @@ def reigns(trail: Sequence[Entry]) -> list[tuple[int, int]]:
     return stack
 
 
-def removal_of(trail: Sequence[Entry], pair: tuple[int, int]) -> Entry | None:
-    """The entry by which people took a pair's place from it, if it has not been made champion since."""
+def removal_of(trail: Sequence[Entry], pair: Numbers, weights: Weights) -> Entry | None:
+    """The entry by which people took a pair's place from it, if it has not been made champion since.
+
+    It is the weights that count, whatever their versions' numbers; the numbers where an entry has no weights.
+    """
     for entry in reversed(trail):
-        if entry.what != "held" and entry.pair == pair:
+        if entry.what != "held" and (entry.weights or entry.pair) in (weights, pair):
             return None
-        if entry.what in ("rolled back", "found") and entry.before == pair:
+        if entry.what in ("rolled back", "found") and (entry.weights_before or entry.before) in (weights, pair):
             return entry
     return None
 

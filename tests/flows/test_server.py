@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.server import Server, answers, kept_port, settings, wait_until_up
+from flows.server import DATABASES, Server, answers, kept_port, prefect_server, settings, wait_until_up
 
 ASKS = """
 import os, sys
@@ -71,6 +71,25 @@ def test_an_address_that_others_keep_is_the_same_after_a_restart(tmp_path: Path)
     with HTTPServer(("127.0.0.1", port), Up):
         assert kept_port(file) != port  # for as long as somebody else has it
     assert kept_port(file) == port
+
+
+def children() -> set[str]:
+    return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_run_s_own_server_leaves_a_team_s_database_alone(
+    shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".mucode/logs").mkdir(parents=True)
+    for name in DATABASES:
+        monkeypatch.setenv(name, "postgresql+asyncpg://nobody@127.0.0.1:9/prefect")
+    before = children()
+    with prefect_server(tmp_path, shared=shared):
+        (server,) = children() - before
+        told = dict(line.split("=", 1) for line in Path(f"/proc/{server}/environ").read_text().split("\0") if line)
+    assert told["PREFECT_HOME"] == str(tmp_path / ".mucode/prefect")
+    assert all((name in told) is shared for name in DATABASES)
 
 
 @pytest.mark.parametrize("spelling", ["http_proxy", "HTTP_PROXY"])

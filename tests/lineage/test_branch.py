@@ -134,15 +134,29 @@ def test_another_size_is_kept_where_it_runs_though_git_ignores_that(repository: 
     assert (found.commit, found.place) == (made.commit, "runs/tiny")
 
 
-def test_a_workspace_outside_the_repository_is_kept_as_a_run_of_its_name(repository: Path, tmp_path: Path) -> None:
-    workspace = tmp_path / "elsewhere"
+@pytest.mark.parametrize("name", ["elsewhere", "else where", " else\u00a0where "])
+def test_a_workspace_outside_the_repository_is_kept_as_a_run_of_its_name(
+    repository: Path, tmp_path: Path, ask: Ask, name: str
+) -> None:
+    ask("add", "dvc.lock")
+    ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "the repository's own run")
+    workspace = tmp_path / name
     workspace.mkdir()
     (workspace / "mucode").symlink_to(repository / "mucode")
     (workspace / "dvc.lock").write_text("stages: {}  # elsewhere\n")
-    commit_run(workspace, DAY, git_of(workspace))
-    found = recorded_at(git_of(repository), DAY)
-    assert found is not None
-    assert found.place == "runs/elsewhere"
+    made, git = commit_run(workspace, DAY, git_of(workspace)), git_of(repository)
+    for found in (recorded_at(git, DAY), recorded_with(git, None, lock_digest(b"stages: {}  # elsewhere\n"))):
+        assert found is not None
+        assert (found.commit, found.place) == (made.commit, f"runs/{name}")
+
+
+@pytest.mark.parametrize("said", ["Workspace: runs/a/b", "Workspace: see below", "Workspace:"])
+def test_a_run_that_does_not_say_clearly_where_it_lies_is_refused(repository: Path, ask: Ask, said: str) -> None:
+    ask("add", "dvc.lock")
+    ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", f"run\n\n{said}\nLock: x")
+    with pytest.raises(MucodeError, match=r'main: the line "Workspace:" of its message names neither'):
+        recorded_at(git_of(repository), "main")
+    assert recorded_with(git_of(repository), None, lock_digest(b"stages: {}\n")) is None
 
 
 def test_what_a_kill_left_of_an_attempt_is_in_nobodys_way(repository: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mucode.registry import register
 from mucode.registry.promote import ALREADY, promote, rollback
-from mucode.registry.trail import Entry, new_entry, record
+from mucode.registry.trail import Entry, entries, new_entry, record
 from mucode.tracking import open_registry
 from mucode.tracking.models import Registry, Version
 from tests.registry.workspace import champions, delete, set_champion, trail, write_workspace
@@ -25,7 +25,7 @@ def test_a_promotion_that_a_kill_interrupted_is_completed(workspace: Path, monke
     register(workspace)
     with open_registry(workspace) as registry:  # as a kill between the two aliases leaves them
         run = registry.version("generator", 2).tags["outcomes.2"]
-        entry = new_entry("promoted", (2, 2), (1, 1), "it did better", run)
+        entry = new_entry(entries(registry), "promoted", (2, 2), (1, 1), "it did better", run, {})
         registry.note("promoting", json.dumps(dataclasses.asdict(entry)))
         registry.set_alias("champion", registry.version("verifier", 2))
     monkeypatch.chdir(workspace)
@@ -110,7 +110,7 @@ def test_a_promotion_that_people_have_overtaken_is_not_completed(
         register(workspace)
     with open_registry(workspace) as registry:  # as a kill leaves it
         run = registry.version("generator", 2).tags["outcomes.2"]
-        entry = new_entry("promoted", (2, 2), (1, 1), "it did better", run)
+        entry = new_entry(entries(registry), "promoted", (2, 2), (1, 1), "it did better", run, {})
         registry.note("promoting", json.dumps(dataclasses.asdict(entry)))
     overtake(workspace, entry)
     report = register(workspace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from mucode.registry import register
 from mucode.registry.promote import ALREADY, promote, rollback
 from mucode.tracking import Registry, Version, open_registry
+from mucode.tracking.models import NAMES
 from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import MucodeError
 from tests.registry.workspace import champions, delete, remove_champion, set_champion, trail, write_workspace
@@ -23,6 +25,11 @@ def crown_two(workspace: Path) -> None:
         rewards = [1.0] * solved + [0.0] * (12 - solved)
         write_workspace(workspace, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
         register(workspace)
+
+
+def delete_pair(workspace: Path, number: int) -> None:
+    for kind in NAMES:
+        delete(workspace, kind, number)
 
 
 @pytest.mark.slow
@@ -187,6 +194,29 @@ def test_a_rollback_from_a_champion_that_was_taken_out_of_service_goes_behind_it
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("deleted_first", [False, True])
+def test_weights_that_were_rolled_back_stay_so_when_their_versions_are_deleted_and_registered_anew(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, deleted_first: bool
+) -> None:
+    crown_two(workspace)
+    monkeypatch.chdir(workspace)
+    steps: list[Callable[[], object]] = [
+        lambda: rollback(reason="it writes endless loops"),
+        lambda: delete_pair(workspace, 2),
+    ]
+    for step in reversed(steps) if deleted_first else steps:
+        step()
+    report = register(workspace)  # of the same graph
+    assert [(pair.generator, pair.new) for pair in report.pairs] == [(3, True)]
+    assert (report.promoted, report.champion) == (False, (1, 1))
+    assert "it writes endless loops" in report.reason
+    with pytest.raises(MucodeError, match=r"not promoted: .* rolled it back"):
+        promote()
+    set_champion(workspace, 3, 3)  # a person's word stands over it
+    assert promote() == ALREADY
+
+
+@pytest.mark.slow
 def test_to_look_into_an_empty_registry_leaves_it_empty(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workspace)
     with pytest.raises(MucodeError, match=f"no challenger pair in sqlite:///{workspace}/mlflow.db"):
@@ -238,12 +268,31 @@ def test_what_the_policy_held_can_be_promoted_once_the_policy_allows_it(
         dry = promote(dry_run=True)
     assert dry is not None
     assert dry.promote
-    assert "dry run: challenger mucode-generator 2 with mucode-verifier 2 becomes champion" in caplog.text
+    assert "dry run: challenger mucode-generator 2 with mucode-verifier 2 becomes champion in sqlite:" in caplog.text
     assert (trail(workspace), champions(workspace)) == before
     promote()
     assert champions(workspace) == {"generator": 2, "verifier": 2}
     assert promote() == ALREADY
     assert [entry.what for entry in trail(workspace)] == ["promoted", "held", "promoted"]
+
+
+@pytest.mark.slow
+def test_what_is_said_names_the_registry_since_a_workspace_may_hold_one_of_before_beside_the_team_s(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(workspace / "mlflow.db", workspace / "team.db")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", team := f"sqlite:///{workspace / 'team.db'}")
+    crown_two(workspace)
+    monkeypatch.chdir(workspace)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="mucode"):
+        register(workspace)
+        promote()
+        rollback()
+    decided = [said for said in caplog.messages if "champion" in said]
+    assert [f" in {team}" in said for said in decided] == [True] * 3
+    with pytest.raises(MucodeError, match=f"no champion before .* in {team}, or"):
+        rollback()
 
 
 @pytest.mark.slow
