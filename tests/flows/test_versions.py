@@ -15,10 +15,10 @@ from prefect.logging import disable_run_logger
 
 from flows.graph import closure
 from flows.parameters import Variation, workspace_of
-from flows.remotes import has_remote
 from flows.stage import bring_up_to_date, version_problems
 from flows.versions import add_problems, push, refused_problems, versioned
 from mucode.collect.version import require_version
+from mucode.dvc_settings import has_remote
 from mucode.lineage.branch import is_version
 from mucode.types import MucodeError
 
