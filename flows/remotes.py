@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.commands import PUSH_ADVICE
-from mucode.dvc_settings import has_remote
+from mucode.dvc_settings import has_remote, settings_in
 from mucode.records import written_whole
+from mucode.yaml_files import read_yaml
 
 CACHE = "users-cache"  # the remote by which a worktree reads, and only reads, what this repository has cached
 HANDED_OVER = Path(".mucode/remotes.json")  # digests of what a workspace has inherited: what its user sets differs
@@ -53,9 +54,18 @@ def idle_advice(workspace: Path) -> bytes:
 def no_remote(workspace: Path) -> str:
     """What there is to say where no remote is set, with the folder in which one holds for all that is made from there."""
     place = workspace.resolve()
-    while place.parent.name == "runs" and (place.parent.parent / ".dvc").is_dir():
+    while place.parent.name == "runs" and settings_in(place / ".dvc/config").has_section("cache"):  # it was made there
         place = place.parent.parent
     return f"no DVC remote is set: in {place}, `dvc remote add --default NAME URL` sets one"
+
+
+def on_one_disk(workspace: Path) -> str:
+    """The line for who starts runs whose results go nowhere else; none where there is a remote, or where the weights are
+    random ones or none, as in the sizes for tests, so that nothing would be lost."""
+    model = read_yaml(workspace / "params.yaml").get("model", {}).get("setting", "random:")
+    if model.startswith("random:") or has_remote(workspace):
+        return ""
+    return f"{no_remote(workspace)}; weights and rollouts are on this disk alone\n"
 
 
 def inherit(workspace: Path, origin: Path) -> None:

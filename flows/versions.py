@@ -61,6 +61,15 @@ def push(workspace: Path, targets: list[str]) -> State[Any]:
     return _dvc("push", targets, workspace)
 
 
+def pushed(workspace: Path, stages: State[Any]) -> State[Any]:
+    """What a flow does after its stages, whether they have ended well or not: what has finished goes to the remote.
+
+    The stages' state stays the flow's. A push that failed is a failed task beside it: the next run pushes the same.
+    """
+    push(workspace, [], return_state=True)
+    return stages
+
+
 def versioned(workspace: Path) -> list[str]:
     """What the collected problems are pushed as; nothing while there are none."""
     return [str(POINTER)] if (workspace / POINTER).is_file() else []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.remotes import DvcRemotes, inherit, no_remote
+from flows.remotes import DvcRemotes, inherit, no_remote, on_one_disk
 from mucode.dvc_settings import has_remote
 from tests.flows.conftest import DVC_CONFIG, make_toy
 
@@ -70,9 +70,24 @@ def test_a_workspace_without_remotes_is_left_as_it_is(root: Path) -> None:
 
 def test_the_folder_to_set_a_remote_in_is_the_one_that_workspaces_have_theirs_from(root: Path) -> None:
     varied, elsewhere = root / "runs/small/runs/varied-0", root.parent / "elsewhere/runs/small"
+    for each in (root / "runs/small", varied):
+        (each / ".dvc").mkdir(parents=True, exist_ok=True)
+        (each / ".dvc/config").write_text(f"{DVC_CONFIG}[cache]\n    dir = ../../../.dvc/cache\n")
     for workspace, named in ((root, root), (root / "runs/small", root), (varied, root), (elsewhere, elsewhere)):
         workspace.mkdir(parents=True, exist_ok=True)
         assert no_remote(workspace).startswith(f"no DVC remote is set: in {named}, `dvc remote add")
     (root / ".dvc/config").write_text(said(DVC_CONFIG, team="../shelf"))
     inherit(root / "runs/small", root)
     assert has_remote(root / "runs/small")
+
+
+def test_that_results_are_on_one_disk_is_said_where_there_is_something_to_lose(root: Path) -> None:
+    for params, expected in (
+        ("{}", False),
+        ("model: {setting: 'random:tiny'}", False),
+        ("model: {setting: 'hub:a'}", True),
+    ):
+        (root / "params.yaml").write_text(params)
+        assert on_one_disk(root).endswith("weights and rollouts are on this disk alone\n") is expected
+    (root / ".dvc/config").write_text(said(DVC_CONFIG, team="../shelf"))
+    assert on_one_disk(root) == ""
