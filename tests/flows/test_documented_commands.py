@@ -1,8 +1,9 @@
-"""What docs/ tells to type, typed and held to what it promises."""
+"""What docs/ tells to type, typed: it brings back what a remote has, and frees no space that a size still needs."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mucode.workspace import make_workspace
 from tests.flows.conftest import DVC_YAML, make_toy
 
 pytestmark = pytest.mark.slow
@@ -47,3 +49,20 @@ def test_a_piece_of_the_study_comes_back_from_the_remote_into_a_clone(root: Path
     commands = recipe.split("```")[1].strip()
     typed(commands.replace("s3://bucket/study", str(tmp_path / "shelf")), root)
     assert (root / "runs/study-main/data/reports/report.html").read_text() == "page\n"
+
+
+def test_freeing_space_leaves_what_the_repository_and_its_sizes_use(root: Path) -> None:
+    workspace = make_workspace("study/main", root)
+    for folder in (root, workspace):
+        (folder / "mine").write_text(f"{folder.name}\n")
+        typed("echo old > old; dvc add -q mine old; rm old.dvc", folder)
+    worktree = root.parent / "worktree"  # as docs/study.md has it: the workspace's code is another commit's
+    (worktree / "runs").mkdir(parents=True)
+    (worktree / ".dvc").symlink_to(root / ".dvc")
+    workspace.rename(worktree / "runs/study-main")
+    workspace.symlink_to(worktree / "runs/study-main")
+    text = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"`(dvc gc --workspace --projects [^`]+)`", text)
+    typed(f"{command} --force", root)
+    cached = {file.read_text() for file in (root / ".dvc/cache/files").rglob("*") if file.is_file()}
+    assert cached == {"root\n", "study-main\n"}
