@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from pydantic import Field
 from flows.graph import Workspace, closure
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.stage import bring_up_to_date
-from flows.versions import push, take_in, versioned
+from flows.versions import push, pushed, take_in, versioned
 
 STAGES = frozenset({"prepare", "base_model"})
 
@@ -33,10 +34,13 @@ def data_versioning(
     """Take in new problems, fetch and check all of them and the base model; they become versions in DVC."""
     taken = take_in(workspace.resolve(), hub)
     folder = workspace_of(workspace, variation)
-    stages = bring_up_to_date(folder, STAGES, hours)
+    return bring_up_to_date(folder, STAGES, hours, then=partial(hand_on, folder, taken))
+
+
+def hand_on(folder: Path, taken: State[Any], stages: State[Any]) -> State[Any]:
+    """Push what there is, whatever has failed before; `stages` if nothing has, else the first failure."""
     if not stages.is_completed():
-        return stages
-    if not taken.is_completed():
-        return Failed(message=taken.message)
-    pushed: State[Any] = push(folder, [*versioned(folder), *closure(folder, STAGES)], return_state=True)
-    return stages if pushed.is_completed() else Failed(message=pushed.message)
+        return pushed(folder, stages)
+    ended: State[Any] = push(folder, [*versioned(folder), *closure(folder, STAGES)], return_state=True)
+    failed = [state for state in (taken, ended) if not state.is_completed()]
+    return Failed(message=failed[0].message) if failed else stages

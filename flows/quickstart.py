@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.graph import require_git
-from flows.remotes import inherit
+from flows.remotes import inherit, on_one_disk
 from flows.server import Server, prefect_server, settings, wait_until_up, watched
 from mucode.config import load_config
 from mucode.processes import held
@@ -34,7 +34,9 @@ def main() -> int:
         require_git(workspace)
         with the_only_start(workspace):
             announce(workspace)
-            run(made_ready(options.size, Path.cwd(), options.folder))
+            made_ready(options.size, Path.cwd(), options.folder)
+            sys.stderr.write(on_one_disk(workspace))
+            run(workspace)
     except MucodeError as error:
         return _end(1, f"mucode: {error}")
     except OSError as error:

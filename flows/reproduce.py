@@ -92,7 +92,7 @@ def reproduce(recorded: Recorded, git: Git, *, rebuild: bool, keep: bool) -> int
     pulls = remotes.default is not None and not rebuild
     folder = git.root / FOLDER / f"{recorded.commit[:12]}{'' if pulls else '-anew'}"
     workspace = check_out(recorded, git, folder, locked=pulls)
-    remotes.hand_over(workspace, cache=True)
+    remotes.hand_over(workspace)
     if pulls:
         _dvc("pull", ["--force"], workspace)  # what it does not have is made below
     _fetch_inputs(workspace, remotes.default)

@@ -17,7 +17,7 @@ from flows.graph import Workspace
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.reports import REPORT, REPORTS_URL
 from flows.stage import bring_up_to_date, run_command
-from flows.versions import push
+from flows.versions import push, pushed
 from mucode.layout import Layout
 from mucode.registry.register import REPORT as REGISTRATION
 from mucode.yaml_files import read_yaml
@@ -49,7 +49,12 @@ def retrain(
 
 
 def hand_on(stages: State[Any], folder: Path, served: Path, branch: RunName | None) -> State[Any]:
-    """Show the results, commit dvc.lock, register the pair and push; `stages` if all of that succeeds."""
+    """Show the results, commit dvc.lock, register the pair and push; `stages` if all of that succeeds.
+
+    Of stages that have not all ended well, only what has finished is pushed.
+    """
+    if not stages.is_completed():
+        return pushed(folder, stages)
     publish_results(folder, served)
     ended: dict[str, State[Any]] = {
         name: run_command.with_options(name=name, task_run_name=name, tags=tags)(

@@ -95,7 +95,8 @@ def bring_up_to_date(
 
     What is up to date is skipped by DVC, so a concern's flow may run at any time and in any order; over several
     iterations the concerns wait for each other, so none could run without the stages below it. A stage gets what is
-    left of the run's `hours`. `then` is what else is to be done with the finished stages before another run may begin.
+    left of the run's `hours`. `then` is what else is to be done, whether they have all ended well or not, before another
+    run may begin.
     """
     ends = time.monotonic() + hours * 3600
     try:
@@ -106,7 +107,7 @@ def bring_up_to_date(
             state = _run_all(closure(workspace, names), workspace, lambda: ends - time.monotonic())
             track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})
             track("track", ["track"], workspace, return_state=True)  # its failure is a warning: the records are kept
-            return then(state) if then is not None and state.is_completed() else state
+            return then(state) if then is not None else state
     except MucodeError as error:
         return Failed(message=str(error))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from flows.commands import QUIET
 from flows.deploy import deploy, require_alone, worker
 from flows.graph import require_git
-from flows.remotes import inherit
+from flows.remotes import inherit, on_one_disk
 from flows.reports import REPORT, REPORTS_URL, reports_server
 from flows.server import Server, is_taken, kept_port, prefect_server, settings, wait_until_up
 from mucode.lineage.git import without_credentials
@@ -84,7 +84,7 @@ def serve(workspace: Path, root: Path, prefect_port: int, mlflow_port: int) -> N
         wait_until_up(mlflow, "MLflow", f"{without_credentials(mlflow.url)}/health")
         with worker(workspace, _environment_of_runs(mlflow.url, reports)) as runs:
             sys.stdout.write(f"Prefect: {prefect.url}\nMLflow:  {without_credentials(mlflow.url)}\n")
-            sys.stdout.write(f"report:  {reports}/{REPORT.as_posix()}\nCtrl-C stops all.\n")
+            sys.stdout.write(f"report:  {reports}/{REPORT.as_posix()}\n{on_one_disk(workspace)}Ctrl-C stops all.\n")
             sys.stdout.flush()
             _wait_for_an_end([prefect, mlflow, runs])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from prefect.client.schemas.objects import State
 from flows.graph import Workspace
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.stage import bring_up_to_date
+from flows.versions import pushed
 
 STAGES = frozenset({"train_verifier"})
 
@@ -20,4 +22,5 @@ def verifier_training(
     workspace: Workspace = Path(), variation: Variation = AS_COMMITTED, hours: Hours = 24.0
 ) -> State[Any]:
     """Train the verifiers on the aggregated labels."""
-    return bring_up_to_date(workspace_of(workspace, variation), STAGES, hours)
+    folder = workspace_of(workspace, variation)
+    return bring_up_to_date(folder, STAGES, hours, then=partial(pushed, folder))

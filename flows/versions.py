@@ -13,9 +13,10 @@ from prefect.states import Completed, Failed
 
 from flows.commands import dvc, run_visibly
 from flows.recovery import mend
-from flows.remotes import has_remote
+from flows.remotes import no_remote
 from flows.stage import failure, log_of, run_command
 from mucode.collect.command import QUARANTINE
+from mucode.dvc_settings import has_remote
 from mucode.problems.collected import COLLECTED_FILE
 from mucode.problems.rows import json_rows
 from mucode.types import MucodeError
@@ -56,8 +57,17 @@ def push(workspace: Path, targets: list[str]) -> State[Any]:
     A remote that does not answer may answer later, hence the retries.
     """
     if not has_remote(workspace):
-        return Completed(name="Skipped", message="no DVC remote is set: `dvc remote add --default` names one")
+        return Completed(name="Skipped", message=no_remote(workspace))
     return _dvc("push", targets, workspace)
+
+
+def pushed(workspace: Path, stages: State[Any]) -> State[Any]:
+    """What a flow does after its stages, whether they have ended well or not: what has finished goes to the remote.
+
+    The stages' state stays the flow's. A push that failed is a failed task beside it: the next run pushes the same.
+    """
+    push(workspace, [], return_state=True)
+    return stages
 
 
 def versioned(workspace: Path) -> list[str]:

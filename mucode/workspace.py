@@ -15,12 +15,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from configparser import ConfigParser
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from mucode.config import parse_config
+from mucode.dvc_settings import renewed, settings_files, settings_in
 from mucode.local_files import MODELS, link_model, model_at_hand, relative_link, with_files_of
 from mucode.parameters import overlaid, with_plan
 from mucode.processes import held
@@ -199,24 +199,20 @@ def _set_up(folder: Path, origin: Path, params: str, dvc_config: str) -> None:
 
 def furnish(folder: Path, origin: Path, dvc_config: str = DVC_CONFIG) -> None:
     """Put into a folder that has parameters and stages whatever else a DVC repository without git needs to run them,
-    and the code of `origin`."""
+    and the code of `origin`. A remote that a person has set there stays."""
     (folder / ".dvc").mkdir(exist_ok=True)
     _write(folder / ".dvcignore", (origin / ".dvcignore").read_bytes())
     _write(folder / ".dvc/.gitignore", (origin / ".dvc/.gitignore").read_bytes())
-    _write(folder / ".dvc/config", dvc_config.encode())
+    _write(folder / ".dvc/config", renewed(folder / ".dvc/config", dvc_config).encode())
     (folder / COLLECTED).parent.mkdir(parents=True, exist_ok=True)  # `mucode collect` fills it; a stage reads it
     relative_link(folder / "mucode", (origin / "mucode").resolve())
 
 
 def _cache_of(workspace: Path, folder: Path) -> str:
     """The section by which `folder` uses the cache of `workspace`, and as that does."""
-    of_all = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "dvc"
-    own = Path(os.environ.get("DVC_GLOBAL_CONFIG_DIR") or of_all) / "config"
-    system = Path(os.environ.get("DVC_SYSTEM_CONFIG_DIR") or "/etc/xdg/dvc") / "config"
     cache = {"dir": str(workspace / ".dvc/cache")}
-    for file in (system, own, workspace / ".dvc/config", workspace / ".dvc/config.local"):
-        said = ConfigParser(interpolation=None, strict=False, inline_comment_prefixes=("#",))
-        said.read(file)
+    for file in settings_files(workspace):
+        said = settings_in(file)
         cache.update(said.items("cache") if said.has_section("cache") else [])
         if said.has_option("cache", "dir"):  # a path counts from the file that says it
             cache["dir"] = str(file.parent / Path(said["cache"]["dir"].strip("\"'")).expanduser())

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mucode.config import load_config
+from mucode.dvc_settings import settings_in
 from mucode.plan import expand
 from mucode.types import MucodeError
 from mucode.workspace import (
@@ -107,6 +108,24 @@ def test_making_a_workspace_again_brings_it_up_to_date_and_keeps_the_results(roo
     assert load_config(workspace / "params.yaml").rollout.turns == 4
     assert (workspace / "data/problems.parquet").read_text() == "results"
     assert (workspace / "dvc.lock").read_text() == "locked"
+
+
+def test_what_a_person_has_set_for_dvc_in_a_workspace_stays_when_it_is_brought_up_to_date(root: Path) -> None:
+    config = make_workspace("small", root) / ".dvc/config"
+    made = config.read_text()
+    with_remote = made.replace("[core]\n", "[core]\n    remote = mine\n")
+    config.write_text(f"{with_remote}['remote \"mine\"']\n    url = ../a #1\n")
+    make_workspace("small", root)
+    said = settings_in(config, comments=True)
+    assert (said["core"]["remote"], said["'remote \"mine\"'"]["url"]) == ("mine", "../a #1")
+    assert (said["core"]["no_scm"], said["cache"]["dir"]) == ("true", "../../../.dvc/cache")
+    config.write_text(config.read_text().replace("no_scm = true", "no_scm = false").replace("/cache", "/own"))
+    make_workspace("small", root)
+    assert settings_in(config)["core"]["no_scm"] == "true"
+    assert settings_in(config)["cache"]["dir"] == "../../../.dvc/cache"
+    config.write_text("no section\n")
+    with pytest.raises(MucodeError, match=r"\.dvc/config is no configuration of DVC .*: correct it, or delete it"):
+        make_workspace("small", root)
 
 
 def test_a_file_that_says_so_already_is_not_written_again(root: Path) -> None:

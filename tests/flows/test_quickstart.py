@@ -180,8 +180,11 @@ def test_what_is_to_come_is_said_before_anything_takes_time(toy_repository: Path
         quickstart.prefect_server = no_server
         sys.exit(quickstart.main())"""
     run = subprocess.run([sys.executable, "-c", start], cwd=toy_repository, capture_output=True, text=True, check=False)
-    first, refusal = run.stderr.splitlines()
+    first, advice, refusal = run.stderr.splitlines()
     assert first.startswith(f"a run in {toy_repository}: first Prefect starts")
+    assert advice.startswith(
+        f"no DVC remote is set: in {toy_repository}, `dvc remote add --default NAME URL` sets one; "
+    )
     assert refusal == "mucode: []"
 
 

@@ -38,9 +38,13 @@ def ui(workspace: Path, prefect_port: int, mlflow_port: int) -> subprocess.Popen
 def test_both_servers_answer_at_the_printed_addresses_and_go_with_their_starter(
     toy: Callable[..., Path], end: signal.Signals
 ) -> None:
-    with ui(toy(deployed=True), free_port(), free_port()) as process:
+    workspace = toy(deployed=True)
+    (workspace / "params.yaml").write_text("model: {setting: 'dir:models/one'}\n")
+    with ui(workspace, free_port(), free_port()) as process:
         assert process.stdout is not None
         addresses = [process.stdout.readline().split()[1] for _ in range(2)]
+        assert process.stdout.readline().startswith("report:")
+        assert process.stdout.readline().endswith("; weights and rollouts are on this disk alone\n")
         assert all(answers(f"{address}/") for address in addresses)
         processes = tree(process.pid)
         os.kill(process.pid, end)

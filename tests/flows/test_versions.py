@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 import yaml
 from prefect.logging import disable_run_logger
+from prefect.testing.utilities import prefect_test_harness
 
 from flows.graph import closure
 from flows.parameters import Variation, workspace_of
-from flows.remotes import has_remote
+from flows.retrain import retrain
 from flows.stage import bring_up_to_date, version_problems
+from flows.verifier_training import verifier_training
 from flows.versions import add_problems, push, refused_problems, versioned
 from mucode.collect.version import require_version
+from mucode.dvc_settings import has_remote
 from mucode.lineage.branch import is_version
 from mucode.types import MucodeError
 
@@ -135,3 +138,25 @@ def test_the_repository_keeps_the_folder_of_collected_problems_and_not_what_is_i
     dropped = ("collected/problems.jsonl", "incoming/new.jsonl", "quarantine.jsonl", "problems.parquet")
     assert [name for name in kept if ignored(name)] == []
     assert [name for name in dropped if not ignored(name)] == []
+
+
+@pytest.mark.slow
+def test_what_a_flow_has_finished_goes_to_the_remote_also_when_a_later_stage_fails(
+    toy: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    workspace = toy()
+    declared = yaml.safe_load((REPOSITORY / "dvc.yaml").read_text())["stages"]
+    stages = {name: {"cmd": "false", "deps": ["data/prepare"], "outs": [f"data/{name}"]} for name in declared}
+    for name in ("prepare", "base_model"):
+        stages[name] = {"cmd": f"echo {name} > data/{name}", "outs": [f"data/{name}"]}
+    (workspace / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}, sort_keys=False))
+    kept = {}
+    with prefect_test_harness(server_startup_timeout=300):
+        for flow in (verifier_training, retrain):
+            remote = tmp_path / flow.name
+            settings = f"[core]\n    remote = here\n['remote \"here\"']\n    url = {remote}\n"
+            (workspace / ".dvc/config.local").write_text(settings)
+            assert "it ended with exit code 1" in str(flow(workspace, return_state=True).message)
+            kept[flow.name] = {file.read_text() for file in remote.rglob("*") if file.is_file()}
+    assert [name for name, files in kept.items() if "prepare\n" in files] == ["verifier_training", "retrain"]
