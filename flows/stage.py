@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
-from flows import unsaved
+from flows import edits, unsaved
 from flows.commands import Finished, dvc, run_visibly
 from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
@@ -55,21 +55,24 @@ def run_stage(stage: str, workspace: Path) -> State[Any]:
     if saved is not None and saved.returncode != 0:
         return Failed(message=f"{stage}: {still_unsaved(saved.lines)} (all of it: {saved.log})")
     unsaved.reserve(workspace, stage)
+    before = edits.reads_of(workspace, stage)
     progress = ShownProgress(stage)
     repro, log = dvc("repro", "--single-item", stage), log_of(workspace, stage)
     finished = run_visibly(repro, workspace, log, progress.read, left_out=idle_advice(workspace))
     if finished.returncode != 0:
         if exit_code(finished) == GATE_REFUSED:
             publish_failed_labels(workspace, stage)
-        if unsaved.only_unsaved(finished):
+        if unsaved.only_unsaved(finished) and not edits.differing(before, edits.reads_of(workspace, stage)):
             unsaved.note(workspace, stage)
         return failure(stage, finished)
     progress.finish()
     unsaved.forget(workspace, stage)
+    ran = any(line.startswith("Running stage") for line in finished.lines)
+    changed = edits.take_out(workspace, stage, before) if ran else []
     keep_lock_file(workspace)
-    if any(line.startswith("Running stage") for line in finished.lines):
-        return Completed()
-    return Completed(name="Cached", message="DVC had nothing to run")
+    if changed:
+        return Failed(message=edits.sentence(stage, changed))
+    return Completed() if ran else Completed(name="Cached", message="DVC had nothing to run")
 
 
 @task(
