@@ -18,6 +18,7 @@ from prefect.states import Completed, Failed
 
 from flows import edits, unsaved
 from flows.commands import Finished, dvc, run_visibly
+from flows.fetch import to_fetch
 from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
 from flows.recovery import keep_lock_file, mend
@@ -88,6 +89,13 @@ def run_command(name: str, arguments: list[str], workspace: Path) -> State[Any]:
     return Completed() if finished.returncode == 0 else failure(name, finished)
 
 
+@task(cache_policy=NO_CACHE, persist_result=False)
+def fetch(stages: list[str], workspace: Path) -> State[Any]:
+    """`dvc fetch` what these stages have made elsewhere."""
+    finished = run_visibly(dvc("fetch", "--quiet", *stages), workspace, log_of(workspace, "dvc-fetch"))
+    return Completed() if finished.returncode == 0 else failure("dvc fetch", finished)
+
+
 def bring_up_to_date(
     workspace: Path,
     names: frozenset[str] | None = None,
@@ -106,7 +114,11 @@ def bring_up_to_date(
             require_version(workspace)  # `dvc repro --single-item` would run without them
             mend(workspace)  # reading the graph reads dvc.lock
             version_problems(workspace)
-            state = _run_all(closure(workspace, names), workspace, lambda: ends - time.monotonic())
+            stages = closure(workspace, names)
+            if lacking := to_fetch(workspace, stages):
+                named = fetch.with_options(name="fetch", task_run_name="fetch", timeout_seconds=ends - time.monotonic())
+                named(lacking, workspace, return_state=True)  # its failure is a warning: what is not there is made
+            state = _run_all(stages, workspace, lambda: ends - time.monotonic())
             track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})
             track("track", ["track"], workspace, return_state=True)  # its failure is a warning: the records are kept
             return then(state) if then is not None and state.is_completed() else state
