@@ -26,8 +26,10 @@ from mucode.tracking.server import experiment_id, is_there, mlflow_at
 from mucode.types import MucodeError
 
 UNTRACKED = Path(".mucode/untracked")
+REFUSED = "refused"  # its folder for records that no MLflow will ever take
 LATER = "MUCODE_TRACK_LATER"  # set by who sends the records itself, to spare each stage the import of mlflow (2 s)
-_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's codes; the latter: that is no id
+_INVALID = "INVALID_PARAMETER_VALUE"  # MLflow's code for what it will not take however often it is asked
+_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", _INVALID)  # the latter: that is no id
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +127,8 @@ def keep_record(record: Record, workspace: Path) -> None:
 def send_records(workspace: Path) -> int:
     """At the end of a run: send every kept record to MLflow, oldest first, and forget those that arrived.
 
+    One that cannot be read, or that MLflow refuses for what it says, is set aside with a warning and holds up no other.
+
     Returns:
         How many were sent.
 
@@ -141,7 +145,7 @@ def settle_locks(workspace: Path) -> None:
     It holds the outs of each stage instance's newest record; what an older one tells of has been made anew since.
     """
     with _kept(workspace) as paths:
-        records = [_read(path) for path in paths]
+        records = list(_read(paths).values())
         newest = {(record.stage, record.key): record for record in records}
         lock = lock_of(workspace)
         for record in records if lock else ():
@@ -152,13 +156,27 @@ def settle_locks(workspace: Path) -> None:
 
 def _send_kept(workspace: Path) -> int:
     with _kept(workspace) as paths:
-        if not paths:
+        records = _read(paths)
+        if not records:
             return 0
         with mlflow_at(workspace) as client:
-            for path in paths:
-                _send(_read(path), client, experiment_id(client, workspace))
-                path.unlink()
-    return len(paths)
+            experiment = experiment_id(client, workspace)
+            return sum(_has_arrived(record, path, client, experiment) for path, record in records.items())
+
+
+def _has_arrived(record: Record, path: Path, client: Any, experiment: str) -> bool:
+    """Send a record and forget it; or set it aside, if MLflow refuses what it says."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        _send(record, client, experiment)
+    except MlflowException as error:
+        if error.error_code != _INVALID:
+            raise
+        _set_aside(path, f"is refused by MLflow ({_short(error)})")
+        return False
+    path.unlink()
+    return True
 
 
 @contextlib.contextmanager
@@ -173,8 +191,28 @@ def _kept(workspace: Path) -> Iterator[list[Path]]:
         yield sorted(folder.glob("*.json"))
 
 
-def _read(path: Path) -> Record:
-    return Record(**json.loads(path.read_text(encoding="utf-8")))
+def _read(paths: Sequence[Path]) -> dict[Path, Record]:
+    """The records that can be read. Those that cannot, such as a newer version's with more fields, are set aside."""
+    records: dict[Path, Record] = {}
+    for path in paths:
+        try:
+            records[path] = Record(**json.loads(path.read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            _set_aside(path, f"cannot be read ({_short(error)})")
+    return records
+
+
+def _set_aside(path: Path, why: str) -> None:
+    """Move a record to where nothing sends it, and say which one it is: its name tells its stage."""
+    folder = path.parent / REFUSED
+    folder.mkdir(exist_ok=True)
+    path.replace(folder / path.name)
+    way_out = f"mend it and move it back to {path.parent}, or remove it; `mucode track` sends it"
+    logger.warning("the record %s %s and was moved to %s: %s", path.name, why, folder, way_out)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def tags_of(run_id: str, workspace: Path) -> dict[str, str] | None:
@@ -200,12 +238,19 @@ def tags_of(run_id: str, workspace: Path) -> dict[str, str] | None:
 
 
 def _send(record: Record, client: Any, experiment: str) -> None:
+    from mlflow.exceptions import MlflowException
+
     run = _run_of(record, client, experiment)
     if run.info.status == "FINISHED":  # it arrived before a kill
         return
-    _log_numbers(record, client, run.info.run_id)
-    for name, text in record.texts.items():
-        client.log_text(run.info.run_id, text, name)
+    try:
+        _log_numbers(record, client, run.info.run_id)
+        for name, text in record.texts.items():
+            client.log_text(run.info.run_id, text, name)
+    except MlflowException as error:
+        if error.error_code == _INVALID:  # it would look as if it were at work for ever
+            client.set_terminated(run.info.run_id, "FAILED", record.ended)
+        raise
     client.set_terminated(run.info.run_id, end_time=record.ended)
 
 
