@@ -12,7 +12,7 @@ from pydantic import Field
 
 from flows.graph import Workspace, closure
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
-from flows.stage import bring_up_to_date
+from flows.stage import AT_LEAST, bring_up_to_date, time_left, why
 from flows.versions import push, take_in, versioned
 
 STAGES = frozenset({"prepare", "base_model"})
@@ -31,12 +31,14 @@ def data_versioning(
     hours: Hours = 24.0,
 ) -> State[Any]:
     """Take in new problems, fetch and check all of them and the base model; they become versions in DVC."""
-    taken = take_in(workspace.resolve(), hub)
+    left = time_left(hours)
+    taken = take_in(workspace.resolve(), hub, left)
     folder = workspace_of(workspace, variation)
     stages = bring_up_to_date(folder, STAGES, hours)
     if not stages.is_completed():
         return stages
     if not taken.is_completed():
         return Failed(message=taken.message)
-    pushed: State[Any] = push(folder, [*versioned(folder), *closure(folder, STAGES)], return_state=True)
-    return stages if pushed.is_completed() else Failed(message=pushed.message)
+    targets = [*versioned(folder), *closure(folder, STAGES)]
+    pushed: State[Any] = push.with_options(timeout_seconds=left(AT_LEAST))(folder, targets, return_state=True)
+    return stages if pushed.is_completed() else Failed(message=why("push", pushed))

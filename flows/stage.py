@@ -34,6 +34,14 @@ LINES_SHOWN = 15  # of a failed command's output, on the run's page
 FETCHING = frozenset({"prepare", "base_model"})  # stages that may ask another machine
 MAY_PASS = "Unavailable"  # the name of a failure that may be gone in a minute
 SECONDS_TO_RETRY = (10, 60)
+AT_LEAST = 3600.0  # seconds for each thing that follows the stages, though the run's hours be over
+TimeLeft = Callable[[float], float]
+
+
+def time_left(hours: float) -> TimeLeft:
+    """What is left of a run's hours that begin now, in seconds, as a function of the least that it gives."""
+    ends = time.monotonic() + hours * 3600
+    return lambda least: max(least, ends - time.monotonic())
 
 
 def may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -100,15 +108,16 @@ def bring_up_to_date(
     workspace: Path,
     names: frozenset[str] | None = None,
     hours: float = 24.0,
-    then: Callable[[State[Any]], State[Any]] | None = None,
+    then: Callable[[State[Any], TimeLeft], State[Any]] | None = None,
 ) -> State[Any]:
     """Run the named stages (None: all) and whatever they stand on, one after the other, as tasks of the current flow.
 
     What is up to date is skipped by DVC, so a concern's flow may run at any time and in any order; over several
     iterations the concerns wait for each other, so none could run without the stages below it. A stage gets what is
-    left of the run's `hours`. `then` is what else is to be done with the finished stages before another run may begin.
+    left of the run's `hours`. `then` is what else is to be done with the finished stages before another run may begin, in
+    the time that it is told.
     """
-    ends = time.monotonic() + hours * 3600
+    left = time_left(hours)
     try:
         with alone_in(workspace):
             require_version(workspace)  # `dvc repro --single-item` would run without them
@@ -116,14 +125,21 @@ def bring_up_to_date(
             version_problems(workspace)
             stages = closure(workspace, names)
             if lacking := to_fetch(workspace, stages):
-                named = fetch.with_options(name="fetch", task_run_name="fetch", timeout_seconds=ends - time.monotonic())
+                named = fetch.with_options(name="fetch", task_run_name="fetch", timeout_seconds=left(1))
                 named(lacking, workspace, return_state=True)  # its failure is a warning: what is not there is made
-            state = _run_all(stages, workspace, lambda: ends - time.monotonic())
-            track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})
+            state = _run_all(stages, workspace, left)
+            track = run_command.with_options(
+                name="track", task_run_name="track", tags={"mlflow"}, timeout_seconds=left(AT_LEAST)
+            )
             track("track", ["track"], workspace, return_state=True)  # its failure is a warning: the records are kept
-            return then(state) if then is not None and state.is_completed() else state
+            return then(state, left) if then is not None and state.is_completed() else state
     except MucodeError as error:
         return Failed(message=str(error))
+
+
+def why(name: str, state: State[Any]) -> str:
+    """The sentence of a failed task; one that got no answer in its time has none of its own."""
+    return f"{name} did not end in its time: run again" if state.name == "TimedOut" else str(state.message)
 
 
 def version_problems(workspace: Path) -> None:
@@ -139,10 +155,10 @@ def version_problems(workspace: Path) -> None:
         raise MucodeError(f"dvc add: {culprit(added)} (all of it: {added.log})")
 
 
-def _run_all(stages: list[str], workspace: Path, seconds_left: Callable[[], float]) -> State[Any]:
+def _run_all(stages: list[str], workspace: Path, left: TimeLeft) -> State[Any]:
     cached = 0
     for stage in stages:
-        state = _run_within(seconds_left(), stage, workspace)
+        state = _run_within(left(0), stage, workspace)
         if not state.is_completed():
             return Failed(message=state.message)
         cached += state.name == "Cached"
