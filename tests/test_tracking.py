@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import json
 import logging
 import os
@@ -94,6 +95,7 @@ def test_a_record_may_wait_for_whoever_sends_it(tmp_path: Path, monkeypatch: pyt
     assert record.params == {"verifier.epochs": "2", "verifier.loss": "bce", "seed": "0"}
     assert record.metrics == {"accuracy": 0.75, "seconds": 1.5}
     assert record.ended - record.started == 1500
+    assert record.code["version.torch"] == importlib.metadata.version("torch")
     assert record.texts == {"training.json": '{"losses": [0.7, 0.5]}'}
     assert not (tmp_path / "mlflow.db").exists()
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import importlib.metadata
 import json
 import logging
 import os
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +30,7 @@ from mucode.types import MucodeError
 UNTRACKED = Path(".mucode/untracked")
 REFUSED = "refused"  # its folder for records that no MLflow will ever take
 LATER = "MUCODE_TRACK_LATER"  # set by who sends the records itself, to spare each stage the import of mlflow (2 s)
+_ARITHMETIC = ("torch", "transformers", "tokenizers", "peft", "numpy", "vllm")  # as far as they are installed
 _INVALID = "INVALID_PARAMETER_VALUE"  # MLflow's code for what it will not take however often it is asked
 _NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", _INVALID)  # the latter: that is no id
 
@@ -47,7 +50,7 @@ class Record:
     ended: int
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # metric -> its values, step by step from 1
     texts: Mapping[str, str] = field(default_factory=dict)  # file name -> content, kept as artifacts
-    code: Mapping[str, str] = field(default_factory=dict)  # tags: the commit it ran at; records sent late keep theirs
+    code: Mapping[str, str] = field(default_factory=dict)  # tags: commit and versions; records sent late keep theirs
     lock: Mapping[str, str] | None = None  # tags: the dvc.lock of its run, {} if none has its outs; None: not known yet
 
     @property
@@ -84,7 +87,7 @@ def log_stage(
     started = ended - round(seconds * 1000)
     measured = {**metrics, "seconds": seconds}
     try:
-        code = code_of(workspace)
+        code = {**code_of(workspace), **_installed()}
         record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
         keep_record(record, workspace)
     except MucodeError as error:
@@ -281,6 +284,15 @@ def _log_numbers(record: Record, client: Any, run_id: str) -> None:
     ]
     if inputs:
         client.log_inputs(run_id, inputs)
+
+
+def _installed() -> dict[str, str]:
+    """Tags: the versions of what does the arithmetic, by which samples and weights may differ; nothing is imported."""
+    found: dict[str, str] = {"version.python": platform.python_version()}
+    for name in _ARITHMETIC:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[f"version.{name}"] = importlib.metadata.version(name)
+    return found
 
 
 def _flat(params: Mapping[str, object], prefix: str = "") -> dict[str, str]:
