@@ -13,7 +13,7 @@ from pydantic import Field
 
 from flows.graph import Workspace, closure
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
-from flows.stage import bring_up_to_date
+from flows.stage import AT_LEAST, TimeLeft, bring_up_to_date, time_left, why
 from flows.versions import push, pushed, take_in, versioned
 
 STAGES = frozenset({"prepare", "base_model"})
@@ -32,15 +32,20 @@ def data_versioning(
     hours: Hours = 24.0,
 ) -> State[Any]:
     """Take in new problems, fetch and check all of them and the base model; they become versions in DVC."""
-    taken = take_in(workspace.resolve(), hub)
+    left = time_left(hours)
+    taken = take_in(workspace.resolve(), hub, left)
     folder = workspace_of(workspace, variation)
     return bring_up_to_date(folder, STAGES, hours, then=partial(hand_on, folder, taken))
 
 
-def hand_on(folder: Path, taken: State[Any], stages: State[Any]) -> State[Any]:
+def hand_on(folder: Path, taken: State[Any], stages: State[Any], left: TimeLeft) -> State[Any]:
     """Push what there is, whatever has failed before; `stages` if nothing has, else the first failure."""
     if not stages.is_completed():
-        return pushed(folder, stages)
-    ended: State[Any] = push(folder, [*versioned(folder), *closure(folder, STAGES)], return_state=True)
-    failed = [state for state in (taken, ended) if not state.is_completed()]
-    return Failed(message=failed[0].message) if failed else stages
+        return pushed(folder, stages, left)
+    targets = [*versioned(folder), *closure(folder, STAGES)]
+    ended: State[Any] = push.with_options(timeout_seconds=left(AT_LEAST))(folder, targets, return_state=True)
+    failed = [
+        *([] if taken.is_completed() else [str(taken.message)]),
+        *([] if ended.is_completed() else [why("push", ended)]),
+    ]
+    return Failed(message=failed[0]) if failed else stages

@@ -16,7 +16,7 @@ from pydantic import Field
 from flows.graph import Workspace
 from flows.parameters import AS_COMMITTED, Hours, Variation, workspace_of
 from flows.reports import REPORT, REPORTS_URL
-from flows.stage import bring_up_to_date, run_command
+from flows.stage import AT_LEAST, TimeLeft, bring_up_to_date, run_command, why
 from flows.versions import push, pushed
 from mucode.layout import Layout
 from mucode.registry.register import REPORT as REGISTRATION
@@ -44,29 +44,29 @@ def retrain(
     """
     folder = workspace_of(workspace, variation)
     return bring_up_to_date(
-        folder, hours=hours, then=lambda stages: hand_on(stages, folder, workspace.resolve(), branch)
+        folder, hours=hours, then=lambda stages, left: hand_on(stages, left, folder, workspace.resolve(), branch)
     )
 
 
-def hand_on(stages: State[Any], folder: Path, served: Path, branch: RunName | None) -> State[Any]:
+def hand_on(stages: State[Any], left: TimeLeft, folder: Path, served: Path, branch: RunName | None) -> State[Any]:
     """Show the results, commit dvc.lock, register the pair and push; `stages` if all of that succeeds.
 
     Of stages that have not all ended well, only what has finished is pushed.
     """
     if not stages.is_completed():
-        return pushed(folder, stages)
+        return pushed(folder, stages, left)
     publish_results(folder, served)
     ended: dict[str, State[Any]] = {
-        name: run_command.with_options(name=name, task_run_name=name, tags=tags)(
+        name: run_command.with_options(name=name, task_run_name=name, tags=tags, timeout_seconds=left(AT_LEAST))(
             name, command, folder, return_state=True
         )
         for name, command, tags in commands_after(folder, branch)
     }
     if "register" in ended and ended["register"].is_completed():
         publish_promotion(folder)
-    ended["push"] = push(folder, [], return_state=True)
-    failed = [state for state in ended.values() if not state.is_completed()]
-    return Failed(message=failed[0].message) if failed else stages
+    ended["push"] = push.with_options(timeout_seconds=left(AT_LEAST))(folder, [], return_state=True)
+    failed = [why(name, state) for name, state in ended.items() if not state.is_completed()]
+    return Failed(message=failed[0]) if failed else stages
 
 
 def commands_after(folder: Path, branch: RunName | None) -> list[tuple[str, list[str], set[str]]]:

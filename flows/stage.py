@@ -16,8 +16,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
-from flows import unsaved
+from flows import edits, unsaved
 from flows.commands import Finished, dvc, run_visibly
+from flows.fetch import to_fetch
 from flows.graph import closure, stage_name
 from flows.progress import ShownProgress, artifact_name
 from flows.recovery import keep_lock_file, mend
@@ -33,6 +34,14 @@ LINES_SHOWN = 15  # of a failed command's output, on the run's page
 FETCHING = frozenset({"prepare", "base_model"})  # stages that may ask another machine
 MAY_PASS = "Unavailable"  # the name of a failure that may be gone in a minute
 SECONDS_TO_RETRY = (10, 60)
+AT_LEAST = 3600.0  # seconds for each thing that follows the stages, though the run's hours be over
+TimeLeft = Callable[[float], float]
+
+
+def time_left(hours: float) -> TimeLeft:
+    """What is left of a run's hours that begin now, in seconds, as a function of the least that it gives."""
+    ends = time.monotonic() + hours * 3600
+    return lambda least: max(least, ends - time.monotonic())
 
 
 def may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
@@ -55,21 +64,24 @@ def run_stage(stage: str, workspace: Path) -> State[Any]:
     if saved is not None and saved.returncode != 0:
         return Failed(message=f"{stage}: {still_unsaved(saved.lines)} (all of it: {saved.log})")
     unsaved.reserve(workspace, stage)
+    before = edits.reads_of(workspace, stage)
     progress = ShownProgress(stage)
     repro, log = dvc("repro", "--single-item", stage), log_of(workspace, stage)
     finished = run_visibly(repro, workspace, log, progress.read, left_out=idle_advice(workspace))
     if finished.returncode != 0:
         if exit_code(finished) == GATE_REFUSED:
             publish_failed_labels(workspace, stage)
-        if unsaved.only_unsaved(finished):
+        if unsaved.only_unsaved(finished) and not edits.differing(before, edits.reads_of(workspace, stage)):
             unsaved.note(workspace, stage)
         return failure(stage, finished)
     progress.finish()
     unsaved.forget(workspace, stage)
+    ran = any(line.startswith("Running stage") for line in finished.lines)
+    changed = edits.take_out(workspace, stage, before) if ran else []
     keep_lock_file(workspace)
-    if any(line.startswith("Running stage") for line in finished.lines):
-        return Completed()
-    return Completed(name="Cached", message="DVC had nothing to run")
+    if changed:
+        return Failed(message=edits.sentence(stage, changed))
+    return Completed() if ran else Completed(name="Cached", message="DVC had nothing to run")
 
 
 @task(
@@ -85,31 +97,49 @@ def run_command(name: str, arguments: list[str], workspace: Path) -> State[Any]:
     return Completed() if finished.returncode == 0 else failure(name, finished)
 
 
+@task(cache_policy=NO_CACHE, persist_result=False)
+def fetch(stages: list[str], workspace: Path) -> State[Any]:
+    """`dvc fetch` what these stages have made elsewhere."""
+    finished = run_visibly(dvc("fetch", "--quiet", *stages), workspace, log_of(workspace, "dvc-fetch"))
+    return Completed() if finished.returncode == 0 else failure("dvc fetch", finished)
+
+
 def bring_up_to_date(
     workspace: Path,
     names: frozenset[str] | None = None,
     hours: float = 24.0,
-    then: Callable[[State[Any]], State[Any]] | None = None,
+    then: Callable[[State[Any], TimeLeft], State[Any]] | None = None,
 ) -> State[Any]:
     """Run the named stages (None: all) and whatever they stand on, one after the other, as tasks of the current flow.
 
     What is up to date is skipped by DVC, so a concern's flow may run at any time and in any order; over several
     iterations the concerns wait for each other, so none could run without the stages below it. A stage gets what is
     left of the run's `hours`. `then` is what else is to be done, whether they have all ended well or not, before another
-    run may begin.
+    run may begin, in the time that it is told.
     """
-    ends = time.monotonic() + hours * 3600
+    left = time_left(hours)
     try:
         with alone_in(workspace):
             require_version(workspace)  # `dvc repro --single-item` would run without them
             mend(workspace)  # reading the graph reads dvc.lock
             version_problems(workspace)
-            state = _run_all(closure(workspace, names), workspace, lambda: ends - time.monotonic())
-            track = run_command.with_options(name="track", task_run_name="track", tags={"mlflow"})
+            stages = closure(workspace, names)
+            if lacking := to_fetch(workspace, stages):
+                named = fetch.with_options(name="fetch", task_run_name="fetch", timeout_seconds=left(1))
+                named(lacking, workspace, return_state=True)  # its failure is a warning: what is not there is made
+            state = _run_all(stages, workspace, left)
+            track = run_command.with_options(
+                name="track", task_run_name="track", tags={"mlflow"}, timeout_seconds=left(AT_LEAST)
+            )
             track("track", ["track"], workspace, return_state=True)  # its failure is a warning: the records are kept
-            return then(state) if then is not None else state
+            return then(state, left) if then is not None else state
     except MucodeError as error:
         return Failed(message=str(error))
+
+
+def why(name: str, state: State[Any]) -> str:
+    """The sentence of a failed task; one that got no answer in its time has none of its own."""
+    return f"{name} did not end in its time: run again" if state.name == "TimedOut" else str(state.message)
 
 
 def version_problems(workspace: Path) -> None:
@@ -125,10 +155,10 @@ def version_problems(workspace: Path) -> None:
         raise MucodeError(f"dvc add: {culprit(added)} (all of it: {added.log})")
 
 
-def _run_all(stages: list[str], workspace: Path, seconds_left: Callable[[], float]) -> State[Any]:
+def _run_all(stages: list[str], workspace: Path, left: TimeLeft) -> State[Any]:
     cached = 0
     for stage in stages:
-        state = _run_within(seconds_left(), stage, workspace)
+        state = _run_within(left(0), stage, workspace)
         if not state.is_completed():
             return Failed(message=state.message)
         cached += state.name == "Cached"

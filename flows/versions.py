@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from prefect import task
+from prefect import Task, task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
 from flows.commands import dvc, run_visibly
 from flows.recovery import mend
 from flows.remotes import no_remote
-from flows.stage import failure, log_of, run_command
+from flows.stage import AT_LEAST, TimeLeft, failure, log_of, run_command, why
 from mucode.collect.command import QUARANTINE
 from mucode.dvc_settings import has_remote
 from mucode.problems.collected import COLLECTED_FILE
@@ -23,18 +23,18 @@ from mucode.types import MucodeError
 from mucode.workspace import POINTER, alone_in
 
 
-def take_in(workspace: Path, hub: str | None) -> State[Any]:
+def take_in(workspace: Path, hub: str | None, left: TimeLeft) -> State[Any]:
     """`mucode collect`, then the problems it accepted under `dvc add`; what it refused goes to the run's page.
 
     The remote is asked for nothing here: what is new is pushed with the rest.
     """
     try:
         with alone_in(workspace):
-            collect = run_command.with_options(name="collect", task_run_name="collect")
+            collect = run_command.with_options(name="collect", task_run_name="collect", timeout_seconds=left(AT_LEAST))
             asked = ["collect", *(["--hub", hub] if hub else [])]
             collected: State[Any] = collect("collect", asked, workspace, return_state=True)
             if not collected.is_completed():
-                return Failed(message=collected.message)
+                return Failed(message=why("collect", collected))
             _publish_refusals(workspace)
             added: State[Any] = add_problems(workspace, return_state=True)
             return added
@@ -50,7 +50,12 @@ def add_problems(workspace: Path) -> State[Any]:
     return _dvc("add", [str(COLLECTED_FILE)], workspace)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False, retries=2, retry_delay_seconds=20)
+def has_answered(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
+    """Whether a command ended by itself; one that was stopped for want of time has had all of it."""
+    return not isinstance(state.data, TimeoutError)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False, retries=2, retry_delay_seconds=20, retry_condition_fn=has_answered)
 def push(workspace: Path, targets: list[str]) -> State[Any]:
     """`dvc push` the targets (none: everything); Completed("Skipped") where no remote is set.
 
@@ -61,12 +66,12 @@ def push(workspace: Path, targets: list[str]) -> State[Any]:
     return _dvc("push", targets, workspace)
 
 
-def pushed(workspace: Path, stages: State[Any]) -> State[Any]:
+def pushed(workspace: Path, stages: State[Any], left: TimeLeft) -> State[Any]:
     """What a flow does after its stages, whether they have ended well or not: what has finished goes to the remote.
 
     The stages' state stays the flow's. A push that failed is a failed task beside it: the next run pushes the same.
     """
-    push(workspace, [], return_state=True)
+    push.with_options(timeout_seconds=left(AT_LEAST))(workspace, [], return_state=True)
     return stages
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.metadata
 import json
 import logging
 import os
@@ -16,7 +18,7 @@ import pytest
 
 from mucode.lineage.git import without_credentials
 from mucode.tracking import TrackingUnavailable, keep_record, log_stage, send_records, tracking_uri
-from mucode.tracking.runs import LATER, UNTRACKED, Record
+from mucode.tracking.runs import LATER, REFUSED, UNTRACKED, Record
 from mucode.tracking.server import EXPERIMENT, mlflow_at
 from mucode.types import MucodeError
 from tests.conftest import ANOTHER_LOCALE
@@ -93,6 +95,7 @@ def test_a_record_may_wait_for_whoever_sends_it(tmp_path: Path, monkeypatch: pyt
     assert record.params == {"verifier.epochs": "2", "verifier.loss": "bce", "seed": "0"}
     assert record.metrics == {"accuracy": 0.75, "seconds": 1.5}
     assert record.ended - record.started == 1500
+    assert record.code["version.torch"] == importlib.metadata.version("torch")
     assert record.texts == {"training.json": '{"losses": [0.7, 0.5]}'}
     assert not (tmp_path / "mlflow.db").exists()
 
@@ -107,6 +110,43 @@ def test_a_record_that_cannot_be_kept_does_not_undo_the_stage(tmp_path: Path, ca
 def test_nothing_kept_means_nothing_to_send_and_no_database(tmp_path: Path) -> None:
     assert send_records(tmp_path) == 0
     assert not (tmp_path / "mlflow.db").exists()
+
+
+def refused(workspace: Path) -> list[Path]:
+    return sorted((workspace / UNTRACKED / REFUSED).iterdir())
+
+
+@pytest.mark.parametrize("torn", ['{"stage": "evaluate", "ke', '{"of": "a newer version"}', "[]"])
+def test_a_record_that_cannot_be_read_is_set_aside_and_named(
+    tmp_path: Path, torn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / UNTRACKED / "0000000000001-evaluate-mucode-0-1.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(torn)
+    with caplog.at_level(logging.WARNING, logger="mucode"):
+        assert send_records(tmp_path) == 0
+    assert f"the record {path.name} cannot be read (" in caplog.text
+    assert (kept(tmp_path), [file.read_text() for file in refused(tmp_path)]) == ([], [torn])
+
+
+@pytest.mark.slow
+def test_a_record_that_mlflow_refuses_is_set_aside_and_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    first = Record("evaluate", "first", {}, {}, {"data/" + "x" * 500: "ab" * 32}, started=0, ended=1)
+    for record in (first, Record("evaluate", "second", {}, {}, {}, started=0, ended=2)):
+        keep_record(record, tmp_path)
+    with caplog.at_level(logging.WARNING, logger="mucode"):
+        assert send_records(tmp_path) == 1
+    assert f"the record {first.id}.json is refused by MLflow (" in caplog.text
+    assert (kept(tmp_path), [path.stem for path in refused(tmp_path)]) == ([], [first.id])
+    shown = {run.info.run_name: run.info.status for run in runs(tmp_path)}
+    assert shown == {"evaluate@first": "FAILED", "evaluate@second": "FINISHED"}
+
+    keep_record(dataclasses.replace(first, datasets={}), tmp_path)  # mended
+    assert send_records(tmp_path) == 1
+    assert {run.info.status for run in runs(tmp_path)} == {"FINISHED"}
 
 
 @pytest.mark.slow

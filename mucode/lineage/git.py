@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mucode.types import MucodeError
@@ -17,15 +17,17 @@ from mucode.types import MucodeError
 _NOBODY = {"NAME": "mucode", "EMAIL": "mucode@localhost"}  # where git knows no identity, as on a service's account
 # what stands before a host, also a password that holds "/", if it is not a port and a path
 _CREDENTIALS = re.compile(r"(?<=://)(?:[^\s/]*@|[^\s/:@\[]*:(?!\d{1,5}/)\S*@)")
+_ASKS_OTHERS = ("ls-remote", "push")  # commands that another machine may leave without an answer for ever
 _FAILURES = ("fatal:", "error:", "! [")  # "! [rejected] run/x -> run/x (non-fast-forward)"
 
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """A repository, and what else its commands find in their environment."""
+    """A repository, what else its commands find in their environment, and the seconds that another machine gets."""
 
     root: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    patience: float = 600.0
 
     def __call__(self, *arguments: str) -> str:
         """What a git command says.
@@ -56,14 +58,18 @@ class Git:
         if self.answer("var", "GIT_AUTHOR_IDENT") and self.answer("var", "GIT_COMMITTER_IDENT"):
             return self
         names = {f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in _NOBODY.items()}
-        return Git(self.root, {**self.settings, **names})
+        return replace(self, settings={**self.settings, **names})
 
     def _run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         ours = {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
         environment = {**os.environ, **ours, **self.settings}
-        return subprocess.run(
-            ["git", *arguments], cwd=self.root, env=environment, capture_output=True, text=True, check=False
-        )
+        command, patience = ["git", *arguments], self.patience if arguments[0] in _ASKS_OTHERS else None
+        try:
+            return subprocess.run(
+                command, cwd=self.root, env=environment, capture_output=True, text=True, check=False, timeout=patience
+            )
+        except subprocess.TimeoutExpired:
+            return subprocess.CompletedProcess(command, 1, "", f"fatal: no end after {patience:g} s")
 
 
 def without_credentials(text: str) -> str:

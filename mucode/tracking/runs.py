@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import importlib.metadata
 import json
 import logging
 import os
+import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +28,11 @@ from mucode.tracking.server import experiment_id, is_there, mlflow_at
 from mucode.types import MucodeError
 
 UNTRACKED = Path(".mucode/untracked")
+REFUSED = "refused"  # its folder for records that no MLflow will ever take
 LATER = "MUCODE_TRACK_LATER"  # set by who sends the records itself, to spare each stage the import of mlflow (2 s)
-_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's codes; the latter: that is no id
+_ARITHMETIC = ("torch", "transformers", "tokenizers", "peft", "numpy", "vllm")  # as far as they are installed
+_INVALID = "INVALID_PARAMETER_VALUE"  # MLflow's code for what it will not take however often it is asked
+_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", _INVALID)  # the latter: that is no id
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +50,7 @@ class Record:
     ended: int
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # metric -> its values, step by step from 1
     texts: Mapping[str, str] = field(default_factory=dict)  # file name -> content, kept as artifacts
-    code: Mapping[str, str] = field(default_factory=dict)  # tags: the commit it ran at; records sent late keep theirs
+    code: Mapping[str, str] = field(default_factory=dict)  # tags: commit and versions; records sent late keep theirs
     lock: Mapping[str, str] | None = None  # tags: the dvc.lock of its run, {} if none has its outs; None: not known yet
 
     @property
@@ -82,7 +87,7 @@ def log_stage(
     started = ended - round(seconds * 1000)
     measured = {**metrics, "seconds": seconds}
     try:
-        code = code_of(workspace)
+        code = {**code_of(workspace), **_installed()}
         record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
         keep_record(record, workspace)
     except MucodeError as error:
@@ -125,6 +130,8 @@ def keep_record(record: Record, workspace: Path) -> None:
 def send_records(workspace: Path) -> int:
     """At the end of a run: send every kept record to MLflow, oldest first, and forget those that arrived.
 
+    One that cannot be read, or that MLflow refuses for what it says, is set aside with a warning and holds up no other.
+
     Returns:
         How many were sent.
 
@@ -141,7 +148,7 @@ def settle_locks(workspace: Path) -> None:
     It holds the outs of each stage instance's newest record; what an older one tells of has been made anew since.
     """
     with _kept(workspace) as paths:
-        records = [_read(path) for path in paths]
+        records = list(_read(paths).values())
         newest = {(record.stage, record.key): record for record in records}
         lock = lock_of(workspace)
         for record in records if lock else ():
@@ -152,13 +159,27 @@ def settle_locks(workspace: Path) -> None:
 
 def _send_kept(workspace: Path) -> int:
     with _kept(workspace) as paths:
-        if not paths:
+        records = _read(paths)
+        if not records:
             return 0
         with mlflow_at(workspace) as client:
-            for path in paths:
-                _send(_read(path), client, experiment_id(client, workspace))
-                path.unlink()
-    return len(paths)
+            experiment = experiment_id(client, workspace)
+            return sum(_has_arrived(record, path, client, experiment) for path, record in records.items())
+
+
+def _has_arrived(record: Record, path: Path, client: Any, experiment: str) -> bool:
+    """Send a record and forget it; or set it aside, if MLflow refuses what it says."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        _send(record, client, experiment)
+    except MlflowException as error:
+        if error.error_code != _INVALID:
+            raise
+        _set_aside(path, f"is refused by MLflow ({_short(error)})")
+        return False
+    path.unlink()
+    return True
 
 
 @contextlib.contextmanager
@@ -173,8 +194,28 @@ def _kept(workspace: Path) -> Iterator[list[Path]]:
         yield sorted(folder.glob("*.json"))
 
 
-def _read(path: Path) -> Record:
-    return Record(**json.loads(path.read_text(encoding="utf-8")))
+def _read(paths: Sequence[Path]) -> dict[Path, Record]:
+    """The records that can be read. Those that cannot, such as a newer version's with more fields, are set aside."""
+    records: dict[Path, Record] = {}
+    for path in paths:
+        try:
+            records[path] = Record(**json.loads(path.read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            _set_aside(path, f"cannot be read ({_short(error)})")
+    return records
+
+
+def _set_aside(path: Path, why: str) -> None:
+    """Move a record to where nothing sends it, and say which one it is: its name tells its stage."""
+    folder = path.parent / REFUSED
+    folder.mkdir(exist_ok=True)
+    path.replace(folder / path.name)
+    way_out = f"mend it and move it back to {path.parent}, or remove it; `mucode track` sends it"
+    logger.warning("the record %s %s and was moved to %s: %s", path.name, why, folder, way_out)
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def tags_of(run_id: str, workspace: Path) -> dict[str, str] | None:
@@ -200,12 +241,19 @@ def tags_of(run_id: str, workspace: Path) -> dict[str, str] | None:
 
 
 def _send(record: Record, client: Any, experiment: str) -> None:
+    from mlflow.exceptions import MlflowException
+
     run = _run_of(record, client, experiment)
     if run.info.status == "FINISHED":  # it arrived before a kill
         return
-    _log_numbers(record, client, run.info.run_id)
-    for name, text in record.texts.items():
-        client.log_text(run.info.run_id, text, name)
+    try:
+        _log_numbers(record, client, run.info.run_id)
+        for name, text in record.texts.items():
+            client.log_text(run.info.run_id, text, name)
+    except MlflowException as error:
+        if error.error_code == _INVALID:  # it would look as if it were at work for ever
+            client.set_terminated(run.info.run_id, "FAILED", record.ended)
+        raise
     client.set_terminated(run.info.run_id, end_time=record.ended)
 
 
@@ -236,6 +284,15 @@ def _log_numbers(record: Record, client: Any, run_id: str) -> None:
     ]
     if inputs:
         client.log_inputs(run_id, inputs)
+
+
+def _installed() -> dict[str, str]:
+    """Tags: the versions of what does the arithmetic, by which samples and weights may differ; nothing is imported."""
+    found: dict[str, str] = {"version.python": platform.python_version()}
+    for name in _ARITHMETIC:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[f"version.{name}"] = importlib.metadata.version(name)
+    return found
 
 
 def _flat(params: Mapping[str, object], prefix: str = "") -> dict[str, str]:

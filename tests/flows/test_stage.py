@@ -13,10 +13,12 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.logging import disable_run_logger
+from prefect.states import Failed
 from prefect.testing.utilities import prefect_test_harness
 
 from flows.commands import Finished, run_visibly
-from flows.stage import GATE_REFUSED, culprit, exit_code, failure, may_pass, run_stage
+from flows.stage import AT_LEAST, GATE_REFUSED, culprit, exit_code, failure, may_pass, run_stage, time_left, why
+from flows.versions import has_answered, push
 from tests.test_processes import is_gone
 
 LOG = Path("stage.log")
@@ -71,6 +73,22 @@ def test_only_what_another_machine_may_not_have_answered_is_tried_again(name: st
         state = failure(name, Finished(code if code < 0 else 255, lines, LOG))
     assert state.is_failed()
     assert may_pass(run_stage, TaskRun.model_construct(), state) is expected
+
+
+def test_what_follows_the_stages_gets_its_time_though_the_run_s_hours_be_over() -> None:
+    left, over = time_left(1), time_left(0)
+    assert 0 < left(0) <= 3600 < left(4000)
+    assert (over(0), over(AT_LEAST)) == (0, AT_LEAST)
+
+
+def test_what_got_no_answer_in_its_time_is_named_and_not_begun_again() -> None:
+    over: State[Any] = Failed(
+        name="TimedOut", message="Task run exceeded timeout of 3600 second(s)", data=TimeoutError()
+    )
+    refused: State[Any] = Failed(message="dvc push: no room")
+    assert (why("push", over), why("push", refused)) == ("push did not end in its time: run again", "dvc push: no room")
+    run = TaskRun.model_construct()
+    assert (has_answered(push, run, over), has_answered(push, run, refused)) == (False, True)
 
 
 def test_output_is_shown_live_and_every_run_s_is_kept(

@@ -269,6 +269,14 @@ def test_an_unreachable_remote_is_named_and_the_branch_is_kept(
     assert ask("branch", "--list", "run/*").strip().endswith("-weekly")
 
 
+def test_a_remote_that_never_answers_is_given_up_and_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_SSH_COMMAND", "sleep 20; true")
+    git, asked = Git(repository, patience=0.5), ("ls-remote", "ssh://nowhere/at/all")
+    assert git.answer(*asked) is None
+    with pytest.raises(MucodeError, match=r"git ls-remote .* failed .*no end after 0\.5 s"):
+        git(*asked)
+
+
 def test_a_remote_that_takes_nothing_is_quoted_with_its_reason(
     repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
