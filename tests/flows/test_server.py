@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -77,6 +78,11 @@ def children() -> set[str]:
     return set(Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split())
 
 
+def environment(process: str) -> dict[str, str]:
+    text = Path(f"/proc/{process}/environ").read_text()
+    return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
+
+
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_run_s_own_server_leaves_a_team_s_database_alone(
     shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -87,7 +93,8 @@ def test_a_run_s_own_server_leaves_a_team_s_database_alone(
     before = children()
     with prefect_server(tmp_path, shared=shared):
         (server,) = children() - before
-        told = dict(line.split("=", 1) for line in Path(f"/proc/{server}/environ").read_text().split("\0") if line)
+        while "PREFECT__SERVER_FINAL" not in (told := environment(server)):
+            time.sleep(0.01)  # it has not begun yet and shows what it was forked of
     assert told["PREFECT_HOME"] == str(tmp_path / ".mucode/prefect")
     assert all((name in told) is shared for name in DATABASES)
 
