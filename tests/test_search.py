@@ -9,6 +9,7 @@ import pytest
 
 from mucode.config import Selector
 from mucode.policies import GREEDY, ORACLE, SELECTORS, UNTESTED, Conditions, SearchSettings
+from mucode.prompts import chat
 from mucode.records import SearchChoice, SearchSample
 from mucode.search import NO_TESTS, Players, search
 from mucode.types import Answer, Completion, Half, Job, Problem, Sampling, Sandbox, State, Status, Test, Verdict
@@ -177,6 +178,12 @@ def test_without_public_tests_nothing_is_shown_or_run_and_every_turn_is_used(pro
         (3, False, 1.0),
     ]
     assert max(state.turn for state in generator.states) == 3
+
+
+def test_without_public_tests_no_program_is_told_that_it_is_wrong(problems: list[Problem]) -> None:
+    _, _, generator = run(problems, lambda state, seed: "right 1", turns=3, conditions=Conditions(public_tests=False))
+    asked = {chat(state)[-1].content for state in generator.states if state.history}
+    assert asked == {"There are no tests to run.\nCheck the program and answer with the function, changed or as it is."}
 
 
 def test_without_public_tests_the_oracle_alone_ends_with_a_correct_program(problems: list[Problem]) -> None:
