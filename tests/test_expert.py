@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -123,6 +124,30 @@ def test_the_candidates_of_a_problem_come_from_all_turns_and_iterations_once_eac
         make_experience(None, rollout=1),
     ]
     assert [c.program for c in candidates_by_problem(rows)["toy/p"]] == ["a", "b"]
+
+
+SIGHTINGS = st.lists(
+    st.tuples(st.sampled_from(["toy/p", "toy/q"]), st.sampled_from(["a", "bb"]), st.sampled_from([0.0, 1.0]))
+)
+
+
+@given(SIGHTINGS, st.randoms(use_true_random=False))
+def test_a_program_is_correct_if_it_was_at_every_sighting_in_whatever_order(
+    sightings: list[tuple[str, str, float]], shuffler: Random
+) -> None:
+    rows = [make_experience(y, reward, problem=x, rollout=k) for k, (x, y, reward) in enumerate(sightings)]
+    found = candidates_by_problem(rows)
+    assert {(c.problem_id, c.program): c.reward for group in found.values() for c in group} == {
+        (x, y): min(reward for *pair, reward in sightings if pair == [x, y]) for x, y, _ in sightings
+    }
+    shuffler.shuffle(rows)
+    assert candidates_by_problem(rows) == found
+
+
+@pytest.mark.parametrize("rewards", [(0.0, 1.0), (1.0, 0.0)])
+def test_a_program_seen_with_both_rewards_is_no_correct_target(rewards: tuple[float, float]) -> None:
+    rows = [make_experience("flaky", reward, rollout=k) for k, reward in enumerate(rewards)]
+    assert relabelled(rows, require_correct=True) == []
 
 
 @given(DATASETS)
