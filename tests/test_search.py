@@ -110,6 +110,23 @@ def test_selectors_share_the_samples_of_one_state(problems: list[Problem]) -> No
     assert len(set(keys)) == len(keys) == len(generator.states)
 
 
+def test_equal_replies_of_different_numbers_of_tokens_are_one_state(problems: list[Problem]) -> None:
+    class Wordy(FunctionGenerator):
+        def generate(self, states: Sequence[State], seeds: Sequence[int], sampling: Sampling) -> list[Completion]:
+            drawn = zip(super().generate(states, seeds, sampling), seeds, strict=True)
+            return [
+                replace(completion, prompt_tokens=seed % 5, completion_tokens=seed % 7) for completion, seed in drawn
+            ]
+
+    players = Players(Wordy(lambda state, seed: "wrong 1"), FunctionVerifier(lambda program: 0.0), TabularSandbox())
+    answers = {problem.id: Answer(problem.id, (Test("assert True"),), "right") for problem in problems}
+    settings = SearchSettings(("random", "lv"), (4,), 2, 1, SAMPLING, seed=0)
+    samples, _ = search("toy/test", problems, answers, players, settings)
+    keys = [(s.problem_id, s.search, s.turn, s.state, s.candidate) for s in samples]
+    assert len(set(keys)) == len(keys) == len(problems) * 2 * 4
+    assert len({sample.completion_tokens for sample in samples}) > 1
+
+
 def test_independent_searches_draw_different_samples(problems: list[Problem]) -> None:
     samples, _, _ = run(problems[:1], lambda state, seed: f"wrong {seed}", turns=1, searches=2)
     assert {s.program for s in samples if s.search == 0}.isdisjoint(s.program for s in samples if s.search == 1)
