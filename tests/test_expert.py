@@ -51,8 +51,8 @@ def imitated(method: str, experiences: list[Experience], **changes: float | bool
 UNSCORED = sorted(name for name, method in METHODS.items() if method.trains and not method.scored)
 
 
-def test_only_methods_that_keep_every_correct_episode_do_without_the_verifier() -> None:
-    assert UNSCORED == ["multi_star", "star"]
+def test_without_the_verifier_do_the_oracles_choice_and_methods_that_keep_every_correct_episode() -> None:
+    assert UNSCORED == ["mucode_ov", "multi_star", "star"]
 
 
 @given(DATASETS)
