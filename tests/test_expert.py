@@ -204,7 +204,8 @@ def test_a_correct_answer_of_its_own_is_kept_beside_the_best_on_request() -> Non
         make_experience("no", rollout=2),
     ]
     assert {d.program for d in relabelled(rows)} == {"right too"}
-    assert {d.program for d in relabelled(rows, keep_correct=True)} == {"right", "right too"}
+    kept = relabelled(rows, keep_correct=True)
+    assert {d.program: d.weight for d in kept} == {"right": 1.0, "right too": 3.0}  # the best once at each of 3 states
 
 
 def test_a_limit_keeps_so_many_states_and_every_problems_weight() -> None:
@@ -233,6 +234,20 @@ EPISODES = [
 
 def test_multi_star_imitates_every_turn_of_the_episodes_that_end_correct_the_wrong_ones_included() -> None:
     assert programs(imitated("multi_star", EPISODES)) == [(1, "w"), (2, "right"), (1, "well")]
+
+
+def test_own_answers_of_old_iterations_are_imitated_as_well() -> None:
+    rows = [make_experience("old", 1.0), make_experience("new", 1.0, iteration=2)]
+    assert programs(imitated("multi_star", rows)) == [(1, "old"), (1, "new")]
+
+
+def test_the_best_episodes_are_so_many_of_each_problem() -> None:
+    rows = [
+        make_experience(name * length, problem=f"toy/{name}", rollout=length)  # a score is a length
+        for name, lengths in (("p", (5, 6)), ("q", (1, 2)))
+        for length in lengths
+    ]
+    assert programs(imitated("rft_lv", rows, top=1)) == [(1, "pppppp"), (1, "qq")]
 
 
 def test_star_imitates_the_first_answers_that_are_correct() -> None:

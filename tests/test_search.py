@@ -13,7 +13,7 @@ from mucode.prompts import chat
 from mucode.records import SearchChoice, SearchSample
 from mucode.search import NO_TESTS, Players, search
 from mucode.types import Answer, Completion, Half, Job, Problem, Sampling, Sandbox, State, Status, Test, Verdict
-from tests.conftest import SAMPLING, FunctionGenerator, FunctionVerifier, TabularSandbox
+from tests.conftest import SAMPLING, FunctionGenerator, FunctionVerifier, TabularSandbox, make_problem
 
 EVERY = (*SELECTORS, ORACLE)
 
@@ -70,6 +70,17 @@ def test_each_selector_picks_by_its_own_rule(problems: list[Problem], selector: 
     programs = ["wrong 9", "public only 1", "public only 5", "right 0"]
     _, choices, _ = run(problems[:1], cycle(programs), turns=1)
     assert final(choices, selector).candidate == candidate
+
+
+@pytest.mark.parametrize("varied", ["problem_id", "search", "turn"])
+def test_random_draws_anew_for_every_problem_search_and_turn(varied: str) -> None:
+    problems = [make_problem(name) for name in "abcdefgh"]
+    _, choices, _ = run(problems, lambda state, seed: "wrong 0", ("random",), turns=8, searches=8)
+    fixed = {"problem_id": "toy/a", "search": 0, "turn": 1}
+    del fixed[varied]
+    found = [c.candidate for c in choices if all(getattr(c, name) == value for name, value in fixed.items())]
+    assert len(found) == 8
+    assert len(set(found)) > 1
 
 
 def test_without_a_public_pass_pt_takes_the_first_and_pt_lv_the_best_scored(problems: list[Problem]) -> None:
