@@ -194,8 +194,8 @@ class Method(Section):
 
     @property
     def scored(self) -> bool:
-        """Whether the verifier has a say in that: where every correct episode is kept, it has not."""
-        return self.imitate != "own" or self.top > 0 or not self.require_correct
+        """Whether the verifier has a say in that: it has none without a weight, or where every correct episode is kept."""
+        return self.beta_learned > 0 and (self.imitate != "own" or self.top > 0 or not self.require_correct)
 
 
 class Study(Section):

@@ -34,14 +34,18 @@ class Objective:
 
 
 def candidates_by_problem(experiences: Iterable[Experience]) -> dict[str, list[Candidate]]:
-    """D(x): every program seen for x, at any turn, in any iteration, once each, sorted by text."""
-    seen: dict[str, dict[str, Candidate]] = {}
+    """D(x): every program seen for x, at any turn, in any iteration, once each, sorted by text.
+
+    One that hangs on chance or time may have been seen with both rewards: it is correct if it was at every sighting.
+    """
+    seen: dict[str, dict[str, float]] = {}
     for row in experiences:
         if row.program is not None:
-            seen.setdefault(row.problem_id, {})[row.program] = Candidate(row.problem_id, row.program, row.reward)
+            rewards = seen.setdefault(row.problem_id, {})
+            rewards[row.program] = min(row.reward, rewards.get(row.program, row.reward))
     return {
-        problem_id: [candidates[program] for program in sorted(candidates)]
-        for problem_id, candidates in sorted(seen.items())
+        problem_id: [Candidate(problem_id, program, reward) for program, reward in sorted(rewards.items())]
+        for problem_id, rewards in sorted(seen.items())
     }
 
 

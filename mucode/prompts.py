@@ -13,6 +13,7 @@ from mucode.types import Problem, State, Test, TestKind, Turn
 
 _SYSTEM = "You are a Python programmer. Answer with one ```python block and nothing else."
 _RETRY = "The program is wrong. Write the corrected function."
+_CHECK = "Check the program and answer with the function, changed or as it is."  # no test has said that it is wrong
 _NO_PROGRAM = "The reply holds no Python program."
 # With one worked example SmolLM2-135M's replies are half as long, and 2 instead of 36 of 128 hold no code (docs/log.md)
 EXAMPLE = Problem(
@@ -39,14 +40,15 @@ def chat(state: State, show_public_tests: bool = True) -> tuple[Message, ...]:
 
     Args:
         state: s_t.
-        show_public_tests: whether the problem shows its public tests (the paper's control leaves them out).
+        show_public_tests: whether the problem shows its public tests (the paper's control leaves them out). The worked
+            example shows its own where the problem does.
 
     Returns:
         Four messages for s_1, the last of them `question`; two more for each past turn.
     """
     opening = (
         Message("system", _SYSTEM),
-        Message("user", question(EXAMPLE, show_public_tests)),
+        Message("user", question(EXAMPLE, show_public_tests and bool(state.problem.public_tests))),
         Message("assistant", reply_for(EXAMPLE_PROGRAM)),
         Message("user", question(state.problem, show_public_tests)),
     )
@@ -78,4 +80,5 @@ def _exchange(turn: Turn) -> tuple[Message, Message]:
     program, reply = turn.completion.program, turn.completion.reply
     answer = reply if program is None else reply_for(program)
     observation = turn.verdict.feedback.strip() or _NO_PROGRAM
-    return Message("assistant", answer.strip()), Message("user", f"{observation}\n{_RETRY}")
+    request = _CHECK if program is not None and turn.verdict.tests_total == 0 else _RETRY
+    return Message("assistant", answer.strip()), Message("user", f"{observation}\n{request}")

@@ -32,7 +32,7 @@ from mucode.types import (
 )
 
 NO_PROGRAM_SCORE = -math.inf  # a reply without a program is below every program
-NO_TESTS = Verdict(Status.FAILED, 0, 0, "There are no tests to run. Check the program, mend what is wrong, and answer.")
+NO_TESTS = Verdict(Status.FAILED, 0, 0, "There are no tests to run.")  # what is then asked for: prompts.py
 _TOLD_NOTHING = "A test failed."  # which is known without any feedback
 
 

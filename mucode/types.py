@@ -100,12 +100,15 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """One reply of the generator and the program in it (None: no code found)."""
+    """One reply of the generator and the program in it (None: no code found).
+
+    What it cost is no part of what was said: equal replies make equal states, in however many tokens they were drawn.
+    """
 
     reply: str
     program: str | None
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    prompt_tokens: int = field(default=0, compare=False)
+    completion_tokens: int = field(default=0, compare=False)
     log_probability: float | None = field(
         default=None, compare=False
     )  # ln p of its tokens, temperature 1; if asked for

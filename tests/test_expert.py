@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -50,8 +51,8 @@ def imitated(method: str, experiences: list[Experience], **changes: float | bool
 UNSCORED = sorted(name for name, method in METHODS.items() if method.trains and not method.scored)
 
 
-def test_only_methods_that_keep_every_correct_episode_do_without_the_verifier() -> None:
-    assert UNSCORED == ["multi_star", "star"]
+def test_without_the_verifier_do_the_oracles_choice_and_methods_that_keep_every_correct_episode() -> None:
+    assert UNSCORED == ["mucode_ov", "multi_star", "star"]
 
 
 @given(DATASETS)
@@ -125,6 +126,30 @@ def test_the_candidates_of_a_problem_come_from_all_turns_and_iterations_once_eac
     assert [c.program for c in candidates_by_problem(rows)["toy/p"]] == ["a", "b"]
 
 
+SIGHTINGS = st.lists(
+    st.tuples(st.sampled_from(["toy/p", "toy/q"]), st.sampled_from(["a", "bb"]), st.sampled_from([0.0, 1.0]))
+)
+
+
+@given(SIGHTINGS, st.randoms(use_true_random=False))
+def test_a_program_is_correct_if_it_was_at_every_sighting_in_whatever_order(
+    sightings: list[tuple[str, str, float]], shuffler: Random
+) -> None:
+    rows = [make_experience(y, reward, problem=x, rollout=k) for k, (x, y, reward) in enumerate(sightings)]
+    found = candidates_by_problem(rows)
+    assert {(c.problem_id, c.program): c.reward for group in found.values() for c in group} == {
+        (x, y): min(reward for *pair, reward in sightings if pair == [x, y]) for x, y, _ in sightings
+    }
+    shuffler.shuffle(rows)
+    assert candidates_by_problem(rows) == found
+
+
+@pytest.mark.parametrize("rewards", [(0.0, 1.0), (1.0, 0.0)])
+def test_a_program_seen_with_both_rewards_is_no_correct_target(rewards: tuple[float, float]) -> None:
+    rows = [make_experience("flaky", reward, rollout=k) for k, reward in enumerate(rewards)]
+    assert relabelled(rows, require_correct=True) == []
+
+
 @given(DATASETS)
 def test_every_state_of_a_problem_with_a_program_appears_exactly_once(rows: list[Experience]) -> None:
     with_program = {row.problem_id for row in rows if row.program is not None}
@@ -179,7 +204,8 @@ def test_a_correct_answer_of_its_own_is_kept_beside_the_best_on_request() -> Non
         make_experience("no", rollout=2),
     ]
     assert {d.program for d in relabelled(rows)} == {"right too"}
-    assert {d.program for d in relabelled(rows, keep_correct=True)} == {"right", "right too"}
+    kept = relabelled(rows, keep_correct=True)
+    assert {d.program: d.weight for d in kept} == {"right": 1.0, "right too": 3.0}  # the best once at each of 3 states
 
 
 def test_a_limit_keeps_so_many_states_and_every_problems_weight() -> None:
@@ -208,6 +234,20 @@ EPISODES = [
 
 def test_multi_star_imitates_every_turn_of_the_episodes_that_end_correct_the_wrong_ones_included() -> None:
     assert programs(imitated("multi_star", EPISODES)) == [(1, "w"), (2, "right"), (1, "well")]
+
+
+def test_own_answers_of_old_iterations_are_imitated_as_well() -> None:
+    rows = [make_experience("old", 1.0), make_experience("new", 1.0, iteration=2)]
+    assert programs(imitated("multi_star", rows)) == [(1, "old"), (1, "new")]
+
+
+def test_the_best_episodes_are_so_many_of_each_problem() -> None:
+    rows = [
+        make_experience(name * length, problem=f"toy/{name}", rollout=length)  # a score is a length
+        for name, lengths in (("p", (5, 6)), ("q", (1, 2)))
+        for length in lengths
+    ]
+    assert programs(imitated("rft_lv", rows, top=1)) == [(1, "pppppp"), (1, "qq")]
 
 
 def test_star_imitates_the_first_answers_that_are_correct() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,86 @@ def test_one_iteration_is_algorithm_1_literally() -> None:
     plan = expand(study())
     assert list(plan["rollouts"]) == list(plan["datasets"]) == ["base-0"]
     assert plan["evaluations"]["mucode-0-1"]["verifier"] == "base-0"
+
+
+TWO_ITERATIONS: Plan = {
+    "rollouts": {
+        "base-0": {"seed": 0, "iteration": 1, "generator": "base", "previous": "empty", "turns": 0},
+        "mucode-0-2": {"seed": 0, "iteration": 2, "generator": "mucode-0/1", "previous": "base-0", "turns": 0},
+    },
+    "datasets": {"base-0": {"previous": "empty"}, "mucode-0-2": {"previous": "base-0"}},
+    "verifiers": {
+        "base-0": {"seed": 0, "dataset": "base-0", "out": "base-0"},
+        "mucode-0-2": {"seed": 0, "dataset": "mucode-0-2", "out": "mucode-0/2"},
+    },
+    "generators": {
+        "mucode-0-1": {
+            "method": "mucode",
+            "seed": 0,
+            "out": "mucode-0/1",
+            "dataset": "base-0",
+            "verifier": "base-0",
+        },
+        "mucode-0-2": {
+            "method": "mucode",
+            "seed": 0,
+            "out": "mucode-0/2",
+            "dataset": "mucode-0-2",
+            "verifier": "mucode-0/2",
+        },
+    },
+    "evaluations": {
+        "base-0": {"seed": 0, "out": "base-0/0", "generator": "base", "verifier": "base-0", "turns": 0},
+        "mucode-0-1": {"seed": 0, "out": "mucode-0/1", "generator": "mucode-0/1", "verifier": "base-0", "turns": 0},
+        "mucode-0-2": {"seed": 0, "out": "mucode-0/2", "generator": "mucode-0/2", "verifier": "mucode-0/2", "turns": 0},
+    },
+    "selections": {
+        "mucode-0": {"seed": 0, "iterations": 2, "base_verifier": "base-0", "own_verifiers": "mucode-0"},
+    },
+    "benchmarks": {
+        "base-0": {"seed": 0, "generator": "generators/base", "verifier": "verifiers/base-0", "turns": 0},
+        "mucode-0": {
+            "seed": 0,
+            "generator": "selected/mucode-0/generator",
+            "verifier": "selected/mucode-0/verifier",
+            "turns": 0,
+        },
+    },
+}
+
+
+def test_two_iterations_are_algorithm_1_literally() -> None:
+    assert expand(study(iterations=2)) == TWO_ITERATIONS
+
+
+def told(plan: Plan) -> list[str]:
+    """The iterations of a plan as docs/paper.md tells them: what each generator is made of, and who judges it."""
+    trained_on = {item["out"]: item["dataset"] for item in plan["verifiers"].values()}
+    lines = ["pi_0 = generators/base"]
+    for number, (key, made) in enumerate(plan["generators"].items(), start=1):
+        data = made["dataset"]
+        assert trained_on[made["verifier"]] == data
+        by = plan["rollouts"][data]["generator"].replace("base", "pi_0")
+        both = "" if plan["datasets"][data]["previous"] == "empty" else " = both rounds"
+        lines.append(f"i = {number} rollouts/{data} by {by} datasets/{data}{both} verifiers/{made['verifier']}")
+        lines.append(f"-> generators/{made['out']} judged with verifiers/{plan['evaluations'][key]['verifier']}")
+    return lines
+
+
+def test_the_paper_page_tells_the_plan_of_two_iterations() -> None:
+    block = (ROOT / "docs/paper.md").read_text().partition("```\n")[2].partition("\nselect ")[0]
+    assert [" ".join(line.split()) for line in block.splitlines()] == told(expand(study(iterations=2)))
+
+
+def test_a_final_verifier_adds_a_round_and_judges_each_generator_by_one_that_has_seen_its_rollouts() -> None:
+    expected = copy.deepcopy(TWO_ITERATIONS)
+    last = {"seed": 0, "iteration": 3, "generator": "mucode-0/2", "previous": "mucode-0-2", "turns": 0}
+    expected["rollouts"]["mucode-0-3"] = last
+    expected["datasets"]["mucode-0-3"] = {"previous": "mucode-0-2"}
+    expected["verifiers"]["mucode-0-3"] = {"seed": 0, "dataset": "mucode-0-3", "out": "mucode-0/3"}
+    expected["evaluations"]["mucode-0-1"]["verifier"] = "mucode-0/2"
+    expected["evaluations"]["mucode-0-2"]["verifier"] = "mucode-0/3"
+    assert expand(study(iterations=2, final_verifier=True)) == expected
 
 
 def test_methods_share_what_precedes_the_first_fine_tuning() -> None:

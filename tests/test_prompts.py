@@ -71,6 +71,23 @@ def test_a_past_program_stands_in_the_chat_as_it_would_as_a_training_target() ->
     assert user.content.startswith("p(1) gave 2\n")
 
 
+def test_a_program_that_failed_a_test_is_called_wrong_and_one_that_no_test_judged_is_not() -> None:
+    judged, unjudged = Verdict(Status.FAILED, 0, 1, "p(1) gave 2"), Verdict(Status.FAILED, 0, 0, "No tests.")
+    asked = [
+        chat(State(make_problem(), (Turn(Completion("", PROGRAM), verdict),)))[-1] for verdict in (judged, unjudged)
+    ]
+    assert [message.content for message in asked] == [
+        "p(1) gave 2\nThe program is wrong. Write the corrected function.",
+        "No tests.\nCheck the program and answer with the function, changed or as it is.",
+    ]
+
+
+def test_where_a_problem_has_no_tests_the_worked_example_shows_none_either() -> None:
+    messages = chat(State(replace(make_problem(), public_tests=())))
+    assert not any("assert" in message.content for message in messages)
+    assert "assert shout" in chat(State(make_problem()))[1].content
+
+
 def test_a_past_reply_without_code_is_shown_as_it_was_and_answered_even_without_feedback() -> None:
     assistant, user = chat(State(make_problem(), (turn(None, "I do not know.", ""),)))[-2:]
     assert assistant.content == "I do not know."

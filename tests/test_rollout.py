@@ -6,9 +6,11 @@ from mucode.types import Problem, Rollout, State, Status, StopReason
 from tests.conftest import SAMPLING, FunctionGenerator, TabularSandbox
 
 
-def episodes(problems: list[Problem], generator: FunctionGenerator, turns: int = 3) -> list[Rollout]:
+def episodes(
+    problems: list[Problem], generator: FunctionGenerator, turns: int = 3, iteration: int = 1
+) -> list[Rollout]:
     return roll_out(
-        problems, generator, TabularSandbox(), turns=turns, rollouts=2, sampling=SAMPLING, seed=0, iteration=1
+        problems, generator, TabularSandbox(), turns=turns, rollouts=2, sampling=SAMPLING, seed=0, iteration=iteration
     )
 
 
@@ -45,6 +47,18 @@ def test_a_rollout_does_not_depend_on_which_problems_run_beside_it(problems: lis
     generator = FunctionGenerator(lambda state, seed: f"wrong {seed}")
     together = [rollout for rollout in episodes(problems, generator) if rollout.problem_id == "toy/b"]
     assert episodes([problems[1]], generator) == together
+
+
+def test_every_turn_of_every_rollout_of_every_iteration_draws_by_a_seed_of_its_own(problems: list[Problem]) -> None:
+    seeds: list[int] = []
+
+    def reply(state: State, seed: int) -> str:
+        seeds.append(seed)
+        return "wrong"
+
+    for iteration in (1, 2):
+        episodes(problems, FunctionGenerator(reply), turns=3, iteration=iteration)
+    assert len(set(seeds)) == len(seeds) == 2 * 3 * 2 * 3  # iterations, problems, rollouts, turns
 
 
 def test_the_next_turn_reads_the_feedback_of_the_last(problems: list[Problem]) -> None:

@@ -9,10 +9,11 @@ import pytest
 
 from mucode.config import Selector
 from mucode.policies import GREEDY, ORACLE, SELECTORS, UNTESTED, Conditions, SearchSettings
+from mucode.prompts import chat
 from mucode.records import SearchChoice, SearchSample
 from mucode.search import NO_TESTS, Players, search
 from mucode.types import Answer, Completion, Half, Job, Problem, Sampling, Sandbox, State, Status, Test, Verdict
-from tests.conftest import SAMPLING, FunctionGenerator, FunctionVerifier, TabularSandbox
+from tests.conftest import SAMPLING, FunctionGenerator, FunctionVerifier, TabularSandbox, make_problem
 
 EVERY = (*SELECTORS, ORACLE)
 
@@ -71,6 +72,17 @@ def test_each_selector_picks_by_its_own_rule(problems: list[Problem], selector: 
     assert final(choices, selector).candidate == candidate
 
 
+@pytest.mark.parametrize("varied", ["problem_id", "search", "turn"])
+def test_random_draws_anew_for_every_problem_search_and_turn(varied: str) -> None:
+    problems = [make_problem(name) for name in "abcdefgh"]
+    _, choices, _ = run(problems, lambda state, seed: "wrong 0", ("random",), turns=8, searches=8)
+    fixed = {"problem_id": "toy/a", "search": 0, "turn": 1}
+    del fixed[varied]
+    found = [c.candidate for c in choices if all(getattr(c, name) == value for name, value in fixed.items())]
+    assert len(found) == 8
+    assert len(set(found)) > 1
+
+
 def test_without_a_public_pass_pt_takes_the_first_and_pt_lv_the_best_scored(problems: list[Problem]) -> None:
     _, choices, _ = run(problems[:1], cycle(["wrong 1", "wrong 4", "wrong 2", "wrong 3"]), turns=1)
     assert final(choices, "pt").candidate == 0
@@ -107,6 +119,23 @@ def test_selectors_share_the_samples_of_one_state(problems: list[Problem]) -> No
     assert sum(state.turn == 1 for state in generator.states) == 3 * 4
     keys = [(s.problem_id, s.search, s.turn, s.state, s.candidate) for s in samples]
     assert len(set(keys)) == len(keys) == len(generator.states)
+
+
+def test_equal_replies_of_different_numbers_of_tokens_are_one_state(problems: list[Problem]) -> None:
+    class Wordy(FunctionGenerator):
+        def generate(self, states: Sequence[State], seeds: Sequence[int], sampling: Sampling) -> list[Completion]:
+            drawn = zip(super().generate(states, seeds, sampling), seeds, strict=True)
+            return [
+                replace(completion, prompt_tokens=seed % 5, completion_tokens=seed % 7) for completion, seed in drawn
+            ]
+
+    players = Players(Wordy(lambda state, seed: "wrong 1"), FunctionVerifier(lambda program: 0.0), TabularSandbox())
+    answers = {problem.id: Answer(problem.id, (Test("assert True"),), "right") for problem in problems}
+    settings = SearchSettings(("random", "lv"), (4,), 2, 1, SAMPLING, seed=0)
+    samples, _ = search("toy/test", problems, answers, players, settings)
+    keys = [(s.problem_id, s.search, s.turn, s.state, s.candidate) for s in samples]
+    assert len(set(keys)) == len(keys) == len(problems) * 2 * 4
+    assert len({sample.completion_tokens for sample in samples}) > 1
 
 
 def test_independent_searches_draw_different_samples(problems: list[Problem]) -> None:
@@ -177,6 +206,12 @@ def test_without_public_tests_nothing_is_shown_or_run_and_every_turn_is_used(pro
         (3, False, 1.0),
     ]
     assert max(state.turn for state in generator.states) == 3
+
+
+def test_without_public_tests_no_program_is_told_that_it_is_wrong(problems: list[Problem]) -> None:
+    _, _, generator = run(problems, lambda state, seed: "right 1", turns=3, conditions=Conditions(public_tests=False))
+    asked = {chat(state)[-1].content for state in generator.states if state.history}
+    assert asked == {"There are no tests to run.\nCheck the program and answer with the function, changed or as it is."}
 
 
 def test_without_public_tests_the_oracle_alone_ends_with_a_correct_program(problems: list[Problem]) -> None:

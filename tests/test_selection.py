@@ -43,6 +43,12 @@ def test_only_the_final_programs_of_the_headline_selector_count() -> None:
     assert accuracy(choices) == 0.5
 
 
+def test_the_first_selector_in_params_yamls_order_that_was_run_decides() -> None:
+    order = ["pt+lv", "lv", "pt", "random"]
+    choices = [choice("a", float(place), selector) for place, selector in enumerate(order)]
+    assert [accuracy(choices[place:][::-1]) for place in range(len(order))] == [0.0, 1.0, 2.0, 3.0]
+
+
 def test_a_search_by_the_oracle_alone_cannot_choose() -> None:
     with pytest.raises(MucodeError, match=r"search\.validation_selectors"):
         accuracy([choice("a", 1.0, "oracle")])

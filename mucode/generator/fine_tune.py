@@ -37,7 +37,7 @@ from mucode.types import Demonstration, History, MucodeError, Problem, State
 class FineTuneMetrics:
     """How a fine-tuning went; all on training data."""
 
-    losses: tuple[float, ...]  # weighted mean over target tokens, of each epoch
+    losses: tuple[float, ...]  # of each epoch, the mean over its optimizer steps; per target token, weighted
     final_loss: float
     demonstrations: int
     shortened: int  # demonstrations whose state was too long and lost its oldest part

@@ -65,7 +65,7 @@ def estimate(outcomes: Outcomes, bootstrap: Bootstrap) -> Estimate | None:
 
 
 def pooled(outcomes: Outcomes, bootstrap: Bootstrap, lower: float = 0.0) -> Estimate | None:
-    """Mean over all values of all problems: a problem counts by how many it has. Problems (n) are resampled with theirs.
+    """Mean over all values of all problems: a problem counts by how many it has. Those with any (n) are resampled.
 
     For values that a problem has more of the harder it is, such as those of its failures, whose mean over problems would
     prefer the problems that fail seldom. Values lie in [lower, 1].
@@ -73,13 +73,14 @@ def pooled(outcomes: Outcomes, bootstrap: Bootstrap, lower: float = 0.0) -> Esti
     Returns:
         None if there is no value.
     """
-    counts = np.array([len(values) for values in outcomes.values()], dtype=np.float64)
-    if not counts.sum():
+    groups = [values for values in outcomes.values() if len(values)]  # a resample of empty ones alone has no mean
+    if not groups:
         return None
-    sums = np.array([sum(values) for values in outcomes.values()])
+    counts = np.array([len(values) for values in groups], dtype=np.float64)
+    sums = np.array([sum(values) for values in groups])
     value = float(sums.sum() / counts.sum())
-    if np.ptp(sums[counts > 0] / counts[counts > 0]) < 1e-12:
-        return without_spread(value, int((counts > 0).sum()), bootstrap, lower)
+    if np.ptp(sums / counts) < 1e-12:
+        return without_spread(value, len(groups), bootstrap, lower)
     times = np.random.default_rng(bootstrap.seed).multinomial(
         len(counts), np.full(len(counts), 1 / len(counts)), size=bootstrap.resamples
     )

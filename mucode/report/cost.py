@@ -99,7 +99,9 @@ def _kind(kind: str, trainings: Sequence[Training]) -> list[Block]:
             )
             for place, one in enumerate(curves)
         ]
-        caption = f"Mean training loss of each epoch; each {kind} starts from the base weights."
+        caption = (
+            f"Training loss: each epoch's mean over its optimizer steps; each {kind} starts from the base weights."
+        )
         blocks.append(Figures((Figure(f"{kind.capitalize()} loss", losses_chart(f"{kind} loss", series), caption),)))
     names = sorted({name for one in trainings for name in one.numbers})
     head = (kind, "loss by epoch", *(name.replace("_", " ") for name in names))

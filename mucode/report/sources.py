@@ -97,7 +97,7 @@ class Training:
 
     kind: str  # "verifier" | "generator"
     key: str
-    losses: tuple[float, ...]  # mean of each epoch
+    losses: tuple[float, ...]  # of each epoch, the mean over its optimizer steps
     numbers: Mapping[str, float]
 
 

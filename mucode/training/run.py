@@ -40,7 +40,7 @@ def run_training(
     title: str,
     order: Sampler[int],
 ) -> tuple[float, ...]:
-    """Train `module` in place.
+    """Train `module` in place, with all of it but the adapters' dropout in evaluation mode; so it is left.
 
     Args:
         module: its forward takes what `collate` returns and gives {"loss": scalar}, a mean over the batch's examples.
@@ -54,11 +54,13 @@ def run_training(
         order: of the examples.
 
     Returns:
-        The mean training loss of each epoch.
+        The training loss of each epoch: the mean over its optimizer steps, of which a short last one counts as much as
+        any.
 
     Raises:
         MucodeError: the batch size is no multiple of `accumulation`, or the loss is no longer a finite number.
     """
+    calm = module.register_forward_pre_hook(_drop_out_in_adapters_only)
     with tempfile.TemporaryDirectory() as scratch:  # the Trainer wants a folder, though it saves nothing
         trainer = _OrderedTrainer(
             order,
@@ -71,10 +73,17 @@ def run_training(
         )
         trainer.remove_callback(PrinterCallback)
         trainer.train()
+    calm.remove()
     losses = averaged([record["loss"] for record in trainer.state.log_history if "loss" in record])
     if not all(math.isfinite(loss) for loss in losses):
         raise MucodeError(f"{title}: the loss is no longer a number: lower learning_rate ({settings.learning_rate})")
     return losses
+
+
+def _drop_out_in_adapters_only(module: nn.Module, _given: object) -> None:
+    """Some bases have dropouts of their own, which the Trainer's `train()` would switch on; the rate here is LoRA's."""
+    for name, part in module.named_modules():
+        part.training = "lora_dropout" in name
 
 
 class _OrderedTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped here

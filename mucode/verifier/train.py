@@ -51,7 +51,7 @@ class VerifierSettings:
 class VerifierMetrics:
     """How a training went; all on training data."""
 
-    losses: tuple[float, ...]  # mean of each epoch
+    losses: tuple[float, ...]  # of each epoch, the mean over its optimizer steps
     final_loss: float
     accuracy: float  # share of the last epoch's examples judged rightly (order, or side of zero), in passing
     examples: int  # pairs (Bradley-Terry) or programs (BCE)

@@ -113,6 +113,18 @@ def test_a_weight_of_three_counts_as_three_copies(base: Path) -> None:
     assert loss_of(base, once).item() * 2 == pytest.approx(loss_of(base, copies).item() * 4, rel=1e-5)
 
 
+def test_a_demonstration_counts_by_its_weight_over_the_mean_weighted_length(base: Path, tmp_path: Path) -> None:
+    data = [demonstration("a = 1", weight=3.0, program="def double(x):\n    return x + x + 0"), demonstration()]
+    metrics = fine_tune(data, [PROBLEM], base, tiny_settings(epochs=1, max_tokens=2048), 0, tmp_path / "g", True)
+    tokenizer = load_tokenizer(base)
+    lengths = [len(encode(tokenizer, each, PROBLEM, 4096, True).answer) for each in data]
+    scale = (3.0 * lengths[0] + 1.0 * lengths[1]) / 2
+    assert lengths[0] != lengths[1]
+    assert metrics.losses == pytest.approx(
+        [loss_of(base, data).item() / scale], rel=1e-4
+    )  # of its one step, the base's
+
+
 def twenty() -> list[Demonstration]:
     programs = [f"def double(x):\n    return {number}" for number in range(20)]
     return [

@@ -154,6 +154,15 @@ def test_a_pooled_mean_counts_values_and_its_interval_draws_problems() -> None:
     assert pooled({}, many) is None
 
 
+def test_a_problem_without_values_changes_no_pooled_mean_and_no_interval() -> None:
+    table = {"a": [0.0, 1.0], "b": [1.0]}
+    found = pooled(table | {"c": [], "d": []}, FEW)
+    assert found == pooled(table, FEW)
+    assert found is not None
+    assert found.n == 2
+    assert 0.0 <= found.low <= found.value <= found.high <= 1.0
+
+
 def test_a_pooled_mean_of_equal_values_has_an_interval_all_the_same() -> None:
     table = {"often": [0.0] * 9, "seldom": [0.0], "never": []}
     found, signed = pooled(table, FEW), pooled(table, FEW, lower=-1.0)
