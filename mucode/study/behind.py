@@ -21,7 +21,7 @@ COST = (
     "files hold, shared ones included; together each stage counts once."
 )
 LEARNED = (
-    "Loss by epoch: each epoch's mean. Examples: pairs of programs (verifier), demonstrations (generator); tokens of "
+    "Loss by epoch: each epoch's mean over its optimizer steps. Examples: pairs of programs (verifier), demonstrations (generator); tokens of "
     "one epoch, without padding."
 )
 IMITATED = (
