@@ -42,7 +42,7 @@ class Learned:
 
     kind: str  # "verifier" | "generator"
     key: str
-    losses: tuple[float, ...]  # mean of each epoch
+    losses: tuple[float, ...]  # of each epoch, the mean over its optimizer steps
     numbers: Mapping[str, float]
 
 

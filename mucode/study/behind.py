@@ -21,8 +21,8 @@ COST = (
     "files hold, shared ones included; together each stage counts once."
 )
 LEARNED = (
-    "Loss by epoch: each epoch's mean over its optimizer steps. Examples: pairs of programs (verifier), demonstrations (generator); tokens of "
-    "one epoch, without padding."
+    "Loss by epoch: each epoch's mean over its optimizer steps. Examples: pairs of programs (verifier), demonstrations "
+    "(generator); tokens of one epoch, without padding."
 )
 IMITATED = (
     "What generators are trained on: of D*, at most as many states of a problem as the parameters allow. Turn 1: "
