@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
+import logging
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,23 @@ def reads_of(workspace: Path, name: str) -> Reads | None:
     from dvc.stage.serialize import to_single_stage_lockfile
 
     no_stage, full_disk = KeyError, (OSError, sqlite3.Error)
-    with contextlib.suppress(DvcException, no_stage, *full_disk), Repo(str(workspace)) as repo:
+    with _quiet(), contextlib.suppress(DvcException, no_stage, *full_disk), Repo(str(workspace)) as repo:
         stage = repo.stage.load_one(str(workspace / "dvc.yaml"), name)
         stage.save_deps()
         return _reads(to_single_stage_lockfile(stage))
     return None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What DVC says of a stage it says when it runs it."""
+    logger = logging.getLogger("dvc")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def differing(before: Reads | None, now: Reads | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,12 @@ def _holds(stage: Stage, made: Mapping[str, Any]) -> bool:
     def same(dep: Any) -> bool:
         if dep.fs_path in made:
             return made[dep.fs_path] is not None and made[dep.fs_path] == dep.hash_info
-        return not dep.workspace_status()
+        parts = [found for path, found in made.items() if _overlap(path, dep.fs_path)]
+        return all(parts) if parts else not dep.workspace_status()
 
     return all(out.hash_info for out in stage.outs) and not stage.changed_stage() and all(map(same, stage.deps))
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one of two paths lies in the other: a stage may read a folder of outs, or a part of one."""
+    return one.startswith(f"{other}{os.sep}") or other.startswith(f"{one}{os.sep}")

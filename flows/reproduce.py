@@ -30,6 +30,11 @@ from mucode.workspace import DEFAULT, folder_of
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
+ROUNDING = (
+    "samples and weights are made anew to the byte only by the same packages on the same kind of processor: compare the "
+    "tags `processor` and `version.*` of the run in MLflow"
+)
+
 
 def main() -> int:
     """Reproduce a run; 0 if it came out the same."""
@@ -121,7 +126,11 @@ def table(found: list[Difference], outs: int) -> str:
     rows = [("", "recorded", "found"), *((one.what, one.recorded[:40], one.found[:40]) for one in found)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, f"{len(found)} differences", ""])
+    return "\n".join([*lines, f"{len(found)} differences", *([ROUNDING] if any(map(_of_a_model, found)) else []), ""])
+
+
+def _of_a_model(difference: Difference) -> bool:
+    return difference.what.startswith(("data/rollouts/", "data/verifiers/", "data/generators/"))
 
 
 def _those_of(names: Collection[str], stages: Mapping[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def bring_up_to_date(
             version_problems(workspace)
             stages = closure(workspace, names)
             if lacking := to_fetch(workspace, stages):
-                named = fetch.with_options(name="fetch", task_run_name="fetch", timeout_seconds=left(1))
+                named = fetch.with_options(name="fetch", task_run_name="fetch", timeout_seconds=min(left(1), AT_LEAST))
                 named(lacking, workspace, return_state=True)  # its failure is a warning: what is not there is made
             state = _run_all(stages, workspace, left)
             track = run_command.with_options(

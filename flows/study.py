@@ -113,13 +113,19 @@ def keep(pieces: Sequence[Piece], over: str, root: Path) -> None:
         MucodeError: as `keep_piece`; or there is nothing to write a page of.
     """
     here = [piece for piece in PIECES if (folder_of(piece.size(over), root) / "dvc.lock").exists()]
+    refused: list[MucodeError] = []
     for piece in pieces or here:
         if reason := why_closed(documents_of(over, root) / "study" / piece.name):
             _say(f"{piece.name} is closed: {reason}\n")
-        else:
+            continue
+        try:
             keep_piece(piece, over, root)  # that something is still to come is no failure here
-    if not pieces or any((documents_of(over, root) / "study").glob("*/params.yaml")):
+        except MucodeError as error:  # the others' page is no worse for it
+            refused.append(error)
+    if (not pieces and not refused) or any((documents_of(over, root) / "study").glob("*/params.yaml")):
         write_page(over, root)
+    if refused:
+        raise refused[0]
 
 
 def keep_piece(piece: Piece, over: str, root: Path) -> int:

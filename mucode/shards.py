@@ -15,6 +15,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -24,6 +25,7 @@ from mucode.records import read_rows, row_from_json, row_to_json, write_rows
 Row = TypeVar("Row")
 
 ROOT = Path(".mucode/shards")
+EDITORS = ("*.swp", "*.swo", "*~", ".#*", ".DS_Store")  # what editors leave beside a file; .dvcignore tells DVC
 PIECE = 32  # problems whose work is kept together when a stage is killed; it also bounds a batch
 
 
@@ -85,13 +87,17 @@ class Growing(Generic[Row]):
 
 
 def digest(path: Path) -> str:
-    """sha256 over a file, or over the names and contents of a folder's files; what Python leaves beside code is none."""
+    """sha256 over a file, or over the names and contents of a folder's files; what Python and editors leave is none."""
     hasher = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and p.suffix != ".pyc"):
+    for file in [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file() and not _is_left(p)):
         hasher.update(file.relative_to(path).as_posix().encode() + b"\0")
         with file.open("rb") as stream:
             hasher.update(hashlib.file_digest(stream, "sha256").digest())
     return hasher.hexdigest()
+
+
+def _is_left(file: Path) -> bool:
+    return any(fnmatch(file.name, pattern) for pattern in ("*.pyc", *EDITORS))
 
 
 def pieces(count: int, size: int) -> Iterator[slice]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mucode.records import Experience
-from mucode.shards import Shards, pieces
+from mucode.shards import EDITORS, Shards, digest, pieces
 from tests.conftest import make_experience
 
 
@@ -37,3 +37,15 @@ def test_cleared_shards_are_gone(tmp_path: Path) -> None:
 
 def test_pieces_cover_everything_in_order() -> None:
     assert [list(range(10))[piece] for piece in pieces(10, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_a_file_that_is_only_open_in_an_editor_changes_no_digest(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("x = 1\n")
+    before = digest(tmp_path)
+    for name in (".code.py.swp", "code.py~", ".#code.py", ".DS_Store"):
+        (tmp_path / name).write_text("mine")
+        assert digest(tmp_path) == before
+    told = (Path(__file__).parents[1] / ".dvcignore").read_text().splitlines()
+    assert set(EDITORS) <= set(told)
+    (tmp_path / "code.py").write_text("x = 2\n")
+    assert digest(tmp_path) != before

@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+from mucode.shards import EDITORS
 from mucode.types import MucodeError
 
 IGNORED = (
@@ -17,6 +18,7 @@ IGNORED = (
     "__pycache__",
     "*.pyc",
     ".gitignore",
+    *EDITORS,
 )  # as .dvcignore tells DVC: what a killed stage leaves, ...
 
 

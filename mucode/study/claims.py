@@ -172,8 +172,8 @@ def summary(pieces: Sequence[Collected]) -> str:
 
 
 def _never_to_come(pieces: Sequence[Collected], claim: Claim) -> bool:
-    """Whether every piece that it rests on is closed."""
-    return claim.own <= {piece.name for piece in pieces if piece.closed}
+    """Whether every piece that it rests on is closed or at its end."""
+    return claim.own <= {piece.name for piece in pieces if piece.closed or not piece.to_come}
 
 
 def _line(claim: Claim, row: Compared, judge: bool) -> tuple[str, ...]:

@@ -10,11 +10,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
-import importlib.metadata
 import json
 import logging
 import os
-import platform
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,13 +22,13 @@ from typing import Any
 from mucode.lineage import code_of, lock_of
 from mucode.records import digests, written_whole
 from mucode.section import Section
+from mucode.tracking.arithmetic import arithmetic
 from mucode.tracking.server import experiment_id, is_there, mlflow_at
 from mucode.types import MucodeError
 
 UNTRACKED = Path(".mucode/untracked")
 REFUSED = "refused"  # its folder for records that no MLflow will ever take
 LATER = "MUCODE_TRACK_LATER"  # set by who sends the records itself, to spare each stage the import of mlflow (2 s)
-_ARITHMETIC = ("torch", "transformers", "tokenizers", "peft", "numpy", "vllm")  # as far as they are installed
 _INVALID = "INVALID_PARAMETER_VALUE"  # MLflow's code for what it will not take however often it is asked
 _NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", _INVALID)  # the latter: that is no id
 
@@ -87,7 +85,7 @@ def log_stage(
     started = ended - round(seconds * 1000)
     measured = {**metrics, "seconds": seconds}
     try:
-        code = {**code_of(workspace), **_installed()}
+        code = {**code_of(workspace), **arithmetic()}
         record = Record(stage, key, _flat(params), measured, dict(datasets), started, ended, curves or {}, texts, code)
         keep_record(record, workspace)
     except MucodeError as error:
@@ -284,15 +282,6 @@ def _log_numbers(record: Record, client: Any, run_id: str) -> None:
     ]
     if inputs:
         client.log_inputs(run_id, inputs)
-
-
-def _installed() -> dict[str, str]:
-    """Tags: the versions of what does the arithmetic, by which samples and weights may differ; nothing is imported."""
-    found: dict[str, str] = {"version.python": platform.python_version()}
-    for name in _ARITHMETIC:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[f"version.{name}"] = importlib.metadata.version(name)
-    return found
 
 
 def _flat(params: Mapping[str, object], prefix: str = "") -> dict[str, str]:

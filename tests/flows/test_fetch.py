@@ -81,3 +81,37 @@ def test_a_run_in_a_new_clone_takes_from_the_remote_what_is_there_and_makes_the_
         shutil.move(tmp_path / "shelf", tmp_path / "gone")
         assert labels(return_state=True).message == "3 stages, 0 of them up to date before"
     assert (clone / "data/label-base-0").read_text() == "hello\nbase-0\n"
+
+
+GRAPH = """\
+stages:
+  evaluate:
+    foreach: [a, b]
+    do:
+      cmd: mkdir -p found && echo ${item} > found/${item}
+      deps: [word]
+      outs: ["found/${item}"]
+  select:
+    cmd: mkdir chosen && cat found/a > chosen/best
+    deps: [found]
+    outs: [chosen]
+  benchmark:
+    cmd: cat chosen/best > number
+    deps: [chosen/best]
+    outs: [number]
+"""
+
+
+def test_what_reads_a_folder_of_outs_or_a_part_of_one_is_fetched_too(tmp_path: Path) -> None:
+    pushed, new, stages = tmp_path / "pushed", tmp_path / "new", ["evaluate@a", "evaluate@b", "select", "benchmark"]
+    pushed.mkdir()
+    dvc(pushed, "init", "--no-scm")
+    (pushed / "word").write_text("hello")
+    (pushed / "dvc.yaml").write_text(GRAPH)
+    dvc(pushed, "remote", "add", "--default", "shelf", str(tmp_path / "shelf"))
+    dvc(pushed, "repro")
+    dvc(pushed, "push")
+    shutil.copytree(pushed, new, ignore=shutil.ignore_patterns("cache", "tmp", "found", "chosen", "number"))
+    assert to_fetch(new, stages) == stages
+    (new / "word").write_text("bye")
+    assert to_fetch(new, stages) == []

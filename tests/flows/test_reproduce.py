@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.reproduce import find, table
+from flows.reproduce import ROUNDING, find, table
 from flows.worktree import CHECKED_OUT, FOLDER, check_out
 from mucode.lineage import Git, commit_run, lineage
 from mucode.lineage.compare import Difference, differing_entries, differing_files
@@ -284,3 +284,4 @@ def test_the_table_says_how_many_and_which() -> None:
     lines = table([Difference("data/a", "1" * 32, "missing")], 7).splitlines()
     assert lines[1].split() == ["data/a", "1" * 32, "missing"]
     assert lines[-1] == "1 differences"
+    assert table([Difference("data/rollouts/base-0.parquet", "1" * 32, "2" * 32)], 7).splitlines()[-1] == ROUNDING

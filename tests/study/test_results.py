@@ -197,6 +197,17 @@ def test_a_seed_that_one_method_alone_has_stays_out_of_table_1(pieces: list[Coll
     assert methods_table(pieces) == methods_table([only(pieces, "main")])
 
 
+def test_a_method_s_row_under_a_seed_of_its_own_empties_no_other_row_of_table_2(pieces: list[Collected]) -> None:
+    other = only(pieces, "candidates")
+    moved = {Origin("rft_lv", o.seed) if o.method == "mucode" else o: t for o, t in other.material.test.items()}
+    config = other.material.config
+    config = config.model_copy(update={"study": config.study.model_copy(update={"methods": ["rft_lv"]})})
+    material = dataclasses.replace(other.material, config=config, test=moved)
+    rft = dataclasses.replace(other, name="rft", material=material)
+    assert find([*pieces, rft], Spec("rft_lv")) is not None
+    assert training_table([*pieces, rft]) == training_table(pieces)
+
+
 def test_searches_by_turn_name_the_seeds_that_they_rest_on(pieces: list[Collected]) -> None:
     text = markdown(pieces)
     assert (
