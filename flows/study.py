@@ -72,7 +72,7 @@ def run_piece(piece: Piece, over: str, root: Path) -> int:
             file of what has run is missing, or its searches are others than those kept.
     """
     size, documents = piece.size(over), documents_of(over, root)
-    kept = documents / "study" / piece.name
+    kept = kept_of(piece, over, root)
     if reason := why_closed(kept):
         _say(f"\n{piece.name} is closed: {reason}\n")
         return 0
@@ -115,7 +115,7 @@ def keep(pieces: Sequence[Piece], over: str, root: Path) -> None:
     here = [piece for piece in PIECES if (folder_of(piece.size(over), root) / "dvc.lock").exists()]
     refused: list[MucodeError] = []
     for piece in pieces or here:
-        if reason := why_closed(documents_of(over, root) / "study" / piece.name):
+        if reason := why_closed(kept_of(piece, over, root)):
             _say(f"{piece.name} is closed: {reason}\n")
             continue
         try:
@@ -134,7 +134,7 @@ def keep_piece(piece: Piece, over: str, root: Path) -> int:
     Raises:
         MucodeError: the piece has not begun, or a file of what has run is missing, or other searches were kept.
     """
-    kept = documents_of(over, root) / "study" / piece.name
+    kept = kept_of(piece, over, root)
     renew(over, root)
     if not collect(folder_of(piece.size(over), root), kept):
         _say(f"{piece.name}: no search on a test set has run yet\n")
@@ -154,7 +154,7 @@ def write_page(over: str, root: Path) -> None:
 def renew(over: str, root: Path) -> None:
     """Keep anew, as this version does, the small files of pieces that an older one kept and whose workspace is here."""
     for piece in PIECES:
-        kept, workspace = documents_of(over, root) / "study" / piece.name, folder_of(piece.size(over), root)
+        kept, workspace = kept_of(piece, over, root), folder_of(piece.size(over), root)
         old = (kept / "params.yaml").exists() and not is_current(kept)
         if old and (workspace / "dvc.lock").exists() and not why_closed(kept):
             collect(workspace, kept)
@@ -163,6 +163,11 @@ def renew(over: str, root: Path) -> None:
 def documents_of(over: str, root: Path) -> Path:
     """Where the page and the pieces' small files go: what claims nothing stays out of docs/."""
     return root / "docs" if over == DEFAULT else root / "runs" / f"study-docs+{over}"
+
+
+def kept_of(piece: Piece, over: str, root: Path) -> Path:
+    """The folder of a piece's small files."""
+    return documents_of(over, root) / "study" / piece.name
 
 
 def _say(text: str) -> None:
