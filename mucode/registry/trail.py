@@ -6,7 +6,7 @@ import getpass
 import json
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -39,7 +39,9 @@ class Entry:
 
     @classmethod
     def from_json(cls, text: str) -> Entry:
-        values: dict[str, Any] = json.loads(text)
+        """What a newer version has added is passed over: who shares a registry does not upgrade in the same minute."""
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {name: value for name, value in json.loads(text).items() if name in known}
         twos = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
         return cls(**{**values, **twos})
 

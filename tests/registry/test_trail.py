@@ -94,3 +94,8 @@ def test_an_entry_of_before_weights_were_kept_is_read() -> None:
     entry = dataclasses.asdict(new_entry([], "held", (2, 1), (1, 1), "why", "run", {}))
     kept = {name: value for name, value in entry.items() if not name.startswith("weights")}
     assert dataclasses.asdict(Entry.from_json(json.dumps(kept))) == entry
+
+
+def test_what_a_newer_version_has_added_to_an_entry_is_passed_over() -> None:
+    (entry,) = decided(("promoted", 1))
+    assert Entry.from_json(json.dumps({**dataclasses.asdict(entry), "signed": "x"})) == entry
