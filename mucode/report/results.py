@@ -72,7 +72,7 @@ def measures(material: Material, benchmark: str | None = None) -> tuple[Measure,
     """The table's rows: N and T as the parameters say. Where a test set has no public tests, fewer selectors are left."""
     search = material.config.search
     blind = {each.name for each in material.config.problems.benchmarks if not each.public_tests}
-    chosen = [s for s in search.selectors if benchmark not in blind or s in UNTESTED]
+    chosen = [s for s in dict.fromkeys(search.selectors) if benchmark not in blind or s in UNTESTED]
     greedy = [Measure("bon", GREEDY, 1, search.turns)] if search.greedy else []
     best = [Measure("bon", selector, search.candidates, search.turns) for selector in chosen]
     return (Measure("pass@1", None, 1, 1), *greedy, *best)
@@ -103,7 +103,7 @@ def candidates(material: Material) -> list[int]:
 def headline(material: Material, benchmark: str) -> Measure:
     """Best of N under the selector that picks the pair on validation, or the next best that the set has."""
     by_selector = {measure.selector: measure for measure in measures(material, benchmark)}
-    return next((by_selector[s] for s in JUDGED_BY if s in by_selector), measures(material)[0])
+    return next((by_selector[s] for s in (*JUDGED_BY, GREEDY) if s in by_selector), measures(material)[0])
 
 
 def on_validation(material: Material) -> Measure:
