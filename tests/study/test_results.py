@@ -173,13 +173,6 @@ def test_the_first_page_of_one_piece_speaks_of_that_piece_alone(pieces: list[Col
     assert list(figures([only(pieces, "main"), only(pieces, "loss")])) == ["study-first.svg", "study-turns.svg"]
 
 
-def test_the_base_model_s_greedy_search_counts_once_however_many_seeds(pieces: list[Collected]) -> None:
-    base, ours = (find(pieces, Spec(method, selector="greedy", n=1)) for method in ("instruct", "mucode"))
-    assert base is not None
-    assert ours is not None
-    assert (base.seeds, ours.seeds) == ((0,), (0, 1))
-
-
 def test_two_pieces_are_compared_by_as_many_searches_of_each(pieces: list[Collected]) -> None:
     two, one = find([only(pieces, "main")], MUCODE), find([only(pieces, "selectors")], MUCODE)
     assert two is not None
@@ -214,7 +207,7 @@ def test_searches_by_turn_name_the_seeds_that_they_rest_on(pieces: list[Collecte
         "under the seeds that all methods run so far have (public tests, pt+lv: seeds 0, 1; no public tests, lv: "
         in text
     )
-    assert "no public tests, lv: seed 2; public tests, greedy: seeds 0, 1; the base model's" in text
+    assert "no public tests, lv: seed 2; public tests, greedy: seeds 0, 1)" in text
     assert "with public tests (pt+lv, seeds 0, 1), and without (lv, seed 2)." in text
 
 
