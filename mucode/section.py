@@ -12,6 +12,13 @@ Positive = Annotated[float, Field(gt=0)]
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+_SHAPES = {  # pydantic names the classes that would do, which no parameter file speaks of
+    "model_type": "it must be a block of names with values",
+    "dict_type": "it must be a block of names with values",
+    "tuple_type": "it must be a list",
+    "too_short": "it must hold at least one entry",
+}
+
 
 class Section(BaseModel):
     """A closed, frozen part of params.yaml or mlflow/promotion.yaml."""
@@ -31,6 +38,8 @@ def first_sentence(error: ValidationError) -> str:
         said = first["msg"].removeprefix("Value error, ")
         return f"{where}: {said}" if where else said
     given = first.get("input")
+    if first["type"] in _SHAPES:
+        return f"{where} = {given!r}: {_SHAPES[first['type']]}"
     if first["type"] == "float_type" and (number := re.fullmatch(r"([-+]?\d+)(\.\d+)?e([-+]?\d+)", str(given).lower())):
         whole, part, exponent = number.groups()
         return f"{where} = {given!r}: YAML takes that for text: write {whole}{part or '.0'}e{int(exponent):+}"

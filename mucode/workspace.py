@@ -19,14 +19,13 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from mucode.config import parse_config
 from mucode.dvc_settings import renewed, settings_files, settings_in
 from mucode.local_files import MODELS, link_model, model_at_hand, relative_link, with_files_of
 from mucode.parameters import overlaid, with_plan
 from mucode.processes import held
 from mucode.records import written_whole
 from mucode.types import MucodeError
-from mucode.yaml_files import dump_yaml, load_yaml, read_yaml
+from mucode.yaml_files import dump_yaml, read_yaml
 
 DEFAULT = "default"  # params.yaml as committed
 STUDY = "study"  # the profile that all pieces of the study are laid over
@@ -163,7 +162,7 @@ def parameters(size: str, root: Path) -> str:
     for profile in profiles:
         changes = overlaid(changes, read_yaml(profile))
     values = read_yaml(committed)
-    if profiles and profiles[0].stem == STUDY:
+    if profiles and profiles[0].stem == STUDY and "model" in values:
         changes["model"] = model_at_hand(overlaid(values, changes)["model"])
     return _merged(values, changes, _title(size, root), profiles[-1] if profiles else committed)
 
@@ -181,12 +180,7 @@ def _begins_with(path: Path, line: str) -> bool:
 def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culprit: Path) -> str:
     values = overlaid(committed, changes)
     values.pop("plan", None)
-    try:
-        text = with_plan(title + dump_yaml(values, allow_unicode=True))
-    except ValueError as error:
-        raise MucodeError(f"{culprit}: {' '.join(str(error).split())}: compare with `study` in params.yaml") from error
-    parse_config(load_yaml(text), culprit)
-    return text
+    return with_plan(title + dump_yaml(values, allow_unicode=True), culprit)
 
 
 def _set_up(folder: Path, origin: Path, params: str, dvc_config: str) -> None:

@@ -92,10 +92,24 @@ def test_an_unknown_size_is_refused_with_the_ones_there_are(root: Path) -> None:
         make_workspace("smal", root)
 
 
-def test_a_misspelt_parameter_in_a_profile_is_refused_by_name(root: Path) -> None:
-    (root / "profiles/small.yaml").write_text("rollout:\n  turn: 1\n")
-    with pytest.raises(MucodeError, match=r"small\.yaml: rollout\.turn is no parameter"):
+@pytest.mark.parametrize(
+    ("profile", "sentence"),
+    [
+        ("rollout: {turn: 1}", "rollout.turn is no parameter: correct its name or remove it"),
+        ("study: {seed: [1]}", "study.seed is no parameter: correct its name or remove it"),
+        ("study: {seeds: [-1]}", "study.seeds.0 = -1: input should be greater than or equal to 0"),
+        ("study: {seeds: 3}", "study.seeds = 3: it must be a list"),
+        ("study: {methods: []}", "study.methods = []: it must hold at least one entry"),
+        ("study:", "study = None: it must be a block of names with values"),
+        ("methods: {mine: {top: 1}}", "methods.mine.trains is missing: add it (there are no defaults)"),
+        ("methods: {mucode: {top: -1}}", "methods.mucode.top = -1: input should be greater than or equal to 0"),
+    ],
+)
+def test_what_is_wrong_in_a_profile_is_refused_by_name_in_one_sentence(root: Path, profile: str, sentence: str) -> None:
+    (root / "profiles/small.yaml").write_text(profile)
+    with pytest.raises(MucodeError) as refused:
         make_workspace("small", root)
+    assert str(refused.value) == f"{root}/profiles/small.yaml: {sentence}"
 
 
 def test_making_a_workspace_again_brings_it_up_to_date_and_keeps_the_results(root: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_study_without_a_trained_method_is_not_registered(tmp_path: Path) -> N
         values = read_yaml(REPOSITORY / "params.yaml")
         del values["plan"]
         values["study"]["methods"] = methods
-        params.write_text(with_plan(dump_yaml(values)))
+        params.write_text(with_plan(dump_yaml(values), params))
         assert [name for name, _, _ in commands_after(tmp_path, "weekly")] == follow
 
 

@@ -244,21 +244,13 @@ def test_another_model_s_pieces_are_not_mixed(folder: Path, tmp_path: Path) -> N
         read_study(tmp_path / "study")
 
 
-def test_pieces_whose_rollouts_differ_are_not_compared(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shared", ["roll_out@base-0", "fine_tune@mucode-0-1"])
+def test_pieces_whose_rollouts_or_trainings_differ_are_not_compared(folder: Path, tmp_path: Path, shared: str) -> None:
     for name, digest in (("main", "a"), ("selectors", "b")):
         shutil.copytree(folder / name, tmp_path / name)
-        stages = {stage: {"outs": [{"path": "data/x", "md5": digest}]} for stage in ("roll_out@base-0", "report")}
+        stages = {stage: {"outs": [{"path": "data/x", "md5": digest}]} for stage in (shared, "report")}
         (tmp_path / name / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}))
-    with pytest.raises(MucodeError, match="selectors has another roll_out@base-0 than main"):
-        read_study(tmp_path)
-
-
-def test_pieces_in_which_a_method_learned_otherwise_are_not_compared(folder: Path, tmp_path: Path) -> None:
-    for name, digest in (("main", "a"), ("selectors", "b")):
-        shutil.copytree(folder / name, tmp_path / name)
-        stages = {"fine_tune@mucode-0-1": {"outs": [{"path": "data/x", "md5": digest}]}}
-        (tmp_path / name / "dvc.lock").write_text(json.dumps({"schema": "2.0", "stages": stages}))
-    with pytest.raises(MucodeError, match="selectors has another fine_tune@mucode-0-1 than main"):
+    with pytest.raises(MucodeError, match=f"selectors has another {shared} than main"):
         read_study(tmp_path)
 
 

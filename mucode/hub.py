@@ -31,4 +31,4 @@ class _FirstRetry(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if not self.told and record.getMessage().startswith("Retrying in"):
             self.told = True
-            _log.info("the Hub does not answer: trying again, for up to a minute")
+            _log.info("the Hub does not answer: trying again, for up to three minutes")
