@@ -61,16 +61,11 @@ class Session:
         self.lent = {name: value for name, value in borrowed.items() if not stays(value)}
         return borrowed
 
-    def close(self) -> None:
-        """Let go of what refers to this in turn, so that no collector is needed to free it: an exception does by the
-        frames that it passed, the tests' globals by the functions among them."""
-        self.namespace.clear()
-        self.raised.close()
-        for held in (self.calls, self.lent, self.linked):
-            held.clear()
-        if self.ended is not None:
-            self.ended.__traceback__ = self.ended.__context__ = None
-        self.crossing.close()
+    def share(self, namespace: dict[str, Any]) -> None:
+        """Know the classes that trusted code has defined: their instances cross as data, their exceptions are raised."""
+        self.namespace = namespace
+        self.raised.trust(namespace)
+        self.crossing.share(namespace)
 
     def do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """One operation in the program's process."""
@@ -90,6 +85,31 @@ class Session:
             if key not in self.looks or self.crossing.callbacks:  # a test's function may have told the object something
                 self.looks[key] = self._do(operation, (handle,), {})
             return self.looks[key]
+
+    def opaque(self) -> Opaque:
+        """Note that a test needed to look into an opaque object."""
+        self.was_opaque = True
+        return Opaque()
+
+    def output(self) -> str:
+        """The tail of what the program printed; "" when it cannot say."""
+        try:
+            reply = self._exchange(["output"])
+        except Ended:
+            return ""
+        text = reply[1] if reply[0] == "value" else ""
+        return text if type(text) is str else ""
+
+    def close(self) -> None:
+        """Let go of what refers to this in turn, so that no collector is needed to free it: an exception does by the
+        frames that it passed, the tests' globals by the functions among them."""
+        self.namespace.clear()
+        self.raised.close()
+        for held in (self.calls, self.lent, self.linked):
+            held.clear()
+        if self.ended is not None:
+            self.ended.__traceback__ = self.ended.__context__ = None
+        self.crossing.close()
 
     def _do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         if self.linked:
@@ -132,6 +152,14 @@ class Session:
         except frames.WireError as error:
             raise self._end(Ended(Status.MEMORY, str(error))) from None
 
+    def _refresh(self) -> None:
+        """Plain values among the program's globals may have changed since; what a test has assigned itself stays."""
+        current = [name for name, value in self.lent.items() if self.namespace.get(name) is value]
+        if current:
+            fresh = self._names(self._exchange(["names", current]), current)
+            self.lent |= fresh
+            self.namespace |= fresh
+
     def _foreseen(self, operation: str, forms: list[Any], named: dict[str, Any]) -> list[Any] | None:
         """The answer to a call that was asked for together with loading; answers that the test skipped are dropped."""
         while self.foreseen:
@@ -142,46 +170,6 @@ class Session:
             if operation == "call" and forms[0].get("h") == number and forms[1:] == operands and not named:
                 return answer
         return None
-
-    def output(self) -> str:
-        """The tail of what the program printed; "" when it cannot say."""
-        try:
-            reply = self._exchange(["output"])
-        except Ended:
-            return ""
-        text = reply[1] if reply[0] == "value" else ""
-        return text if type(text) is str else ""
-
-    def share(self, namespace: dict[str, Any]) -> None:
-        """Know the classes that trusted code has defined: their instances cross as data, their exceptions are raised."""
-        self.namespace = namespace
-        self.raised.trust(namespace)
-        self.crossing.share(namespace)
-
-    def _refresh(self) -> None:
-        """Plain values among the program's globals may have changed since; what a test has assigned itself stays."""
-        current = [name for name, value in self.lent.items() if self.namespace.get(name) is value]
-        if current:
-            fresh = self._names(self._exchange(["names", current]), current)
-            self.lent |= fresh
-            self.namespace |= fresh
-
-    def opaque(self) -> Opaque:
-        """Note that a test needed to look into an opaque object."""
-        self.was_opaque = True
-        return Opaque()
-
-    def _names(self, reply: list[Any], asked: list[str]) -> dict[str, Any]:
-        if reply[0] == "raised":
-            raise self._exception(reply[1], "load")
-        forms = reply[1]
-        if reply[0] != "loaded" or type(forms) is not dict:
-            raise self._end(Ended(Status.ERROR, "a bad answer"))
-        try:
-            # Only what was asked for: a program that answers more must not define names of the tests.
-            return {name: self.crossing.decoder().decode(forms[name]) for name in asked if name in forms}
-        except frames.WireError as error:
-            raise self._end(Ended(Status.ERROR, str(error))) from None
 
     def _exchange(self, request: list[Any]) -> list[Any]:
         while self.foreseen:  # none is left when all went as foreseen
@@ -210,10 +198,6 @@ class Session:
         except Ended as end:
             raise self._end(end) from None
 
-    def _end(self, end: Ended) -> Ended:
-        self.ended = self.ended or end
-        return self.ended
-
     def _callback(self, request: list[Any]) -> None:
         if self.depth >= _DEPTH or len(request) != 4 or type(request[3]) is not dict:
             raise Ended(Status.ERROR, "a bad callback")
@@ -236,6 +220,18 @@ class Session:
             self.depth -= 1
         self.channel.send(answer)
 
+    def _names(self, reply: list[Any], asked: list[str]) -> dict[str, Any]:
+        if reply[0] == "raised":
+            raise self._exception(reply[1], "load")
+        forms = reply[1]
+        if reply[0] != "loaded" or type(forms) is not dict:
+            raise self._end(Ended(Status.ERROR, "a bad answer"))
+        try:
+            # Only what was asked for: a program that answers more must not define names of the tests.
+            return {name: self.crossing.decoder().decode(forms[name]) for name in asked if name in forms}
+        except frames.WireError as error:
+            raise self._end(Ended(Status.ERROR, str(error))) from None
+
     def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
         if len(reply) != 3 or type(reply[2]) is not list:
             raise frames.WireError("a bad answer")
@@ -250,3 +246,7 @@ class Session:
         """What to raise: the program's exception, or the end of the conversation when that is what it comes to."""
         error = self.raised.rebuild(form, operation)
         return self._end(error) if isinstance(error, Ended) else error
+
+    def _end(self, end: Ended) -> Ended:
+        self.ended = self.ended or end
+        return self.ended
