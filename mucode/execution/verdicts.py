@@ -144,7 +144,7 @@ def _status_of(session: Session, error: BaseException) -> Status:
         return session.ended.status
     if session.was_opaque or isinstance(error, Opaque):
         return Status.OPAQUE
-    if session.text_of(error) is not None:
+    if session.raised.text_of(error) is not None:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and _is_no_memory(error.errno)):
             return Status.MEMORY
         return Status.DENIED if isinstance(error, PermissionError) else Status.ERROR
@@ -166,4 +166,4 @@ def _text(session: Session, error: BaseException, where: tuple[Question, int] | 
         return feedback.ended(Status.MEMORY, "")
     if isinstance(error, Opaque):
         return feedback.opaque(where)
-    return feedback.failed(error, session.text_of(error), where, session.calls)
+    return feedback.failed(error, session.raised.text_of(error), where, session.calls)
