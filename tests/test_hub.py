@@ -31,7 +31,7 @@ ASKING = {
 }
 
 
-def test_of_all_that_the_client_says_the_first_retry_is_told_and_afterwards_it_speaks_as_before(
+def test_the_first_retry_and_every_wait_for_a_limit_are_told_and_afterwards_the_client_speaks_as_before(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -40,10 +40,11 @@ def test_of_all_that_the_client_says_the_first_retry_is_told_and_afterwards_it_s
         for attempt in (1, 2):
             speaker.warning("'[Errno -2]' thrown while requesting HEAD https://hub/x")
             speaker.warning("Retrying in 1s [Retry %d/5].", attempt)
-    assert caplog.messages == [WAITING]
+        speaker.warning("Rate limited. Waiting 90s before retry [Retry 1/5].")
+    assert caplog.messages == [WAITING, "the Hub: Rate limited. Waiting 90s before retry [Retry 1/5]."]
     assert capfd.readouterr().err == ""
     speaker.warning("something else")
-    assert caplog.messages[1:] == ["something else"]
+    assert caplog.messages[2:] == ["something else"]
 
 
 @pytest.mark.slow  # datasets, torch and transformers are imported

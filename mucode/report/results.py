@@ -72,7 +72,7 @@ def measures(material: Material, benchmark: str | None = None) -> tuple[Measure,
     """The table's rows: N and T as the parameters say. Where a test set has no public tests, fewer selectors are left."""
     search = material.config.search
     blind = {each.name for each in material.config.problems.benchmarks if not each.public_tests}
-    chosen = [s for s in dict.fromkeys(search.selectors) if benchmark not in blind or s in UNTESTED]
+    chosen = [s for s in search.selectors if benchmark not in blind or s in UNTESTED]
     greedy = [Measure("bon", GREEDY, 1, search.turns)] if search.greedy else []
     best = [Measure("bon", selector, search.candidates, search.turns) for selector in chosen]
     return (Measure("pass@1", None, 1, 1), *greedy, *best)
