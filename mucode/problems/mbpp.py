@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from mucode.problems.rows import Row, json_rows, problems_in, python_in, task_id_in, test_in, text_in, texts_in
-from mucode.types import Answer, MucodeError, Problem, Test
+from mucode.types import Answer, MucodeError, Problem, Test, Unavailable
 
 HUB_ID = "google-research-datasets/mbpp"
 HUB_REVISION = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
@@ -33,7 +33,8 @@ def load(path: Path | None = None) -> list[tuple[Problem, Answer]]:
             or else from the Hub: equal rows either way, since neither is a parameter that DVC could see.
 
     Raises:
-        MucodeError: the file cannot be read or is not MBPP, a row is no problem (by its line), or the Hub is not reached.
+        MucodeError: the file cannot be read or is not MBPP, or a row is no problem (by its line).
+        Unavailable: the Hub is not reached.
     """
     pairs = problems_in(path, _mbpp_problem) if path else [_mbpp_problem(row) for row in _published_rows()]
     return sorted(pairs, key=lambda pair: int(pair[0].id.removeprefix("mbpp/")))
@@ -151,5 +152,5 @@ def _hub_rows() -> list[Row]:
         splits = datasets.load_dataset(HUB_ID, "full", revision=HUB_REVISION)
     except (OSError, ValueError, RuntimeError) as error:  # offline, refused, unknown: the Hub's errors are all of these
         reason = " ".join(str(error).split())[:200]
-        raise MucodeError(f"MBPP did not come from the Hub ({reason}): name a local file in {PATH_VARIABLE}") from error
+        raise Unavailable(f"MBPP did not come from the Hub ({reason}): name a local file in {PATH_VARIABLE}") from error
     return [dict(row) for split in splits.values() for row in split]

@@ -126,7 +126,9 @@ def test_a_hub_that_is_not_reached_is_one_sentence(tmp_path: Path) -> None:
     environment.pop(PATH_VARIABLE, None)
     ended = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
-    assert f"name a local file in {PATH_VARIABLE}" in ended.stderr.strip().splitlines()[-1]
+    raised, _, sentence = ended.stderr.strip().splitlines()[-1].partition(": ")
+    assert raised == "mucode.types.Unavailable"
+    assert f"name a local file in {PATH_VARIABLE}" in sentence
 
 
 def test_a_file_that_only_looks_like_mbpp_is_refused_where_mbpp_itself_is_meant(
