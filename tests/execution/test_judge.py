@@ -48,6 +48,11 @@ def test_a_label_leaves_nothing_for_the_collector(judge_here: Judge, program: st
 _RING = "def f(x):\n    ring = ['ring']\n    ring.append(ring)\n    return ring"
 
 
+def _is_ring(found: object) -> bool:
+    """By its text alone: lists of other tests hold arrays, which compare element by element."""
+    return type(found) is list and bool(found) and type(found[0]) is str and found[0] == "ring"
+
+
 def test_results_that_refer_to_themselves_are_collected_after_so_many_bytes(
     judge_here: Judge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,7 +62,7 @@ def test_results_that_refer_to_themselves_are_collected_after_so_many_bytes(
     try:
         for order in orders:
             judge_here.judge(order)
-        assert sum(type(each) is list and each[:1] == ["ring"] for each in gc.get_objects()) < 10
+        assert sum(map(_is_ring, gc.get_objects())) < 10
     finally:
         gc.enable()
 
