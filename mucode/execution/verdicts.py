@@ -90,7 +90,7 @@ def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any])
     _seed(questions)
     names = {"__name__": "tests", **borrowed}
     entry = {name: value for name, value in borrowed.items() if name == questions.entry_point}
-    for code in (questions.preamble, questions.setup):
+    for code in (questions.libraries, questions.preamble, questions.setup):
         if code is not None:
             exec(code, names)
             if questions.entry_point not in entry:

@@ -61,3 +61,40 @@ def test_the_constants_of_a_test_come_from_the_prompt_whatever_the_program_makes
 def test_a_program_that_only_mentions_an_import_of_the_prompt_has_it_all_the_same(sandbox: Pool, mention: str) -> None:
     program = f"{mention}\ndef f(x): return re.sub('a', 'b', x)"
     assert verdict_on(sandbox, job(program, "assert f('a') == 'b'", preamble="import re\n")).passed
+
+
+_SIZE = "assert f((1, 2)) == sys.getsizeof((1, 2))"
+_CLOSE = "assert math.isclose(f(1), 2.0)"
+_SAME = "assert np.array_equal(f(1), np.array([1, 2]))"
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("class sys: getsizeof = staticmethod(lambda t: 0)\ndef f(t): return 0", _SIZE),  # mbpp/596
+        ("import sys\nsys.getsizeof = len\ndef f(t): return len(t)", _SIZE),
+        ("class math: isclose = staticmethod(lambda *a: True)\ndef f(x): return 0", _CLOSE),
+        (
+            "class np: array, array_equal = staticmethod(list), staticmethod(lambda *a: True)\ndef f(x): return 0",
+            _SAME,
+        ),
+    ],
+)
+def test_a_module_that_a_test_reads_without_an_import_is_the_library_s(sandbox: Pool, program: str, test: str) -> None:
+    assert verdict_on(sandbox, job(program, test)).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("from sys import getsizeof\ndef f(t): return getsizeof(t)", _SIZE),
+        ("def f(x): return 2.0", _CLOSE),
+        ("import numpy\ndef f(x): return numpy.array([1, 2])", _SAME),
+        ("class Line:\n    def first(self): return 7\nqueue = Line()\ndef f(x): return x", "assert queue.first() == 7"),
+        ("def copy(x): return x", "assert copy(1) == 1"),
+        ("def f(x): return x + 1", "from __future__ import annotations\nassert f(1) == math.floor(2.5)"),
+    ],
+)
+def test_a_program_need_not_import_what_only_the_test_reads(sandbox: Pool, program: str, test: str) -> None:
+    setup = "" if "annotations" not in test else "from __future__ import annotations\nN = math.pi"
+    assert verdict_on(sandbox, job(program, test, setup=setup)).passed
