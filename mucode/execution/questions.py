@@ -150,7 +150,13 @@ def _imports(libraries: dict[str, str]) -> CodeType | None:
 
 
 def _assigned(top: symtable.SymbolTable) -> set[str]:
-    return {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    """Global names that code assigns, in a function by `global`, too."""
+    return {
+        symbol.get_name()
+        for table in _tables(top)
+        for symbol in table.get_symbols()
+        if (symbol.is_assigned() or symbol.is_imported()) and (table is top or symbol.is_global())
+    }
 
 
 def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

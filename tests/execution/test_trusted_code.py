@@ -98,3 +98,23 @@ def test_a_module_that_a_test_reads_without_an_import_is_the_library_s(sandbox: 
 def test_a_program_need_not_import_what_only_the_test_reads(sandbox: Pool, program: str, test: str) -> None:
     setup = "" if "annotations" not in test else "from __future__ import annotations\nN = math.pi"
     assert verdict_on(sandbox, job(program, test, setup=setup)).passed
+
+
+_COUNTS = """
+def check(candidate):
+    global failures
+    failures = 0
+    for given, expected in [(1, 2), (2, 4)]:
+        if candidate(given) != expected:
+            failures += 1
+    assert failures == 0
+check(f)
+"""
+_COLLECTS = "last = [(r := f(x)) for x in (1, 2)]\nf(3)\nassert r == 4"
+
+
+@pytest.mark.parametrize("test", [_COUNTS, _COLLECTS])
+def test_a_global_that_a_test_assigns_within_a_function_is_no_program_s(sandbox: Pool, test: str) -> None:
+    forged = "failures = r = 0\ndef f(x):\n    global failures, r\n    failures, r = (-2 if x == 1 else failures), (4 if x == 3 else r)\n    return 0"
+    assert verdict_on(sandbox, job(forged, test)).status is Status.FAILED
+    assert verdict_on(sandbox, job("def f(x): return 2 * x", test)).passed
