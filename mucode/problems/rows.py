@@ -12,6 +12,8 @@ from typing import Any
 from mucode.types import Answer, MucodeError, Problem
 
 Row = Mapping[str, Any]
+_RUNS_TEXT = frozenset({"eval", "exec", "__import__"})
+_RUNS_BYTES = frozenset({"pickle", "marshal"})
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, Row]]:
@@ -97,7 +99,7 @@ def python_in(name: str, what: str, code: str) -> ast.Module:
     """Trusted code, parsed.
 
     Raises:
-        MucodeError: it does not compile, so the judge could not run it.
+        MucodeError: it does not compile, so the judge could not run it; or it runs what a program may have given it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an escape in somebody's test is not our user's concern
@@ -106,7 +108,29 @@ def python_in(name: str, what: str, code: str) -> ast.Module:
             compile(tree, "<trusted>", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise MucodeError(f"{name}: {what} is no Python ({error}): correct it: {_brief(code)}") from error
+    runs = _runs_data(tree)
+    if runs:
+        raise MucodeError(
+            f"{name}: {what} runs data as code ({runs}), which could be a program's, in the judge itself: "
+            f"read it by ast.literal_eval or json: {_brief(code)}"
+        )
     return tree
+
+
+def _runs_data(tree: ast.Module) -> str:
+    """What in trusted code runs text or bytes that it does not spell out; "" for nothing."""
+    nodes = list(ast.walk(tree))
+    calls = [each for each in nodes if isinstance(each, ast.Call) and each.args]
+    spelt = {id(each.func) for each in calls if isinstance(each.args[0], ast.Constant)}
+    for node in nodes:
+        match node:
+            case ast.Name(name) if name in _RUNS_TEXT and id(node) not in spelt:
+                return name
+            case ast.Attribute(ast.Name(module), "load" | "loads" as name) if module in _RUNS_BYTES:
+                return f"{module}.{name}"
+            case ast.ImportFrom(module, names) if module in _RUNS_BYTES:
+                return next((f"{module}.{each.name}" for each in names if each.name in ("load", "loads", "*")), "")
+    return ""
 
 
 def test_in(name: str, code: str) -> ast.Module:

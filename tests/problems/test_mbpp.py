@@ -75,6 +75,11 @@ def test_a_function_of_the_setup_is_no_entry_point() -> None:
         ({"test_list": ["double(1) == 2"]}, "asserts nothing"),
         ({"test_list": ["assert double(1) == 2; return"]}, "is no Python"),
         ({"test_setup_code": "def double("}, "mbpp/602: test_setup_code is no Python"),
+        ({"test_list": ["assert eval(double(1)) == 2"]}, r"a test runs data as code \(eval\)"),
+        ({"test_list": ["assert list(map(eval, double(['1']))) == [2]"]}, r"\(eval\)"),
+        ({"test_list": ["import pickle\nassert pickle.loads(double(b'')) == 2"]}, r"\(pickle.loads\)"),
+        ({"test_list": ["from pickle import dumps, loads\nassert loads(double(b'')) == 2"]}, r"\(pickle.loads\)"),
+        ({"test_setup_code": "def value(text): exec(text)"}, r"test_setup_code runs data as code \(exec\)"),
         ({"test_list": "assert double(1) == 2"}, "test_list must be a list of texts"),
         ({"test_list": [1]}, "test_list must be a list of texts"),
         ({"code": 3}, "code must be text"),
@@ -85,6 +90,11 @@ def test_a_function_of_the_setup_is_no_entry_point() -> None:
 def test_a_malformed_row_is_refused_in_one_sentence(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(MucodeError, match=complaint):
         parsed(**changes)
+
+
+def test_a_test_may_run_text_that_it_spells_out() -> None:
+    tests = ["assert double(1) == eval('1 + 1')", "import json\nassert json.loads(double('1')) == 11"]
+    assert len(parsed(test_list=tests).public_tests) == 1
 
 
 def test_a_local_file_is_sorted_into_the_splits_of_its_authors(tmp_path: Path) -> None:
