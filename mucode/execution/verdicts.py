@@ -71,7 +71,7 @@ def ask(session: Session, questions: Questions, program: str, report: bool) -> T
             # Whether a program that is out of memory says so itself or is stopped first, depends on the machine's load.
             if session.ended is not None or tally.answers[-1].status is Status.MEMORY:
                 break
-    except (Exception, Ended, Opaque) as error:
+    except BaseException as error:
         tally.answers.append(_not_loaded(session, error, report))
     return tally
 
@@ -117,11 +117,14 @@ def _ask_one(session: Session, question: Question, names: dict[str, Any], report
     session.was_opaque = False
     try:
         exec(question.code, names)
-    except (Exception, Ended, Opaque) as error:
+    except BaseException as error:  # by sys.exit and pytest.fail a test says no
         line = _failing_line(error.__traceback__, question)
         lost = {index for index, each in enumerate(question.lines) if each == line}
         text = _text(session, error, (question, line), report)
-        return Answered(_status_of(session, error), len(held - lost), text)
+        answered = Answered(_status_of(session, error), len(held - lost), text)
+        if not isinstance(error, (Exception, Opaque)):  # the program may still wait for a function of the test's
+            session.ended = session.ended or Ended(answered.status)
+        return answered
     if session.ended is not None:  # a test swallowed the end of the program
         return Answered(session.ended.status, 0, _text(session, session.ended, None, report))
     if session.was_opaque:

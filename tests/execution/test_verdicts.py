@@ -117,3 +117,30 @@ def test_what_a_test_changes_in_its_interpreter_the_next_program_s_tests_do_not_
 ) -> None:
     changing, later = job("def f(x): return x", f"{change}\nassert f(1) == 1"), job(program, test)
     assert [verdict.status for verdict in sandbox.judge([changing, later, later], "private")] == [Status.PASSED] * 3
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "import sys\nif f(1) != 2: sys.exit('wrong')\nassert f(1) == 2",
+        "import pytest\nwith pytest.raises(ValueError):\n    f(1)\nassert f(1) == 1",
+        "import sys\nassert f(lambda x: sys.exit('wrong'))",
+        "def halves(n):\n    raise KeyboardInterrupt\nassert f(halves) == 1",
+    ],
+)
+def test_a_test_that_exits_says_no(sandbox: Pool, test: str) -> None:
+    for half in ("public", "private"):
+        verdict = verdict_on(sandbox, job("def f(x): return x(1) if callable(x) else 3", test), half)
+        assert (verdict.status, verdict.tests_passed) == (Status.FAILED, 0)
+    assert verdict_on(sandbox, job("def f(x): return x(1) if callable(x) else 3", test), "public").feedback
+
+
+def test_a_prompt_that_exits_fails_every_program(sandbox: Pool) -> None:
+    assert (
+        verdict_on(sandbox, job("def f(x): return 1", "assert f(1)", setup="raise SystemExit")).status is Status.FAILED
+    )
+
+
+def test_a_test_that_does_not_exit_is_held(sandbox: Pool) -> None:
+    test = "import sys\nif f(1) != 2: sys.exit('wrong')\nassert f(1) == 2"
+    assert verdict_on(sandbox, job("def f(x): return 2", test)).passed
