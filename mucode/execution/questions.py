@@ -79,7 +79,7 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
     borrowed = _borrowed([setup, *tests], preamble, entry_point)
     libraries = _libraries([setup_tree, *trees], borrowed - {entry_point})
     borrowed -= libraries.keys()
-    foreseen = () if setup_tree.body else tuple(foresee(trees, borrowed))
+    foreseen = () if setup_tree.body else tuple(foresee([preamble_tree, *trees], borrowed))
     trusted = _for_the_program(setup_tree, preamble_tree, entry_point)
     questions = tuple(
         _question(tree, source, index) for index, (tree, source) in enumerate(zip(trees, tests, strict=True))
