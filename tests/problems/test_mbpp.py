@@ -21,6 +21,9 @@ from mucode.types import MucodeError, Problem
 needs_mbpp = pytest.mark.skipif(PATH_VARIABLE not in os.environ, reason=f"{PATH_VARIABLE} names no local mbpp.jsonl")
 
 
+_UNCALLED = "def test():\n    assert double(1) == 2"
+
+
 def row(**changes: Any) -> dict[str, Any]:
     plain = {
         "task_id": 602,
@@ -71,6 +74,12 @@ def test_a_function_of_the_setup_is_no_entry_point() -> None:
     ("changes", "complaint"),
     [
         ({"test_list": []}, "mbpp/602 has no tests"),
+        ({"test_list": ["def test_one():\n    assert double(1) == 2"]}, "nothing runs them"),
+        ({"test_list": ["class TestOne:\n    def test(self):\n        assert double(1) == 2"]}, "nothing runs them"),
+        ({"test_list": [f"import pytest\n@pytest.mark.slow\n{_UNCALLED}"]}, "nothing runs them"),
+        ({"test_list": ["if __name__ == '__main__':\n    assert double(1) == 2"]}, "nothing runs them"),
+        ({"test_list": [f"{_UNCALLED}\nif __name__ == '__main__':\n    test()"]}, "nothing runs them"),
+        ({"test_list": [f"{_UNCALLED}\ndef main():\n    test()"]}, "nothing runs them"),
         ({"test_list": ["assert double(1 == 2"]}, "is no Python"),
         ({"test_list": ["double(1) == 2"]}, "asserts nothing"),
         ({"test_list": ["assert double(1) == 2; return"]}, "is no Python"),
@@ -90,6 +99,25 @@ def test_a_function_of_the_setup_is_no_entry_point() -> None:
 def test_a_malformed_row_is_refused_in_one_sentence(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(MucodeError, match=complaint):
         parsed(**changes)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        f"{_UNCALLED}\ntest()",
+        f"def main():\n    test()\n{_UNCALLED}\nmain()",
+        f"{_UNCALLED}\nif __name__ == '__main__':\n    pass\nelse:\n    test()",
+        f"{_UNCALLED}\nfor value in list(globals().values()):\n    if callable(value):\n        value()",
+        "import asyncio\nasync def test():\n    assert double(1) == 2\nasyncio.run(test())",
+        "class Test:\n    def one(self):\n        assert double(1) == 2\nTest().one()",
+        "class Test:\n    def __init__(self):\n        assert double(1) == 2\nTest()",
+        "def at_once(run):\n    run()\n@at_once\ndef test():\n    assert double(1) == 2",
+        "try:\n    double('')\nexcept TypeError:\n    pass\nelse:\n    assert False",
+        "for x in (1, 2):\n    with open('/dev/null'):\n        assert double(x) == 2 * x",
+    ],
+)
+def test_asserts_that_run_by_whatever_way_are_a_test(test: str) -> None:
+    assert parsed(test_list=[test]).public_tests[0].code == test
 
 
 def test_a_test_may_run_text_that_it_spells_out() -> None:
