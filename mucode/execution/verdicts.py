@@ -6,9 +6,11 @@ import contextlib
 import errno
 import importlib
 import random
+import sys
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from mucode.execution import feedback
@@ -63,17 +65,31 @@ def ask(session: Session, questions: Questions, program: str, report: bool) -> T
         MemoryError: this process has no memory left, which says nothing about the program.
     """
     tally = Tally(questions.total)
-    try:
-        borrowed = session.load(program, questions, report)
-        names = _namespace(session, questions, borrowed)
-        for question in questions.tests:
-            tally.answers.append(_ask_one(session, question, names, report))
-            # Whether a program that is out of memory says so itself or is stopped first, depends on the machine's load.
-            if session.ended is not None or tally.answers[-1].status is Status.MEMORY:
-                break
-    except BaseException as error:
-        tally.answers.append(_not_loaded(session, error, report))
+    with _module() as names:
+        try:
+            borrowed = session.load(program, questions, report)
+            _fill(names, session, questions, borrowed)
+            for question in questions.tests:
+                tally.answers.append(_ask_one(session, question, names, report))
+                # Whether a program that is out of memory says so itself or is stopped first, depends on the machine's load.
+                if session.ended is not None or tally.answers[-1].status is Status.MEMORY:
+                    break
+        except BaseException as error:
+            tally.answers.append(_not_loaded(session, error, report))
     return tally
+
+
+@contextlib.contextmanager
+def _module() -> Iterator[dict[str, Any]]:
+    """Globals of a module `tests`, which is there by its name for this long: a dataclass looks for that of its class."""
+    module, before = ModuleType("tests"), sys.modules.get("tests")
+    sys.modules["tests"] = module
+    try:
+        yield vars(module)
+    finally:
+        sys.modules.pop("tests", None)
+        if before is not None:
+            sys.modules["tests"] = before
 
 
 def _not_loaded(session: Session, error: BaseException, report: bool) -> Answered:
@@ -85,10 +101,10 @@ def _not_loaded(session: Session, error: BaseException, report: bool) -> Answere
         return Answered(Status.ERROR, 0, "")
 
 
-def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any]) -> dict[str, Any]:
+def _fill(names: dict[str, Any], session: Session, questions: Questions, borrowed: dict[str, Any]) -> None:
     """Globals of the tests: what the program lends, then what trusted code defines; the entry point is the program's."""
     _seed(questions)
-    names = {"__name__": "tests", **borrowed}
+    names |= borrowed
     entry = {name: value for name, value in borrowed.items() if name == questions.entry_point}
     for code in (questions.libraries, questions.preamble, questions.setup):
         if code is not None:
@@ -97,7 +113,6 @@ def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any])
                 names.pop(questions.entry_point, None)
             names |= entry
     session.share(names)
-    return names
 
 
 def _seed(questions: Questions) -> None:

@@ -118,3 +118,22 @@ def test_a_global_that_a_test_assigns_within_a_function_is_no_program_s(sandbox:
     forged = "failures = r = 0\ndef f(x):\n    global failures, r\n    failures, r = (-2 if x == 1 else failures), (4 if x == 3 else r)\n    return 0"
     assert verdict_on(sandbox, job(forged, test)).status is Status.FAILED
     assert verdict_on(sandbox, job("def f(x): return 2 * x", test)).passed
+
+
+_LINKED = "from dataclasses import dataclass\n@dataclass\nclass Link:\n    value: int\n    next: 'Link' = None\n"
+
+
+def test_classes_with_annotations_in_text_work_in_setup_and_test(sandbox: Pool) -> None:
+    program, test = "def f(link): return link.next.value", "assert f(Link(1, Link(2))) == 2"
+    assert verdict_on(sandbox, job(program, test, setup=_LINKED)).passed
+    assert verdict_on(sandbox, job(program, f"{_LINKED}{test}")).passed
+    assert verdict_on(sandbox, job(program, f"from __future__ import annotations\n{_LINKED}{test}")).passed
+    assert not verdict_on(sandbox, job("def f(link): return 3", test, setup=_LINKED)).passed
+
+
+def test_the_module_of_the_tests_is_one_program_s_alone(sandbox: Pool) -> None:
+    jobs = [
+        job("def f(x): return x", f"import sys\nassert f(1) == 1 and not hasattr(sys.modules[__name__], 'a')\na = {n}")
+        for n in "12"
+    ]
+    assert all(verdict.passed for verdict in sandbox.judge(jobs, "private"))
