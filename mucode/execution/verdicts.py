@@ -184,4 +184,4 @@ def _text(session: Session, error: BaseException, where: tuple[Question, int] | 
         return feedback.ended(Status.MEMORY, "")
     if isinstance(error, Opaque):
         return feedback.opaque(where)
-    return feedback.failed(error, session.raised.text_of(error), where, session.calls)
+    return feedback.failed(error, session.raised.text_of(error), where, session.told())
