@@ -60,6 +60,17 @@ class Crossing:
         """The decoder of one message from the program, which may refer to these containers of ours by number."""
         return Decoder(self.known, containers, self.shared)
 
+    def given(self, forms: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Copies of the values of one message to the program."""
+        stand_ins = self.handles | self.raised.classes
+        known: Foreign = {
+            "h": lambda form, decoder: stand_ins[form],
+            "cb": lambda form, decoder: self.callbacks[form],
+            "m": lambda form, decoder: getattr(sys.modules[form[0]], form[1]),
+        }
+        decoder = Decoder(known, (), self.shared)
+        return decoder.items(forms), {name: decoder.decode(form) for name, form in named.items()}
+
     def _handle(self, session: Session, form: Any, decoder: Decoder) -> Any:
         number, kind = form[0], form[1]
         if type(number) is not int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
+import importlib
 import itertools
 import symtable
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType
@@ -13,6 +15,7 @@ from types import CodeType
 from mucode.execution.foresight import Call, foresee
 
 HELD = "__mucode_held__"
+_NUMPY = {"np": "numpy", "numpy": "numpy"}
 _TRUSTED_STATEMENTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
@@ -30,6 +33,7 @@ class Questions:
     """The tests of one half of a problem. `trusted` is what the program may use too: imports, helpers and classes."""
 
     tests: tuple[Question, ...]
+    libraries: CodeType | None  # imports that the tests leave to the program
     setup: CodeType | None
     preamble: CodeType | None
     trusted: str
@@ -73,13 +77,16 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
     trees = [ast.parse(source) for source in tests]
     setup_tree, preamble_tree = ast.parse(setup), ast.parse(preamble)
     borrowed = _borrowed([setup, *tests], preamble, entry_point)
-    foreseen = () if setup_tree.body else tuple(foresee(trees, borrowed))
+    libraries = _libraries([setup_tree, *trees], borrowed - {entry_point})
+    borrowed -= libraries.keys()
+    foreseen = () if setup_tree.body else tuple(foresee([preamble_tree, *trees], borrowed))
     trusted = _for_the_program(setup_tree, preamble_tree, entry_point)
     questions = tuple(
         _question(tree, source, index) for index, (tree, source) in enumerate(zip(trees, tests, strict=True))
     )
     return Questions(
         tests=questions,
+        libraries=_imports(libraries),
         setup=compile(setup_tree, "<setup>", "exec", dont_inherit=True) if setup_tree.body else None,
         preamble=compile(preamble_tree, "<prompt>", "exec", dont_inherit=True) if preamble_tree.body else None,
         trusted=trusted,
@@ -87,7 +94,7 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
         names=tuple(sorted(borrowed)),
         foreseen=foreseen,
         entry_point=entry_point,
-        numpy=any("numpy" in source for source in (setup, preamble, *tests)),
+        numpy="numpy" in libraries.values() or any("numpy" in source for source in (setup, preamble, *tests)),
     )
 
 
@@ -110,8 +117,46 @@ def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
     return {name for name in read - assigned if not hasattr(builtins, name)} | ({entry_point} if entry_point else set())
 
 
+def _libraries(trees: list[ast.Module], names: set[str]) -> dict[str, str]:
+    """Which of these names are modules that the tests read without an import, and of what module. A test that compares
+    with `sys.getsizeof(x)`, or asks `math.isclose`, means the library's: the program's own `sys` would decide.
+
+    A name is a module's when all that the tests do with it is to read what the module has: the program may have a `queue`.
+    """
+    inner = [node for tree in trees for node in ast.walk(tree)]
+    read: dict[str, set[str]] = {}
+    for node in inner:
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            read.setdefault(node.value.id, set()).add(node.attr)
+    whole = {id(node.value) for node in inner if isinstance(node, ast.Attribute)}
+    bare = {node.id for node in inner if isinstance(node, ast.Name) and id(node) not in whole}
+    found = {name: _NUMPY.get(name, name) for name in sorted((names - bare) & read.keys())}
+    return {name: module for name, module in found.items() if _has(module, read[name])}
+
+
+def _has(module: str, attributes: set[str]) -> bool:
+    """Whether a module of the library's, or numpy, has all of these."""
+    if module not in sys.stdlib_module_names and module not in _NUMPY.values():
+        return False
+    try:
+        return all(hasattr(importlib.import_module(module), each) for each in attributes)
+    except ImportError:
+        return False
+
+
+def _imports(libraries: dict[str, str]) -> CodeType | None:
+    lines = [f"import {module} as {name}" for name, module in libraries.items()]
+    return compile("\n".join(lines), "<libraries>", "exec", dont_inherit=True) if lines else None
+
+
 def _assigned(top: symtable.SymbolTable) -> set[str]:
-    return {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    """Global names that code assigns, in a function by `global`, too."""
+    return {
+        symbol.get_name()
+        for table in _tables(top)
+        for symbol in table.get_symbols()
+        if (symbol.is_assigned() or symbol.is_imported()) and (table is top or symbol.is_global())
+    }
 
 
 def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

@@ -24,7 +24,7 @@ _LINKED = frozenset({list, dict, set, bytearray, deque, OrderedDict, defaultdict
 _UNUSED = 4  # references to a value that the session alone holds
 
 
-Call = tuple[str, tuple[Any, ...], dict[str, Any], Any]  # name, operands, keywords, what came back
+Call = tuple[str, list[Any], dict[str, Any], Any]  # name, operands, keywords, what came back
 
 
 @dataclass
@@ -35,7 +35,9 @@ class Session:
     ended: Ended | None = None
     was_opaque: bool = False
     roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it was borrowed under
-    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_TOLD))  # the last of those in a test, for feedback
+    calls: deque[Call] = field(
+        default_factory=lambda: deque(maxlen=_TOLD)
+    )  # the last of those in a test; arguments as sent
     depth: int = 0
     turn: threading.RLock = field(default_factory=threading.RLock)  # a test's threads speak one at a time
     namespace: dict[str, Any] = field(default_factory=dict)  # globals of the tests
@@ -100,6 +102,10 @@ class Session:
         text = reply[1] if reply[0] == "value" else ""
         return text if type(text) is str else ""
 
+    def told(self) -> list[Call]:
+        """The last calls in a test, with the arguments that they were given: the program may have changed these since."""
+        return [(name, *self.crossing.given(forms, named), result) for name, forms, named, result in self.calls]
+
     def close(self) -> None:
         """Let go of what refers to this in turn, so that no collector is needed to free it: an exception does by the
         frames that it passed, the tests' globals by the functions among them."""
@@ -128,7 +134,7 @@ class Session:
             self.linked[forms[0]["h"], operands[1]] = result, self._packed(result)
         if operation == "call" and forms[0].get("h") in self.roots:
             name = self.roots[forms[0]["h"]]
-            self.calls.append((name, operands[1:], keywords, result))
+            self.calls.append((name, forms[1:], named, result))
             if isinstance(result, Handle) and name[:1].isupper():
                 result._mucode_own()
         return result

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mucode.problems.names import defined_in, imported_in
 from mucode.problems.rows import Row, json_rows, problems_in, python_in, task_id_in, test_in, text_in, texts_in
 from mucode.types import Answer, MucodeError, Problem, Test, Unavailable
 
@@ -102,8 +103,8 @@ def _entry_point(tests: list[ast.Module], reference: str, setup: str) -> str:
     Without a reference: the one called outermost that is neither a builtin nor the setup's, else the outermost of all
     (mbpp/126 asks for a function named `sum`). "" if no test calls anything by name.
     """
-    known = _defined(reference)
-    foreign = set(dir(builtins)) | set(_defined(setup))
+    known = defined_in(reference) - imported_in(reference)
+    foreign = set(dir(builtins)) | defined_in(setup)
     outermost: Counter[str] = Counter()
     for test in tests:
         calls = list(_calls(test))
@@ -118,24 +119,6 @@ def _calls(tree: ast.AST) -> Iterator[str]:
     while level:
         yield from (n.func.id for n in level if isinstance(n, ast.Call) and isinstance(n.func, ast.Name))
         level = [child for node in level for child in ast.iter_child_nodes(node)]
-
-
-def _defined(code: str) -> set[str]:
-    """Names that a module defines at its top level; none if it is no Python."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError):
-        return set()
-    names: set[str] = set()
-    for node in tree.body:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                names.add(node.name)
-            case ast.Assign():
-                names.update(target.id for target in node.targets if isinstance(target, ast.Name))
-            case ast.Import() | ast.ImportFrom():
-                names.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-    return names
 
 
 def _number(row: Row) -> int:

@@ -12,6 +12,9 @@ from typing import Any
 from mucode.types import Answer, MucodeError, Problem
 
 Row = Mapping[str, Any]
+_RUNS_TEXT = frozenset({"eval", "exec", "__import__"})
+_ALL_NAMES = frozenset({"globals", "locals", "vars"})
+_RUNS_BYTES = frozenset({"pickle", "marshal"})
 
 
 def json_rows(path: Path) -> Iterator[tuple[int, Row]]:
@@ -97,7 +100,7 @@ def python_in(name: str, what: str, code: str) -> ast.Module:
     """Trusted code, parsed.
 
     Raises:
-        MucodeError: it does not compile, so the judge could not run it.
+        MucodeError: it does not compile, so the judge could not run it; or it runs what a program may have given it.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # an escape in somebody's test is not our user's concern
@@ -106,19 +109,77 @@ def python_in(name: str, what: str, code: str) -> ast.Module:
             compile(tree, "<trusted>", "exec", dont_inherit=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise MucodeError(f"{name}: {what} is no Python ({error}): correct it: {_brief(code)}") from error
+    runs = _runs_data(tree)
+    if runs:
+        raise MucodeError(
+            f"{name}: {what} runs data as code ({runs}), which could be a program's, in the judge itself: "
+            f"read it by ast.literal_eval or json: {_brief(code)}"
+        )
     return tree
+
+
+def _runs_data(tree: ast.Module) -> str:
+    """What in trusted code runs text or bytes that it does not spell out; "" for nothing."""
+    nodes = list(ast.walk(tree))
+    calls = [each for each in nodes if isinstance(each, ast.Call) and each.args]
+    spelt = {id(each.func) for each in calls if isinstance(each.args[0], ast.Constant)}
+    for node in nodes:
+        match node:
+            case ast.Name(name) if name in _RUNS_TEXT and id(node) not in spelt:
+                return name
+            case ast.Attribute(ast.Name(module), "load" | "loads" as name) if module in _RUNS_BYTES:
+                return f"{module}.{name}"
+            case ast.ImportFrom(module, names) if module in _RUNS_BYTES:
+                return next((f"{module}.{each.name}" for each in names if each.name in ("load", "loads", "*")), "")
+    return ""
 
 
 def test_in(name: str, code: str) -> ast.Module:
     """A test, parsed.
 
     Raises:
-        MucodeError: it is no Python, or asserts nothing, so that any program would pass it.
+        MucodeError: it is no Python, or asserts nothing when it is run, so that any program would pass it.
     """
     tree = python_in(name, "a test", code)
     if not any(isinstance(node, ast.Assert) for node in ast.walk(tree)):
         raise MucodeError(f"{name}: a test asserts nothing, so anything would pass it: correct it: {_brief(code)}")
+    if not _runs_an_assert(tree):
+        raise MucodeError(
+            f"{name}: a test's asserts lie where nothing runs them, so anything would pass it: call the function that "
+            f"holds them, without a guard of __name__: {_brief(code)}"
+        )
     return tree
+
+
+def _runs_an_assert(tree: ast.Module) -> bool:
+    """Whether an assert stands neither below `if __name__ == ...` nor in a function that nothing which runs names."""
+    running: list[ast.AST] = list(tree.body)
+    named: set[str] = set()
+    asleep: list[ast.FunctionDef | ast.AsyncFunctionDef] = []
+    while running:
+        match node := running.pop():
+            case ast.Assert():
+                return True
+            case ast.FunctionDef() | ast.AsyncFunctionDef() if _waits(node):
+                asleep.append(node)
+                running.append(node.args)
+            case ast.If() if any(isinstance(each, ast.Name) and each.id == "__name__" for each in ast.walk(node.test)):
+                running += node.orelse
+            case _:
+                named |= {getattr(node, field) for field in ("id", "attr") if hasattr(node, field)}
+                running += ast.iter_child_nodes(node)
+        called = [each for each in asleep if each.name in named or named & _ALL_NAMES]
+        asleep = [each for each in asleep if each not in called]
+        running += [statement for each in called for statement in each.body]
+    return False
+
+
+def _waits(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function runs only where it is named: not what Python calls itself, nor what a decorator may call. One of
+    pytest's calls nothing."""
+    inner = (each for decorator in function.decorator_list for each in ast.walk(decorator))
+    roots = {each.id for each in inner if isinstance(each, ast.Name)}
+    return not function.name.startswith("__") and (not function.decorator_list or "pytest" in roots)
 
 
 def _brief(code: str) -> str:

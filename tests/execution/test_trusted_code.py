@@ -61,3 +61,79 @@ def test_the_constants_of_a_test_come_from_the_prompt_whatever_the_program_makes
 def test_a_program_that_only_mentions_an_import_of_the_prompt_has_it_all_the_same(sandbox: Pool, mention: str) -> None:
     program = f"{mention}\ndef f(x): return re.sub('a', 'b', x)"
     assert verdict_on(sandbox, job(program, "assert f('a') == 'b'", preamble="import re\n")).passed
+
+
+_SIZE = "assert f((1, 2)) == sys.getsizeof((1, 2))"
+_CLOSE = "assert math.isclose(f(1), 2.0)"
+_SAME = "assert np.array_equal(f(1), np.array([1, 2]))"
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("class sys: getsizeof = staticmethod(lambda t: 0)\ndef f(t): return 0", _SIZE),  # mbpp/596
+        ("import sys\nsys.getsizeof = len\ndef f(t): return len(t)", _SIZE),
+        ("class math: isclose = staticmethod(lambda *a: True)\ndef f(x): return 0", _CLOSE),
+        (
+            "class np: array, array_equal = staticmethod(list), staticmethod(lambda *a: True)\ndef f(x): return 0",
+            _SAME,
+        ),
+    ],
+)
+def test_a_module_that_a_test_reads_without_an_import_is_the_library_s(sandbox: Pool, program: str, test: str) -> None:
+    assert verdict_on(sandbox, job(program, test)).status is Status.FAILED
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        ("from sys import getsizeof\ndef f(t): return getsizeof(t)", _SIZE),
+        ("def f(x): return 2.0", _CLOSE),
+        ("import numpy\ndef f(x): return numpy.array([1, 2])", _SAME),
+        ("class Line:\n    def first(self): return 7\nqueue = Line()\ndef f(x): return x", "assert queue.first() == 7"),
+        ("def copy(x): return x", "assert copy(1) == 1"),
+        ("def f(x): return x + 1", "from __future__ import annotations\nassert f(1) == math.floor(2.5)"),
+    ],
+)
+def test_a_program_need_not_import_what_only_the_test_reads(sandbox: Pool, program: str, test: str) -> None:
+    setup = "" if "annotations" not in test else "from __future__ import annotations\nN = math.pi"
+    assert verdict_on(sandbox, job(program, test, setup=setup)).passed
+
+
+_COUNTS = """
+def check(candidate):
+    global failures
+    failures = 0
+    for given, expected in [(1, 2), (2, 4)]:
+        if candidate(given) != expected:
+            failures += 1
+    assert failures == 0
+check(f)
+"""
+_COLLECTS = "last = [(r := f(x)) for x in (1, 2)]\nf(3)\nassert r == 4"
+
+
+@pytest.mark.parametrize("test", [_COUNTS, _COLLECTS])
+def test_a_global_that_a_test_assigns_within_a_function_is_no_program_s(sandbox: Pool, test: str) -> None:
+    forged = "failures = r = 0\ndef f(x):\n    global failures, r\n    failures, r = (-2 if x == 1 else failures), (4 if x == 3 else r)\n    return 0"
+    assert verdict_on(sandbox, job(forged, test)).status is Status.FAILED
+    assert verdict_on(sandbox, job("def f(x): return 2 * x", test)).passed
+
+
+_LINKED = "from dataclasses import dataclass\n@dataclass\nclass Link:\n    value: int\n    next: 'Link' = None\n"
+
+
+def test_classes_with_annotations_in_text_work_in_setup_and_test(sandbox: Pool) -> None:
+    program, test = "def f(link): return link.next.value", "assert f(Link(1, Link(2))) == 2"
+    assert verdict_on(sandbox, job(program, test, setup=_LINKED)).passed
+    assert verdict_on(sandbox, job(program, f"{_LINKED}{test}")).passed
+    assert verdict_on(sandbox, job(program, f"from __future__ import annotations\n{_LINKED}{test}")).passed
+    assert not verdict_on(sandbox, job("def f(link): return 3", test, setup=_LINKED)).passed
+
+
+def test_the_module_of_the_tests_is_one_program_s_alone(sandbox: Pool) -> None:
+    jobs = [
+        job("def f(x): return x", f"import sys\nassert f(1) == 1 and not hasattr(sys.modules[__name__], 'a')\na = {n}")
+        for n in "12"
+    ]
+    assert all(verdict.passed for verdict in sandbox.judge(jobs, "private"))

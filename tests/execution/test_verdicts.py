@@ -90,3 +90,57 @@ def test_programs_do_not_see_each_other(sandbox: Pool) -> None:
         for each in (job(leave.format(n), "assert f(1) == 1"), job(look.format(n), "assert f(1) is False"))
     ]
     assert all(verdict.passed for verdict in sandbox.judge(jobs, "private"))
+
+
+@pytest.mark.parametrize(
+    ("change", "program", "test"),
+    [
+        (
+            "import decimal\ndecimal.getcontext().prec = 3",
+            "from decimal import Decimal\ndef f(x): return Decimal(1) / Decimal(3)",
+            "from decimal import Decimal\nassert f(1) == Decimal(1) / Decimal(3)",
+        ),
+        (
+            "import sys\nsys.setrecursionlimit(150)",
+            "def f(n):\n    deep = []\n    for _ in range(n): deep = [deep]\n    return deep",
+            "assert f(300)",
+        ),
+        ("import builtins\nbuiltins.sorted = lambda xs: []", "def f(x): return [1]", "assert sorted(f(1)) == [1]"),
+        ("import builtins\nbuiltins.one = 1", "one = 2\ndef f(x): return x", "assert f(2) == one"),
+        ("import sys\nsys.stdout = None", "def f(x): return x", "import sys\nassert f(1) and sys.stdout is not None"),
+        ("import warnings\nwarnings.simplefilter('error')", "def f(x): return x", "assert f(1) == 1, '\\d'"),
+        ("import sys\nsys.path.clear()", "def f(x): return x", "import sys\nassert f(sys.path)"),
+    ],
+)
+def test_what_a_test_changes_in_its_interpreter_the_next_program_s_tests_do_not_see(
+    sandbox: Pool, change: str, program: str, test: str
+) -> None:
+    changing, later = job("def f(x): return x", f"{change}\nassert f(1) == 1"), job(program, test)
+    assert [verdict.status for verdict in sandbox.judge([changing, later, later], "private")] == [Status.PASSED] * 3
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "import sys\nif f(1) != 2: sys.exit('wrong')\nassert f(1) == 2",
+        "import pytest\nwith pytest.raises(ValueError):\n    f(1)\nassert f(1) == 1",
+        "import sys\nassert f(lambda x: sys.exit('wrong'))",
+        "def halves(n):\n    raise KeyboardInterrupt\nassert f(halves) == 1",
+    ],
+)
+def test_a_test_that_exits_says_no(sandbox: Pool, test: str) -> None:
+    for half in ("public", "private"):
+        verdict = verdict_on(sandbox, job("def f(x): return x(1) if callable(x) else 3", test), half)
+        assert (verdict.status, verdict.tests_passed) == (Status.FAILED, 0)
+    assert verdict_on(sandbox, job("def f(x): return x(1) if callable(x) else 3", test), "public").feedback
+
+
+def test_a_prompt_that_exits_fails_every_program(sandbox: Pool) -> None:
+    assert (
+        verdict_on(sandbox, job("def f(x): return 1", "assert f(1)", setup="raise SystemExit")).status is Status.FAILED
+    )
+
+
+def test_a_test_that_does_not_exit_is_held(sandbox: Pool) -> None:
+    test = "import sys\nif f(1) != 2: sys.exit('wrong')\nassert f(1) == 2"
+    assert verdict_on(sandbox, job("def f(x): return 2", test)).passed
