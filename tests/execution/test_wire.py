@@ -101,6 +101,12 @@ def test_views_and_typed_arrays_come_back() -> None:
     assert math.isnan(across([math.nan])[0])
 
 
+def test_an_ordered_dictionary_keeps_the_order_that_it_was_given() -> None:
+    value = OrderedDict.fromkeys("abc")
+    value.move_to_end("a")
+    assert list(across(value)) == ["b", "c", "a"]
+
+
 def test_shared_and_cyclic_structure_survives() -> None:
     row = [1]
     grid = across([row, row, {"row": row}])

@@ -25,7 +25,6 @@ _TAG_OF: dict[type, str] = {
 }
 TAGS = frozenset(_TAG_OF.values()) | {"np", "o"}
 _WITH_HEAD = frozenset({"q", "dd", "o"})
-_MAPPINGS = frozenset({"d", "dd", "O", "C"})
 _FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, bool, list, dict, set, tuple)}
 
 
@@ -42,8 +41,8 @@ def tag_of(kind: type, classes: Mapping[type, str]) -> str | None:
 
 def payload(tag: str, value: Any, encoder: Encoder) -> Any:
     """The content of `value` as JSON."""
-    if tag in _MAPPINGS:
-        pairs = encoder.items([part for pair in dict.items(value) for part in pair])
+    if tag in _ITEMS:
+        pairs = encoder.items([part for pair in _ITEMS[tag](value) for part in pair])
         return [_factory_name(value.default_factory), pairs] if tag == "dd" else pairs
     if tag == "ba":
         return value.decode("latin-1")
@@ -82,7 +81,7 @@ def fill(tag: str, container: Any, form: Any, decoder: Decoder) -> None:
         _fill_object(container, values)
         return
     container.clear()
-    if tag in _MAPPINGS:
+    if tag in _ITEMS:
         if len(values) % 2:
             raise WireError("a key without a value")
         for index in range(0, len(values), 2):
@@ -109,4 +108,6 @@ def _factory_name(factory: Any) -> str | None:
     return name if type(name) is str and _FACTORIES.get(name) is factory else None
 
 
+# A dict keeps the order of insertion, an OrderedDict one of its own, which `move_to_end` changes.
+_ITEMS: dict[str, Any] = {"d": dict.items, "dd": dict.items, "C": dict.items, "O": OrderedDict.items}
 _EMPTY: dict[str, Any] = {"l": list, "d": dict, "s": set, "ba": bytearray, "O": OrderedDict, "C": Counter}
