@@ -40,6 +40,12 @@ CASES = {
     "an order that the test goes on with": (
         _LRU.format(move="self.cache.move_to_end(k)"), _OLDEST + "\nc.cache[3] = 3\nassert c.order() == [2, 1, 3]", True,
     ),
+    "numbers of another type": (
+        "def f(xs):\n    for i, x in enumerate(xs): xs[i] = float(x)\n    return xs", "xs = [1, 2]\nassert all(isinstance(x, float) for x in f(xs))", True,
+    ),
+    "numbers that should keep their type": ("def f(xs):\n    xs[0] = xs[0] / 1\n    return xs", "xs = [1, 2]\nassert str(f(xs)) == '[1, 2]'", False),
+    "truth for a number": ("def f(d): d['a'] = bool(d['a'])", "d = {'a': 1}\nf(d)\nassert d['a'] is True", True),
+    "a zero with a sign": ("def f(xs): xs[0] = -xs[0]", "import math\nxs = [0.0]\nf(xs)\nassert math.copysign(1, xs[0]) == -1", True),
 }  # fmt: skip
 
 

@@ -165,6 +165,25 @@ def test_a_message_that_is_nested_without_end_is_refused() -> None:
         frames.unpack(b"[" * 200_000 + b"]" * 200_000)
 
 
+@pytest.mark.parametrize("depth", [0, 3000])
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, 1.0), (1, True), (0.0, -0.0), ([{"t": [0]}], [{"t": [False]}]), ("a", "b")]
+)
+def test_what_is_equal_and_not_the_same_is_told_apart(one: Any, other: Any, depth: int) -> None:
+    def nested(value: Any) -> Any:
+        for _ in range(depth):
+            value = [value]
+        return value
+
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 2 * depth)
+    try:
+        assert frames.same(nested(one), nested(one))
+        assert not frames.same(nested(one), nested(other))
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def test_a_message_above_the_cap_is_refused() -> None:
     with pytest.raises(frames.TooLong):
         frames.pack("x" * (frames.MAX_MESSAGE + 1))

@@ -134,7 +134,7 @@ class Conversation:
         except Exception as error:
             failure = error
         encoder = self.encoder(theirs)
-        changed = theirs and (named or self.encoder().items(values[1:]) != forms)
+        changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
         if failure is not None:
             return self.raised(failure, changes)
