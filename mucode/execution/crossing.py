@@ -95,11 +95,6 @@ class Crossing:
         self.shared[name], self.class_names[kind] = kind, name
 
 
-def stays(value: Any) -> bool:
-    """Whether a value that came from the program stays with it."""
-    return isinstance(value, Handle) or (isinstance(value, type) and "_mucode_number" in vars(value))
-
-
 def _library_member(value: Any) -> list[str] | None:
     """[module, name] of a function or class of the standard library: the program calls its own."""
     module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)

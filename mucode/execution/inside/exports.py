@@ -88,6 +88,11 @@ def is_function(form: Any) -> bool:
     return type(form) is dict and type(form.get("h")) is list and form["h"][1:] == [CALLABLE]
 
 
+def is_settled(form: Any) -> bool:
+    """Whether a form is a handle, or of a value that cannot change."""
+    return type(form) is not list and (type(form) is not dict or "h" in form)
+
+
 def shared_classes(namespace: dict[str, Any]) -> dict[str, type]:
     """Classes that the code of `namespace` defined itself, plain enough to be rebuilt from their attributes."""
     own = namespace.get("__name__")
