@@ -40,6 +40,16 @@ HONEST = {
     ),
     "callbacks": ("def f(g, x): return [g(y) for y in x]", "assert f(lambda y: y * 2, [1, 2]) == [2, 4]"),
     "a callback that calls back": ("def f(g): return g(lambda x: x + 1)", "assert f(lambda h: h(1)) == 2"),
+    "a function that the program knows again": (
+        "class f:\n    def __init__(self): self.all = []\n    def on(self, g): self.all.append(g)\n    def off(self, g): self.all.remove(g)\n"
+        "    def emit(self, x): return [g(x) for g in self.all]\n    def several(self): return len(set(self.all))",
+        "e, seen = f(), []\ndef g(x): seen.append(x)\ne.on(g)\ne.on(lambda x: 5)\ne.on(seen.append)\ne.on(g)\nassert e.several() == 3\n"
+        "e.emit(1)\nassert seen == [1, 1, 1]\ne.off(g)\ne.off(g)\ne.off(seen.append)\nassert e.emit(2) == [5] and seen == [1, 1, 1]",
+    ),
+    "a method that the program knows again": (
+        "def f(*gs): return len(set(gs))",
+        "class A:\n    def g(self): pass\n    h = g\na, b = A(), A()\nassert f(a.g, a.g) == 1 and f(a.g, b.g, a.h) == 2",
+    ),
     "library functions as arguments": (
         "def f(g, *x): return g(*x)",
         "import operator, math\nassert f(operator.add, 1, 2) == 3 and f(math.sqrt, 4) == 2 and f(len, 'ab') == 2 and f(int, '3') == 3",

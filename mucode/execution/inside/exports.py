@@ -43,10 +43,11 @@ class Exports:
         self.numbers: dict[int, int] = {}
         self.shared: dict[str, type] = {}  # classes of the prompt's or the setup's: their instances cross as data
         self.ask = ask
+        self.callbacks: dict[int, Callback] = {}  # functions of the judge's, by its numbers
         self.used = False  # whether `opaque` was needed
         self.foreign: dict[str, Callable[[Any, Decoder], Any]] = {
             "h": lambda form, decoder: self.objects[form],
-            "cb": lambda form, decoder: Callback(form, self.ask),
+            "cb": lambda form, decoder: self.callbacks.setdefault(form, Callback(form, self.ask)),
             "m": lambda form, decoder: _member(*form),
         }
 
