@@ -9,7 +9,8 @@ Nothing here is trusted by the judge; the program shares this interpreter and ma
   ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
 Every answer ends with the news: {name: form} for the `names`, when these stand for something else than was told last.
 While it works on a request the child may ask for a callback, ["callback", number, operands, keywords], and reads
-["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes.
+["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes. Which of
+the program's threads reads and writes, `turns` says.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from . import exceptions, exports, frames, operations, output, surroundings
+from . import exceptions, exports, frames, operations, output, surroundings, turns
 from .plain import Decoder, Encoder
 from .surroundings import FILE
 
@@ -37,6 +38,7 @@ class Conversation:
 
     def __init__(self) -> None:
         self.descriptor = -1
+        self.turns = turns.Turns()
         self.exports = exports.Exports(self.callback)
         self.module = types.ModuleType("solution")
         self.globals: dict[str, Any] = self.module.__dict__
@@ -61,16 +63,23 @@ class Conversation:
         """Ask the judge to call one of its own functions."""
         encoder = self.encoder()
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
-        frames.write_message(self.descriptor, ["callback", number, *forms])
-        while (message := frames.read_turn(self.descriptor))[0] not in ("value", "raised"):
-            self.answer(message)  # the judge's function uses an object that is here
+        self.turns.begin()
+        try:
+            frames.write_message(self.descriptor, ["callback", number, *forms])
+            while (message := frames.read_turn(self.descriptor))[0] not in ("value", "raised"):
+                self.answer(message)  # the judge's function uses an object that is here
+        finally:
+            self.turns.end()
         if message[0] == "raised":
             raise exceptions.rebuild(message[1])
         return self.decoder().decode(message[1])
 
     def answer(self, request: list[Any]) -> None:
-        """Serve one request."""
+        """Serve one request, by the thread that read it."""
+        level = self.turns.level
+        self.turns.give()
         answer = self.outcome(_REQUESTS[request[0]], request[1:])
+        self.turns.take_at(level)
         if request[0] == "load" and self.foreseeable:
             for name, operands in request[5]:
                 answer += self.outcome(Conversation.call, [name, operands])

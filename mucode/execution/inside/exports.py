@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,8 +40,9 @@ class Exports:
     """The child's table of handles."""
 
     def __init__(self, ask: Callable[[int, tuple[Any, ...], dict[str, Any]], Any]) -> None:
-        self.objects: list[Any] = []
+        self.objects: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
+        self.free = itertools.count()  # which no two of the program's threads get the same of
         self.shared: dict[str, type] = {}  # classes of the prompt's or the setup's: their instances cross as data
         self.ask = ask
         self.callbacks: dict[int, Callback] = {}  # functions of the judge's, by its numbers
@@ -70,8 +72,9 @@ class Exports:
         """The handle of an object, the same each time."""
         number = self.numbers.get(id(value))
         if number is None:
-            number = self.numbers[id(value)] = len(self.objects)
-            self.objects.append(value)
+            number = next(self.free)
+            self.objects[number] = value
+            self.numbers[id(value)] = number
         return number
 
     def opaque(self, value: Any) -> Any:
