@@ -76,6 +76,14 @@ def test_what_a_test_draws_cannot_be_drawn_by_the_program(sandbox: Pool) -> None
     assert not any(verdict_on(sandbox, job(replay.format(seed=seed), test)).passed for seed in (0, "''", 1))
 
 
+def test_a_program_may_recurse_as_deep_as_in_an_ordinary_interpreter(sandbox: Pool) -> None:
+    program = "def f(n): return n and 1 + f(n - 1)"
+    assert verdict_on(sandbox, job(program, "assert f(980) == 980")).passed
+    assert verdict_on(sandbox, job(program, "assert f(1020) == 1020")).status is Status.ERROR
+    allowed = f"import sys\nsys.setrecursionlimit(2000)\n{program}"
+    assert verdict_on(sandbox, job(allowed, "assert f(1000) == 1000", "assert f(1980) == 1980")).passed
+
+
 def test_programs_see_names_of_functions_and_arguments_but_no_test(sandbox: Pool) -> None:
     spy = "import sys, gc\ndef f(x):\n    text = repr(gc.get_objects()) + repr(sys.modules)\n    return 'rewsna_detnaw'[::-1] in text"
     assert verdict_on(sandbox, job(spy, "wanted_answer = False\nassert f(1) == wanted_answer")).passed
