@@ -18,7 +18,7 @@ from mucode.execution.questions import Questions
 from mucode.execution.raised import Raised
 from mucode.types import Status
 
-_DEPTH = 50  # calls within callbacks within calls
+_DEPTH = 300  # callbacks within calls within callbacks; each takes some ten of the judge's frames
 _TOLD = 3  # calls in the feedback
 _LINKED = frozenset({list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter})
 _UNUSED = 4  # references to a value that the session alone holds
@@ -212,8 +212,11 @@ class Session:
             raise self._end(end) from None
 
     def _callback(self, request: list[Any]) -> None:
-        if self.depth >= _DEPTH or len(request) != 4 or type(request[3]) is not dict:
+        if len(request) != 4 or type(request[3]) is not dict:
             raise Ended(Status.ERROR, "a bad callback")
+        if self.depth >= _DEPTH:
+            self.channel.send(["raised", exceptions.simple(RecursionError("maximum recursion depth exceeded"))])
+            return
         self.depth += 1
         try:
             function = self.crossing.callbacks[request[1]]

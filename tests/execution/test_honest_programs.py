@@ -50,6 +50,13 @@ HONEST = {
         "def f(*gs): return len(set(gs))",
         "class A:\n    def g(self): pass\n    h = g\na, b = A(), A()\nassert f(a.g, a.g) == 1 and f(a.g, b.g, a.h) == 2",
     ),
+    "a recursive function of the test's that the program remembers the results of": (
+        "import functools\ndef f(g):\n    known = {}\n    @functools.wraps(g)\n    def h(n):\n        if n not in known: known[n] = g(n)\n        return known[n]\n    return h",
+        "@f\ndef fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nassert len(str(fib(290))) == 61",
+    ),
+    "a recursion through the test that does not end": (
+        "def f(g):\n    try: return g()\n    except RecursionError: return 'deep'", "def g(): return f(g)\nassert f(g) == 'deep'\nassert f(lambda: 5) == 5",
+    ),
     "library functions as arguments": (
         "def f(g, *x): return g(*x)",
         "import operator, math\nassert f(operator.add, 1, 2) == 3 and f(math.sqrt, 4) == 2 and f(len, 'ab') == 2 and f(int, '3') == 3",

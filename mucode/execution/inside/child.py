@@ -30,6 +30,7 @@ from .surroundings import FILE
 
 _WIRE_RECURSION = 5000
 _OWN_FRAMES = 10  # between the interpreter's start and the program
+_CALLBACK_FRAMES = 8  # of ours, between what asks for a callback and what this calls in turn
 _ABSENT = object()
 
 
@@ -64,12 +65,18 @@ class Conversation:
         encoder = self.encoder()
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
         self.turns.begin()
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
+        self.recursion = limit + _CALLBACK_FRAMES  # of the program's code that is called from there
         try:
             frames.write_message(self.descriptor, ["callback", number, *forms])
             while (message := frames.read_turn(self.descriptor))[0] not in ("value", "raised"):
                 self.answer(message)  # the judge's function uses an object that is here
         finally:
+            self.recursion -= _CALLBACK_FRAMES
+            limit = self.recursion  # which the program may have changed
             self.turns.end()
+            sys.setrecursionlimit(limit)
         if message[0] == "raised":
             raise exceptions.rebuild(message[1])
         return self.decoder().decode(message[1])
