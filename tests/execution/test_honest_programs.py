@@ -57,6 +57,12 @@ HONEST = {
     "a recursion through the test that does not end": (
         "def f(g):\n    try: return g()\n    except RecursionError: return 'deep'", "def g(): return f(g)\nassert f(g) == 'deep'\nassert f(lambda: 5) == 5",
     ),
+    "what functions and classes say of themselves": (
+        "import functools\ndef f(g):\n    @functools.wraps(g)\n    def h(*x): return g(*x)\n    return h\nclass A: 'An A.'\n"
+        "@f\ndef add(a: int) -> int:\n    'Adds.'\n    return a + 1",
+        "assert (add.__name__, add.__doc__, add.__annotations__) == ('add', 'Adds.', {'a': int, 'return': int})\n"
+        "assert A.__doc__ == A().__doc__ == 'An A.' and A.__module__ == f.__module__ and f.__doc__ is None and not hasattr(A(), '__annotations__')",
+    ),
     "library functions as arguments": (
         "def f(g, *x): return g(*x)",
         "import operator, math\nassert f(operator.add, 1, 2) == 3 and f(math.sqrt, 4) == 2 and f(len, 'ab') == 2 and f(int, '3') == 3",

@@ -44,6 +44,13 @@ def test_a_program_that_writes_beyond_its_walls_fails_by_what_these_are_made_of(
     assert verdict.status is refused[sandbox.layer.key]
 
 
+def test_what_the_judge_s_own_classes_say_of_themselves_is_nothing_that_a_program_has(sandbox: Pool) -> None:
+    verdict = verdict_on(
+        sandbox, job("def f(x): return x", "assert f.__doc__ and len(f.__doc__) > 5", "assert 'proxy' in f.__module__")
+    )
+    assert (verdict.status, verdict.tests_passed) == (Status.FAILED, 0)
+
+
 def test_a_failing_assert_does_not_stop_the_following_tests(sandbox: Pool) -> None:
     verdict = verdict_on(sandbox, job("def f(x): return x", "assert f(1) == 1", "assert f(2) == 1", "assert f(3) == 3"))
     assert (verdict.status, verdict.tests_passed, verdict.tests_total) == (Status.FAILED, 2, 3)
