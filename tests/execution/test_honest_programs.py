@@ -132,6 +132,10 @@ HONEST = {
         "import json\ndef f(x): return json.loads(x)",
         "import json\ntry:\n    f('{')\nexcept json.JSONDecodeError as error:\n    assert error.pos == 1\nelse:\n    assert False",
     ),
+    "an exception of numpy": (
+        "import numpy as np\ndef f(x): return np.linalg.inv(np.array(x))",
+        "import numpy as np\ntry:\n    f([[0.0, 0.0], [0.0, 0.0]])\nexcept np.linalg.LinAlgError as error:\n    assert 'ingular' in str(error)\nelse:\n    assert False",
+    ),
     "an exception with a place": (
         "import ast\ndef f(x): return ast.literal_eval(x)",
         "try:\n    f('1+')\nexcept SyntaxError as error:\n    assert (error.msg, error.lineno) == ('invalid syntax', 1)\nelse:\n    assert False",
