@@ -107,6 +107,13 @@ def test_an_ordered_dictionary_keeps_the_order_that_it_was_given() -> None:
     assert list(across(value)) == ["b", "c", "a"]
 
 
+def test_records_of_one_name_and_fields_are_of_one_class() -> None:
+    record: Any = namedtuple
+    one, like, other = map(across, [Point(1, 2), Point(3, 4), record("Point", "x z")(1, 2)])
+    assert type(one) is type(like) is not type(other)
+    assert other._fields == ("x", "z")
+
+
 def test_shared_and_cyclic_structure_survives() -> None:
     row = [1]
     grid = across([row, row, {"row": row}])
