@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import arrays
@@ -51,7 +52,9 @@ def payload(tag: str, value: Any, encoder: Encoder) -> Any:
     if tag == "np":
         return arrays.payload(value)
     if tag == "o":
-        return [encoder.classes[type(value)], encoder.items([part for pair in vars(value).items() for part in pair])]
+        kind = type(value)
+        pairs = [part for pair in vars(value).items() if not _is_cached(kind, pair[0]) for part in pair]
+        return [encoder.classes[kind], encoder.items(pairs)]
     return encoder.items(value)
 
 
@@ -93,14 +96,22 @@ def fill(tag: str, container: Any, form: Any, decoder: Decoder) -> None:
 
 
 def _fill_object(target: Any, values: list[Any]) -> None:
-    """Set attributes, not through the class, and none that would take the place of something the class computes."""
+    """Set attributes, not through the class, and none that would take the place of something the class computes. A field
+    of a dataclass is the instance's, even if the class has a function as its default."""
     kind = type(target)
+    fields = getattr(kind, "__dataclass_fields__", ())
     for name in values[::2]:
         taken = getattr(kind, name, None)  # TypeError unless a string
-        if callable(taken) or hasattr(type(taken), "__get__") or name[:2] == "__":
+        hides = name not in fields and (callable(taken) or hasattr(type(taken), "__get__"))
+        if hides or name[:2] == "__":
             raise WireError("an attribute that the class has itself")
     vars(target).clear()
     vars(target).update(zip(values[::2], values[1::2], strict=True))
+
+
+def _is_cached(kind: type, name: str) -> bool:
+    """Whether the class computes an attribute and keeps it: each side does so itself."""
+    return type(getattr(kind, name, None)) is cached_property
 
 
 def _factory_name(factory: Any) -> str | None:
