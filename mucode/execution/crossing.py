@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mucode.execution.session import Session
 
 _CALLABLES = (FunctionType, BuiltinFunctionType, MethodType, type)
+_METHODS = frozenset({MethodType, BuiltinFunctionType})  # made anew each time that they are asked for
 
 
 class Failure(Exception):
@@ -34,6 +35,7 @@ class Crossing:
         self.raised = raised
         self.handles: dict[int, Handle] = {}  # objects of the program, by its numbers
         self.callbacks: list[Any] = []  # functions of the tests, by ours
+        self.numbers: dict[Any, int] = {}  # the same the other way round
         self.shared: dict[str, type] = {}  # classes whose instances cross as data
         self.class_names: dict[type, str] = {}  # the same the other way round
         self.encoder: Encoder | None = None  # of the message that is being made
@@ -49,7 +51,7 @@ class Crossing:
 
     def close(self) -> None:
         """Let go of what refers to this or to the session in turn."""
-        self.known, self.handles, self.callbacks, self.encoder = {}, {}, [], None
+        self.known, self.handles, self.callbacks, self.numbers, self.encoder = {}, {}, [], {}, None
 
     def new_encoder(self) -> Encoder:
         """The encoder of one message to the program. What cannot cross raises `Failure` or `WireError`."""
@@ -94,9 +96,16 @@ class Crossing:
             self._learn(type(value))
             return self.encoder.encode(value)
         if isinstance(value, _CALLABLES) or callable(value):
-            self.callbacks.append(value)
-            return {"cb": len(self.callbacks) - 1}
+            return {"cb": self._number(value)}
         raise Failure(f"cannot pass a {type(value).__name__} to the program")
+
+    def _number(self, function: Any) -> int:
+        """The number of a test's function, the same each time: a program may look for one that it was given before."""
+        key = function if type(function) in _METHODS else id(function)  # which is kept, so that no other gets the id
+        number = self.numbers.setdefault(key, len(self.callbacks))
+        if number == len(self.callbacks):
+            self.callbacks.append(function)
+        return number
 
     def _learn(self, kind: type) -> None:
         """A class that a test defined: its instances cross as data, and nothing else of it does."""
@@ -104,11 +113,6 @@ class Crossing:
         while name in self.shared:
             name += "_"
         self.shared[name], self.class_names[kind] = kind, name
-
-
-def stays(value: Any) -> bool:
-    """Whether a value that came from the program stays with it."""
-    return isinstance(value, Handle) or (isinstance(value, type) and "_mucode_number" in vars(value))
 
 
 def _library_member(value: Any) -> list[str] | None:

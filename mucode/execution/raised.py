@@ -10,6 +10,7 @@ from mucode.execution.inside import exceptions, frames
 from mucode.types import Status
 
 _STEERED = frozenset({"asyncio", "bdb", "doctest", "unittest"})  # whose exceptions end a test, or count as its success
+_LIBRARIES = (sys.stdlib_module_names | {"numpy"}) - _STEERED
 _FATAL = frozenset({"SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException", "BaseExceptionGroup"})
 
 
@@ -66,7 +67,7 @@ class Raised:
             return self.classes[number]
         for module, name in names:
             package = module.partition(".")[0]
-            library = package in sys.stdlib_module_names - _STEERED and sys.modules.get(module)
+            library = package in _LIBRARIES and sys.modules.get(module)
             kind = vars(library).get(name) if library else name in self.trusted and self.namespace.get(name)
             if isinstance(kind, type) and issubclass(kind, Exception) and kind.__module__ in (module, "tests"):
                 return kind

@@ -11,18 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mucode.execution.channel import Channel, Ended
-from mucode.execution.crossing import Crossing, stays
+from mucode.execution.crossing import Crossing
 from mucode.execution.inside import exceptions, frames
 from mucode.execution.proxy import Function, Handle, Opaque
 from mucode.execution.questions import Questions
 from mucode.execution.raised import Raised
 from mucode.types import Status
 
-_DEPTH = 50  # calls within callbacks within calls
+_DEPTH = 300  # callbacks within calls within callbacks; each takes some ten of the judge's frames
 _TOLD = 3  # calls in the feedback
 _LINKED = frozenset({list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter})
 _UNUSED = 4  # references to a value that the session alone holds
-
+_ABSENT = object()
 
 Call = tuple[str, list[Any], dict[str, Any], Any]  # name, operands, keywords, what came back
 
@@ -34,14 +34,15 @@ class Session:
     channel: Channel
     ended: Ended | None = None
     was_opaque: bool = False
-    roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it was borrowed under
-    calls: deque[Call] = field(
-        default_factory=lambda: deque(maxlen=_TOLD)
-    )  # the last of those in a test; arguments as sent
+    roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it is borrowed under
+    # The last of those in a test, for feedback; arguments as sent
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_TOLD))
     depth: int = 0
     turn: threading.RLock = field(default_factory=threading.RLock)  # a test's threads speak one at a time
     namespace: dict[str, Any] = field(default_factory=dict)  # globals of the tests
-    lent: dict[str, Any] = field(default_factory=dict)  # plain values among the program's globals, as last seen
+    names: tuple[str, ...] = ()  # that the tests borrow
+    lent: dict[str, Any] = field(default_factory=dict)  # what these stand for, as last heard
+    unread: dict[str, Any] = field(default_factory=dict)  # news of them from before there is a namespace
     linked: dict[tuple[int, str], tuple[Any, bytes]] = field(default_factory=dict)  # containers read from attributes
     looks: dict[tuple[int, str], Any] = field(default_factory=dict)  # answers to `look`, by handle
     foreseen: deque[tuple[int | None, list[Any]]] = field(default_factory=deque)  # calls asked for and not yet used
@@ -53,21 +54,29 @@ class Session:
 
     def load(self, source: str, questions: Questions, report: bool) -> dict[str, Any]:
         """Load the program; what it defines of the tests' names, as proxies and plain values."""
-        names = list(questions.names)
-        request = ["load", source, questions.trusted_for(source), names, report, questions.foreseen]
-        borrowed = self._names(self._exchange(request), names)
-        numbers = {name: value._mucode_form["h"] for name, value in borrowed.items() if isinstance(value, Handle)}
-        self.roots = {number: name for name, number in numbers.items()}
-        if all(isinstance(value, Function) for value in borrowed.values()):  # the program's side has the same rule
+        self.names = questions.names
+        request = ["load", source, questions.trusted_for(source), self.names, report, questions.foreseen]
+        reply = self._exchange(request)
+        if reply[0] == "raised":
+            raise self._exception(reply[1], "load")
+        if reply[0] != "loaded" or type(reply[1]) is not dict:
+            raise self._end(Ended(Status.ERROR, "a bad answer"))
+        try:
+            self.lent = self._names(reply[1])
+        except frames.WireError as error:
+            raise self._end(Ended(Status.ERROR, str(error))) from None
+        if all(isinstance(value, Function) for value in self.lent.values()):  # the program's side has the same rule
+            numbers = {name: function._mucode_form["h"] for name, function in self.lent.items()}
             self.foreseen.extend((numbers.get(name), operands) for name, operands in questions.foreseen)
-        self.lent = {name: value for name, value in borrowed.items() if not stays(value)}
-        return borrowed
+        return self.lent.copy()
 
     def share(self, namespace: dict[str, Any]) -> None:
         """Know the classes that trusted code has defined: their instances cross as data, their exceptions are raised."""
         self.namespace = namespace
         self.raised.trust(namespace)
         self.crossing.share(namespace)
+        if self.unread:
+            self._refresh(self.unread)
 
     def do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """One operation in the program's process."""
@@ -128,8 +137,6 @@ class Session:
             result = self._result(reply, encoder.containers, operation)
         except frames.WireError as error:
             raise self._end(Ended(Status.ERROR, str(error))) from None
-        if self.lent:
-            self._refresh()
         if operation == "getattr" and type(result) in _LINKED:
             self.linked[forms[0]["h"], operands[1]] = result, self._packed(result)
         if operation == "call" and forms[0].get("h") in self.roots:
@@ -158,30 +165,35 @@ class Session:
         except frames.WireError as error:
             raise self._end(Ended(Status.MEMORY, str(error))) from None
 
-    def _refresh(self) -> None:
-        """Plain values among the program's globals may have changed since; what a test has assigned itself stays."""
-        current = [name for name, value in self.lent.items() if self.namespace.get(name) is value]
-        if current:
-            fresh = self._names(self._exchange(["names", current]), current)
-            self.lent |= fresh
-            self.namespace |= fresh
+    def _refresh(self, news: dict[str, Any]) -> None:
+        """The program's globals stand for something else since; what a test has assigned itself stays."""
+        if not self.namespace:  # the setup has called the program
+            self.unread = news
+            return
+        for name, value in self._names(news).items():
+            if self.namespace.get(name, _ABSENT) is self.lent.get(name, _ABSENT):
+                self.namespace[name] = self.lent[name] = value
 
     def _foreseen(self, operation: str, forms: list[Any], named: dict[str, Any]) -> list[Any] | None:
         """The answer to a call that was asked for together with loading; answers that the test skipped are dropped."""
         while self.foreseen:
             number, operands = self.foreseen.popleft()
-            answer = self._answer()
-            if answer[0] == "last":
-                self.foreseen.clear()
+            answer = self._next_foreseen()
             if operation == "call" and forms[0].get("h") == number and forms[1:] == operands and not named:
                 return answer
         return None
 
+    def _next_foreseen(self) -> list[Any]:
+        """The next answer to a foreseen call; one that is no plain data, or brings news, is the last."""
+        answer = self._answer()
+        if answer[0] == "last" or answer[3:] != [{}]:
+            self.foreseen.clear()
+        return answer
+
     def _exchange(self, request: list[Any]) -> list[Any]:
         while self.foreseen:  # none is left when all went as foreseen
             self.foreseen.popleft()
-            if self._answer()[0] == "last":
-                self.foreseen.clear()
+            self._next_foreseen()
         if self.ended is not None:
             raise self.ended
         try:
@@ -205,8 +217,11 @@ class Session:
             raise self._end(end) from None
 
     def _callback(self, request: list[Any]) -> None:
-        if self.depth >= _DEPTH or len(request) != 4 or type(request[3]) is not dict:
+        if len(request) != 4 or type(request[3]) is not dict:
             raise Ended(Status.ERROR, "a bad callback")
+        if self.depth >= _DEPTH:
+            self.channel.send(["raised", exceptions.simple(RecursionError("maximum recursion depth exceeded"))])
+            return
         self.depth += 1
         try:
             function = self.crossing.callbacks[request[1]]
@@ -226,24 +241,23 @@ class Session:
             self.depth -= 1
         self.channel.send(answer)
 
-    def _names(self, reply: list[Any], asked: list[str]) -> dict[str, Any]:
-        if reply[0] == "raised":
-            raise self._exception(reply[1], "load")
-        forms = reply[1]
-        if reply[0] != "loaded" or type(forms) is not dict:
-            raise self._end(Ended(Status.ERROR, "a bad answer"))
-        try:
-            # Only what was asked for: a program that answers more must not define names of the tests.
-            return {name: self.crossing.decoder().decode(forms[name]) for name in asked if name in forms}
-        except frames.WireError as error:
-            raise self._end(Ended(Status.ERROR, str(error))) from None
+    def _names(self, forms: dict[str, Any]) -> dict[str, Any]:
+        """What names stand for. Only those that were asked for: a program that answers more must not define names of
+        the tests."""
+        decoder = self.crossing.decoder()
+        values = {name: decoder.decode(forms[name]) for name in self.names if name in forms}
+        handles = {name: value for name, value in values.items() if isinstance(value, Handle)}
+        self.roots |= {value._mucode_form["h"]: name for name, value in handles.items()}
+        return values
 
     def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
-        if len(reply) != 3 or type(reply[2]) is not list:
+        if len(reply) != 4 or type(reply[2]) is not list or type(reply[3]) is not dict:
             raise frames.WireError("a bad answer")
         decoder = self.crossing.decoder(ours)
         for container, form in zip(ours, reply[2], strict=bool(reply[2])):
             decoder.fill(container, form)
+        if reply[3]:
+            self._refresh(reply[3])
         if reply[0] in ("value", "last"):
             return decoder.decode(reply[1])
         raise self._exception(reply[1], operation)

@@ -40,6 +40,29 @@ HONEST = {
     ),
     "callbacks": ("def f(g, x): return [g(y) for y in x]", "assert f(lambda y: y * 2, [1, 2]) == [2, 4]"),
     "a callback that calls back": ("def f(g): return g(lambda x: x + 1)", "assert f(lambda h: h(1)) == 2"),
+    "a function that the program knows again": (
+        "class f:\n    def __init__(self): self.all = []\n    def on(self, g): self.all.append(g)\n    def off(self, g): self.all.remove(g)\n"
+        "    def emit(self, x): return [g(x) for g in self.all]\n    def several(self): return len(set(self.all))",
+        "e, seen = f(), []\ndef g(x): seen.append(x)\ne.on(g)\ne.on(lambda x: 5)\ne.on(seen.append)\ne.on(g)\nassert e.several() == 3\n"
+        "e.emit(1)\nassert seen == [1, 1, 1]\ne.off(g)\ne.off(g)\ne.off(seen.append)\nassert e.emit(2) == [5] and seen == [1, 1, 1]",
+    ),
+    "a method that the program knows again": (
+        "def f(*gs): return len(set(gs))",
+        "class A:\n    def g(self): pass\n    h = g\na, b = A(), A()\nassert f(a.g, a.g) == 1 and f(a.g, b.g, a.h) == 2",
+    ),
+    "a recursive function of the test's that the program remembers the results of": (
+        "import functools\ndef f(g):\n    known = {}\n    @functools.wraps(g)\n    def h(n):\n        if n not in known: known[n] = g(n)\n        return known[n]\n    return h",
+        "@f\ndef fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nassert len(str(fib(290))) == 61",
+    ),
+    "a recursion through the test that does not end": (
+        "def f(g):\n    try: return g()\n    except RecursionError: return 'deep'", "def g(): return f(g)\nassert f(g) == 'deep'\nassert f(lambda: 5) == 5",
+    ),
+    "what functions and classes say of themselves": (
+        "import functools\ndef f(g):\n    @functools.wraps(g)\n    def h(*x): return g(*x)\n    return h\nclass A: 'An A.'\n"
+        "@f\ndef add(a: int) -> int:\n    'Adds.'\n    return a + 1",
+        "assert (add.__name__, add.__doc__, add.__annotations__) == ('add', 'Adds.', {'a': int, 'return': int})\n"
+        "assert A.__doc__ == A().__doc__ == 'An A.' and A.__module__ == f.__module__ and f.__doc__ is None and not hasattr(A(), '__annotations__')",
+    ),
     "library functions as arguments": (
         "def f(g, *x): return g(*x)",
         "import operator, math\nassert f(operator.add, 1, 2) == 3 and f(math.sqrt, 4) == 2 and f(len, 'ab') == 2 and f(int, '3') == 3",
@@ -108,6 +131,10 @@ HONEST = {
     "an exception of the library": (
         "import json\ndef f(x): return json.loads(x)",
         "import json\ntry:\n    f('{')\nexcept json.JSONDecodeError as error:\n    assert error.pos == 1\nelse:\n    assert False",
+    ),
+    "an exception of numpy": (
+        "import numpy as np\ndef f(x): return np.linalg.inv(np.array(x))",
+        "import numpy as np\ntry:\n    f([[0.0, 0.0], [0.0, 0.0]])\nexcept np.linalg.LinAlgError as error:\n    assert 'ingular' in str(error)\nelse:\n    assert False",
     ),
     "an exception with a place": (
         "import ast\ndef f(x): return ast.literal_eval(x)",

@@ -137,3 +137,31 @@ def test_the_module_of_the_tests_is_one_program_s_alone(sandbox: Pool) -> None:
         for n in "12"
     ]
     assert all(verdict.passed for verdict in sandbox.judge(jobs, "private"))
+
+
+_SHAPE = """
+from dataclasses import dataclass
+from functools import cached_property
+@dataclass
+class Shape:
+    side: int
+    measure: object = len
+    @cached_property
+    def area(self): return self.side ** 2
+    def holds(self, value): return self.side == value
+"""
+
+
+def test_what_a_class_computes_once_and_what_a_field_defaults_to_are_no_obstacle(sandbox: Pool) -> None:
+    test = "s = Shape(3)\nassert s.area == 9\nassert f(s) == 9 + 2\nassert s.side == 4 and s.measure('abc') == 3"
+    grow = "def f(s):\n    was, s.side = s.area, s.side + 1\n    return was + s.measure('ab')"
+    assert verdict_on(sandbox, job(grow, test, setup=_SHAPE)).passed
+    assert verdict_on(
+        sandbox, job("def f(x): return Shape(x, abs)", "assert f(3).measure(-2) == 2", setup=_SHAPE)
+    ).passed
+
+
+@pytest.mark.parametrize("name", ["area", "holds"])
+def test_a_program_cannot_say_what_a_class_computes(sandbox: Pool, name: str) -> None:
+    lying = f"def f(x):\n    s = Shape(x)\n    vars(s)['{name}'] = 16\n    return s"
+    assert not verdict_on(sandbox, job(lying, f"assert f(3).{name} == 16", setup=_SHAPE)).passed

@@ -44,6 +44,13 @@ def test_a_program_that_writes_beyond_its_walls_fails_by_what_these_are_made_of(
     assert verdict.status is refused[sandbox.layer.key]
 
 
+def test_what_the_judge_s_own_classes_say_of_themselves_is_nothing_that_a_program_has(sandbox: Pool) -> None:
+    verdict = verdict_on(
+        sandbox, job("def f(x): return x", "assert f.__doc__ and len(f.__doc__) > 5", "assert 'proxy' in f.__module__")
+    )
+    assert (verdict.status, verdict.tests_passed) == (Status.FAILED, 0)
+
+
 def test_a_failing_assert_does_not_stop_the_following_tests(sandbox: Pool) -> None:
     verdict = verdict_on(sandbox, job("def f(x): return x", "assert f(1) == 1", "assert f(2) == 1", "assert f(3) == 3"))
     assert (verdict.status, verdict.tests_passed, verdict.tests_total) == (Status.FAILED, 2, 3)
@@ -74,6 +81,14 @@ def test_what_a_test_draws_cannot_be_drawn_by_the_program(sandbox: Pool) -> None
     test = "import random\nassert f(0) == random.random()"
     replay = "import random\ndrawn = random.Random({seed}).random()\ndef f(x): return drawn"
     assert not any(verdict_on(sandbox, job(replay.format(seed=seed), test)).passed for seed in (0, "''", 1))
+
+
+def test_a_program_may_recurse_as_deep_as_in_an_ordinary_interpreter(sandbox: Pool) -> None:
+    program = "def f(n): return n and 1 + f(n - 1)"
+    assert verdict_on(sandbox, job(program, "assert f(980) == 980")).passed
+    assert verdict_on(sandbox, job(program, "assert f(1020) == 1020")).status is Status.ERROR
+    allowed = f"import sys\nsys.setrecursionlimit(2000)\n{program}"
+    assert verdict_on(sandbox, job(allowed, "assert f(1000) == 1000", "assert f(1980) == 1980")).passed
 
 
 def test_programs_see_names_of_functions_and_arguments_but_no_test(sandbox: Pool) -> None:

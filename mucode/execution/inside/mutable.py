@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import arrays
@@ -25,7 +26,6 @@ _TAG_OF: dict[type, str] = {
 }
 TAGS = frozenset(_TAG_OF.values()) | {"np", "o"}
 _WITH_HEAD = frozenset({"q", "dd", "o"})
-_MAPPINGS = frozenset({"d", "dd", "O", "C"})
 _FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, bool, list, dict, set, tuple)}
 
 
@@ -42,8 +42,8 @@ def tag_of(kind: type, classes: Mapping[type, str]) -> str | None:
 
 def payload(tag: str, value: Any, encoder: Encoder) -> Any:
     """The content of `value` as JSON."""
-    if tag in _MAPPINGS:
-        pairs = encoder.items([part for pair in dict.items(value) for part in pair])
+    if tag in _ITEMS:
+        pairs = encoder.items([part for pair in _ITEMS[tag](value) for part in pair])
         return [_factory_name(value.default_factory), pairs] if tag == "dd" else pairs
     if tag == "ba":
         return value.decode("latin-1")
@@ -52,7 +52,9 @@ def payload(tag: str, value: Any, encoder: Encoder) -> Any:
     if tag == "np":
         return arrays.payload(value)
     if tag == "o":
-        return [encoder.classes[type(value)], encoder.items([part for pair in vars(value).items() for part in pair])]
+        kind = type(value)
+        pairs = [part for pair in vars(value).items() if not _is_cached(kind, pair[0]) for part in pair]
+        return [encoder.classes[kind], encoder.items(pairs)]
     return encoder.items(value)
 
 
@@ -82,7 +84,7 @@ def fill(tag: str, container: Any, form: Any, decoder: Decoder) -> None:
         _fill_object(container, values)
         return
     container.clear()
-    if tag in _MAPPINGS:
+    if tag in _ITEMS:
         if len(values) % 2:
             raise WireError("a key without a value")
         for index in range(0, len(values), 2):
@@ -94,14 +96,22 @@ def fill(tag: str, container: Any, form: Any, decoder: Decoder) -> None:
 
 
 def _fill_object(target: Any, values: list[Any]) -> None:
-    """Set attributes, not through the class, and none that would take the place of something the class computes."""
+    """Set attributes, not through the class, and none that would take the place of something the class computes. A field
+    of a dataclass is the instance's, even if the class has a function as its default."""
     kind = type(target)
+    fields = getattr(kind, "__dataclass_fields__", ())
     for name in values[::2]:
         taken = getattr(kind, name, None)  # TypeError unless a string
-        if callable(taken) or hasattr(type(taken), "__get__") or name[:2] == "__":
+        hides = name not in fields and (callable(taken) or hasattr(type(taken), "__get__"))
+        if hides or name[:2] == "__":
             raise WireError("an attribute that the class has itself")
     vars(target).clear()
     vars(target).update(zip(values[::2], values[1::2], strict=True))
+
+
+def _is_cached(kind: type, name: str) -> bool:
+    """Whether the class computes an attribute and keeps it: each side does so itself."""
+    return type(getattr(kind, name, None)) is cached_property
 
 
 def _factory_name(factory: Any) -> str | None:
@@ -109,4 +119,6 @@ def _factory_name(factory: Any) -> str | None:
     return name if type(name) is str and _FACTORIES.get(name) is factory else None
 
 
+# A dict keeps the order of insertion, an OrderedDict one of its own, which `move_to_end` changes.
+_ITEMS: dict[str, Any] = {"d": dict.items, "dd": dict.items, "C": dict.items, "O": OrderedDict.items}
 _EMPTY: dict[str, Any] = {"l": list, "d": dict, "s": set, "ba": bytearray, "O": OrderedDict, "C": Counter}

@@ -32,7 +32,7 @@ _REQUESTS = [
 
 def rehearse() -> None:
     """Leaves nothing behind but a warm interpreter."""
-    keep, ours, theirs = sys.stdout, *socket.socketpair()
+    keep, limit, (ours, theirs) = sys.stdout, sys.getrecursionlimit(), socket.socketpair()
     with ours, theirs:
         for _ in range(_TIMES):
             conversation = Conversation()
@@ -42,4 +42,5 @@ def rehearse() -> None:
                 conversation.answer(frames.read_turn(theirs.fileno()))
                 os.read(ours.fileno(), 1 << 16)
     sys.stdout = keep
+    sys.setrecursionlimit(limit)
     sys.modules.pop("solution", None)

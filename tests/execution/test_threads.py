@@ -1,0 +1,56 @@
+"""A program's threads that call a test's function get the answers to their own calls."""
+
+# ruff: noqa: E501  # programs, tests and forms are data: one a line
+
+from __future__ import annotations
+
+import pytest
+
+from mucode.execution.pool import Pool
+from mucode.types import Status
+from tests.execution.builders import job, verdict_on
+
+THREADED = {
+    "a pool": (
+        "from concurrent.futures import ThreadPoolExecutor\ndef f(g, xs):\n    with ThreadPoolExecutor(4) as pool: return list(pool.map(g, xs))",
+        "assert f(lambda x: x * x, range(50)) == [x * x for x in range(50)]",
+    ),
+    "asyncio": (
+        "import asyncio\ndef f(g, xs):\n    async def all(): return await asyncio.gather(*[asyncio.to_thread(g, x) for x in xs])\n    return asyncio.run(all())",
+        "for _ in range(10): assert f(lambda x: x * 10, [1, 2, 3]) == [10, 20, 30]",
+    ),
+    "functions that use the program": (
+        "from concurrent.futures import ThreadPoolExecutor\ndef h(x): return x + 1\ndef f(g, xs):\n    with ThreadPoolExecutor(4) as pool: return list(pool.map(g, xs))",
+        "assert f(lambda x: h(x) + h(x), range(30)) == [2 * x + 2 for x in range(30)]",
+    ),
+    "threads within a function that a thread calls": (
+        "from concurrent.futures import ThreadPoolExecutor\ndef f(g, xs):\n    with ThreadPoolExecutor(3) as pool: return list(pool.map(g, xs))",
+        "assert f(lambda x: f(lambda y: f(lambda z: x + y + z, [1, 2]), [10, 20]), [100, 200]) == "
+        "[[[111, 112], [121, 122]], [[211, 212], [221, 222]]]",
+    ),
+    "a timer that is joined": (
+        "import threading\ndef f(g):\n    t = threading.Timer(0.05, g, [1])\n    t.start()\n    return t",
+        "seen = []\nt = f(seen.append)\nt.join()\nassert seen == [1]",
+    ),
+    "a timer that the next call finds waiting": (
+        "import threading\ndef f(g): threading.Timer(0.02, g, [1]).start()\ndef h(): return 5",
+        "import time\nseen = []\nf(seen.append)\ntime.sleep(0.2)\nassert h() == 5\nassert seen == [1]",
+    ),
+    "a function that raises": (
+        "from concurrent.futures import ThreadPoolExecutor\ndef f(g, xs):\n    with ThreadPoolExecutor(4) as pool: results = [pool.submit(g, x) for x in xs]\n"
+        "    return [type(r.exception()).__name__ if r.exception() else r.result() for r in results]",
+        "assert f(lambda x: 6 // x, [0, 1, 2, 0, 3]) == ['ZeroDivisionError', 6, 3, 'ZeroDivisionError', 2]",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", THREADED)
+def test_a_program_s_threads_call_a_test_s_function(sandbox: Pool, name: str) -> None:
+    program, test = THREADED[name]
+    verdict = verdict_on(sandbox, job(program, test), "public")
+    assert (verdict.status, verdict.feedback) == (Status.PASSED, "")
+
+
+def test_a_wrong_program_gains_nothing_by_threads(sandbox: Pool) -> None:
+    program = "import threading\ndef f(g, xs):\n    for x in xs: threading.Thread(target=g, args=[x], daemon=True).start()\n    return xs"
+    assert verdict_on(sandbox, job(program, "assert f(lambda x: x + 1, [1, 2]) == [2, 3]")).status is Status.FAILED
