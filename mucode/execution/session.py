@@ -120,7 +120,7 @@ class Session:
         frames that it passed, the tests' globals by the functions among them."""
         self.namespace.clear()
         self.raised.close()
-        for held in (self.calls, self.lent, self.linked):
+        for held in (self.calls, self.lent, self.linked, self.looks):
             held.clear()
         if self.ended is not None:
             self.ended.__traceback__ = self.ended.__context__ = None
@@ -133,10 +133,7 @@ class Session:
         forms = encoder.items(operands)
         named = {name: encoder.encode(value) for name, value in keywords.items()} if keywords else {}
         reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
-        try:
-            result = self._result(reply, encoder.containers, operation)
-        except frames.WireError as error:
-            raise self._end(Ended(Status.ERROR, str(error))) from None
+        result = self._result(reply, encoder.containers, operation)
         if operation == "getattr" and type(result) in _LINKED:
             self.linked[forms[0]["h"], operands[1]] = result, self._packed(result)
         if operation == "call" and forms[0].get("h") in self.roots:
@@ -251,10 +248,18 @@ class Session:
         return values
 
     def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
+        try:
+            return self._read(reply, ours, operation)
+        except frames.WireError as error:
+            raise self._end(Ended(Status.ERROR, str(error))) from None
+
+    def _read(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
         if len(reply) != 4 or type(reply[2]) is not list or type(reply[3]) is not dict:
             raise frames.WireError("a bad answer")
+        if reply[2] and len(reply[2]) != len(ours):
+            raise frames.WireError("a bad answer")
         decoder = self.crossing.decoder(ours)
-        for container, form in zip(ours, reply[2], strict=bool(reply[2])):
+        for container, form in zip(ours, reply[2], strict=False):
             decoder.fill(container, form)
         if reply[3]:
             self._refresh(reply[3])
