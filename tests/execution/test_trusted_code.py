@@ -61,3 +61,31 @@ def test_the_constants_of_a_test_come_from_the_prompt_whatever_the_program_makes
 def test_a_program_that_only_mentions_an_import_of_the_prompt_has_it_all_the_same(sandbox: Pool, mention: str) -> None:
     program = f"{mention}\ndef f(x): return re.sub('a', 'b', x)"
     assert verdict_on(sandbox, job(program, "assert f('a') == 'b'", preamble="import re\n")).passed
+
+
+_SHAPE = """
+from dataclasses import dataclass
+from functools import cached_property
+@dataclass
+class Shape:
+    side: int
+    measure: object = len
+    @cached_property
+    def area(self): return self.side ** 2
+    def holds(self, value): return self.side == value
+"""
+
+
+def test_what_a_class_computes_once_and_what_a_field_defaults_to_are_no_obstacle(sandbox: Pool) -> None:
+    test = "s = Shape(3)\nassert s.area == 9\nassert f(s) == 9 + 2\nassert s.side == 4 and s.measure('abc') == 3"
+    grow = "def f(s):\n    was, s.side = s.area, s.side + 1\n    return was + s.measure('ab')"
+    assert verdict_on(sandbox, job(grow, test, setup=_SHAPE)).passed
+    assert verdict_on(
+        sandbox, job("def f(x): return Shape(x, abs)", "assert f(3).measure(-2) == 2", setup=_SHAPE)
+    ).passed
+
+
+@pytest.mark.parametrize("name", ["area", "holds"])
+def test_a_program_cannot_say_what_a_class_computes(sandbox: Pool, name: str) -> None:
+    lying = f"def f(x):\n    s = Shape(x)\n    vars(s)['{name}'] = 16\n    return s"
+    assert not verdict_on(sandbox, job(lying, f"assert f(3).{name} == 16", setup=_SHAPE)).passed

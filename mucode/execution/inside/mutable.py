@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from . import arrays
@@ -93,14 +94,20 @@ def fill(tag: str, container: Any, form: Any, decoder: Decoder) -> None:
 
 
 def _fill_object(target: Any, values: list[Any]) -> None:
-    """Set attributes, not through the class, and none that would take the place of something the class computes."""
+    """Set attributes, not through the class, and none that would take the place of something the class computes. What it
+    computes once, each side computes itself; a field of a dataclass is data, whatever its default in the class is."""
     kind = type(target)
-    for name in values[::2]:
+    fields = getattr(kind, "__dataclass_fields__", ())
+    attributes = {}
+    for name, value in zip(values[::2], values[1::2], strict=True):
         taken = getattr(kind, name, None)  # TypeError unless a string
-        if callable(taken) or hasattr(type(taken), "__get__") or name[:2] == "__":
+        hides = name not in fields and (callable(taken) or hasattr(type(taken), "__get__"))
+        if name[:2] == "__" or (hides and type(taken) is not cached_property):
             raise WireError("an attribute that the class has itself")
+        if not hides:
+            attributes[name] = value
     vars(target).clear()
-    vars(target).update(zip(values[::2], values[1::2], strict=True))
+    vars(target).update(attributes)
 
 
 def _factory_name(factory: Any) -> str | None:
