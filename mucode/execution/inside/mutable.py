@@ -24,6 +24,7 @@ _TAG_OF: dict[type, str] = {
     OrderedDict: "O",
     Counter: "C",
 }
+KINDS = frozenset(_TAG_OF)
 TAGS = frozenset(_TAG_OF.values()) | {"np", "o"}
 _WITH_HEAD = frozenset({"q", "dd", "o"})
 _FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, bool, list, dict, set, tuple)}
