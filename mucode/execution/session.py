@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
 from mucode.execution.channel import Channel, Ended
 from mucode.execution.crossing import Crossing
-from mucode.execution.inside import exceptions, frames
+from mucode.execution.inside import exceptions, frames, mutable, operations
 from mucode.execution.proxy import Function, Handle, Opaque
 from mucode.execution.questions import Questions
 from mucode.execution.raised import Raised
@@ -20,7 +20,7 @@ from mucode.types import Status
 
 _DEPTH = 300  # callbacks within calls within callbacks; each takes some ten of the judge's frames
 _TOLD = 3  # calls in the feedback
-_LINKED = frozenset({list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter})
+_LINKS = 16  # containers whose changes are looked for at each request
 _UNUSED = 4  # references to a value that the session alone holds
 _ABSENT = object()
 
@@ -43,7 +43,7 @@ class Session:
     names: tuple[str, ...] = ()  # that the tests borrow
     lent: dict[str, Any] = field(default_factory=dict)  # what these stand for, as last heard
     unread: dict[str, Any] = field(default_factory=dict)  # news of them from before there is a namespace
-    linked: dict[tuple[int, str], tuple[Any, bytes]] = field(default_factory=dict)  # containers read from attributes
+    linked: dict[str, tuple[Any, bytes]] = field(default_factory=dict)  # containers read from objects, by how
     looks: dict[tuple[int, str], Any] = field(default_factory=dict)  # answers to `look`, by handle
     foreseen: deque[tuple[int | None, list[Any]]] = field(default_factory=deque)  # calls asked for and not yet used
     raised: Raised = field(default_factory=Raised)  # its exceptions
@@ -134,8 +134,10 @@ class Session:
         named = {name: encoder.encode(value) for name, value in keywords.items()} if keywords else {}
         reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
         result = self._result(reply, encoder.containers, operation)
-        if operation == "getattr" and type(result) in _LINKED:
-            self.linked[forms[0]["h"], operands[1]] = result, self._packed(result)
+        if operation in operations.READS and type(result) in mutable.KINDS:
+            self.linked[frames.text([operation, forms])] = result, self._packed(result)
+            if len(self.linked) > _LINKS:
+                del self.linked[next(iter(self.linked))]
         if operation == "call" and forms[0].get("h") in self.roots:
             name = self.roots[forms[0]["h"]]
             self.calls.append((name, forms[1:], named, result))
@@ -144,17 +146,17 @@ class Session:
         return result
 
     def _give_back(self) -> None:
-        """What a test read from an attribute and has changed since, as in `root.children.append(leaf)`, changes there."""
+        """What a test read from an object and has changed since, as in `root.children.append(leaf)`, changes there."""
         links, self.linked = self.linked, {}
-        for (number, name), (value, form) in links.items():
+        for read, (value, form) in links.items():
             now = self._packed(value)
             if now != form:
                 self.looks.clear()
                 encoder = self.crossing.new_encoder()
-                request = ["do", "refill", [{"h": number}, name, encoder.encode(value)], {}]
-                self._result(self._exchange(request), encoder.containers, "refill")
+                reply = self._exchange(["refill", read, encoder.encode(value)])
+                self._result(reply, encoder.containers, "refill")
             if sys.getrefcount(value) > _UNUSED:
-                self.linked.setdefault((number, name), (value, now))
+                self.linked.setdefault(read, (value, now))
 
     def _packed(self, value: Any) -> bytes:
         try:

@@ -102,6 +102,18 @@ HONEST = {
         "class Graph:\n    def __init__(self): self.edges = {}\n    def size(self): return len(self.edges)",
         "g = Graph()\ne = g.edges\ne['a'] = ['b']\nassert g.size() == 1\ne['c'] = []\nassert g.size() == 2 and g.edges == e",
     ),
+    "a row of an object changed by the test": (
+        "class f:\n    def __init__(self): self.rows = [[0, 0], [0, 0]]\n    def __getitem__(self, i): return self.rows[i]\n    def sum(self): return sum(map(sum, self.rows))",
+        "m = f()\nm[0][1] = 5\nm[1][0] += 2\nassert m.sum() == 7 and m[0] == [0, 5] and m[1][0] == 2\nrow = m[-1]\nrow.append(3)\nassert m[1] == [2, 0, 3] and m.sum() == 10",
+    ),
+    "a copy of an object's list changed by the test": (
+        "class f:\n    def __init__(self): self.xs = [3, 1]\n    def __getitem__(self, s): return self.xs[s]\n    @property\n    def copy(self): return list(self.xs)",
+        "a = f()\npart, copy = a[:], a.copy\npart.append(5)\ncopy.sort()\nassert a.xs == [3, 1] and a[:] == [3, 1] and part == [3, 1, 5]",
+    ),
+    "a list of an object that is no longer there": (
+        "class f:\n    def __init__(self): self.xs, self.rows = [1], [[1], [2]]\n    def reset(self):\n        self.xs = []\n        self.rows.pop(0)\n    def __getitem__(self, i): return self.rows[i]",
+        "a = f()\nold, row = a.xs, a[0]\na.reset()\nold.append(2)\nrow.append(3)\nassert a.xs == [] and a[0] == [2] and old == [1, 2] and row == [1, 3]",
+    ),
     "a class of the test": (
         "def f(n):\n    n.seen = True\n    return n.v + (f(n.next) if n.next else 0)",
         "class Node:\n    def __init__(self, v, next=None): self.v, self.next = v, next\nn = Node(1, Node(2))\nassert f(n) == 3 and n.next.seen",

@@ -5,6 +5,8 @@ Nothing here is trusted by the judge; the program shares this interpreter and ma
       when all forms are functions, the answer to each of the calls [name, operands], as to "do"; the first that is not
       plain data is ["last", form, []]; it ends them, and so does the first with news
   ["do", operation, operands, keywords] -> ["value", form, changes] or ["raised", exception, changes]
+  ["refill", read, form]                -> ["value", null, []]: what the judge read and changed since; `read` is the JSON
+      of [operation, operands]
   ["output"]                            -> ["value", tail of what was printed, []]
   ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
 Every answer ends with the news: {name: form} for the `names`, when these stand for something else than was told last.
@@ -24,7 +26,7 @@ import types
 from collections.abc import Iterable
 from typing import Any
 
-from . import exceptions, exports, frames, operations, output, surroundings, turns
+from . import exceptions, exports, frames, mutable, operations, output, surroundings, turns
 from .plain import Decoder, Encoder
 from .surroundings import FILE
 
@@ -45,6 +47,7 @@ class Conversation:
         self.globals: dict[str, Any] = self.module.__dict__
         self.tail = output.Tail()
         self.source = ""
+        self.read: dict[str, Any] = {}  # containers that the judge read from objects, by the JSON of how
         self.recursion = sys.getrecursionlimit() + _OWN_FRAMES
         self.report = self.foreseeable = False
         self.names: list[str] = []  # what the tests borrow
@@ -170,12 +173,19 @@ class Conversation:
             result = self.as_program(operations.TABLE[operation], *values, **named)
         except Exception as error:
             failure = error
+        if operation in operations.READS and type(result) in mutable.KINDS:
+            self.read[frames.text([operation, operands])] = result
         encoder = self.encoder(theirs)
         changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
         if failure is not None:
             return self.raised(failure, changes)
         return ["value", encoder.encode(result), changes]
+
+    def refill(self, read: str, form: Any) -> list[Any]:
+        """Change what was read as the judge changed its copy."""
+        operations.refill(self.read[read], self.decoder().decode(form))
+        return ["value", None, []]
 
     def run(self, source: str) -> list[Any]:
         """Run a program that talks over standard input and output; leaving by exit is leaving."""
@@ -192,6 +202,7 @@ class Conversation:
 _REQUESTS: dict[str, Any] = {
     "load": Conversation.load,
     "do": Conversation.do,
+    "refill": Conversation.refill,
     "run": Conversation.run,
     "output": lambda self: ["value", self.tail.text(), []],
 }

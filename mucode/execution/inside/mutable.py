@@ -24,6 +24,7 @@ _TAG_OF: dict[type, str] = {
     OrderedDict: "O",
     Counter: "C",
 }
+KINDS = frozenset(_TAG_OF)
 TAGS = frozenset(_TAG_OF.values()) | {"np", "o"}
 _WITH_HEAD = frozenset({"q", "dd", "o"})
 _FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, bool, list, dict, set, tuple)}
@@ -52,9 +53,7 @@ def payload(tag: str, value: Any, encoder: Encoder) -> Any:
     if tag == "np":
         return arrays.payload(value)
     if tag == "o":
-        kind = type(value)
-        pairs = [part for pair in vars(value).items() if not _is_cached(kind, pair[0]) for part in pair]
-        return [encoder.classes[kind], encoder.items(pairs)]
+        return [encoder.classes[type(value)], encoder.items([part for pair in vars(value).items() for part in pair])]
     return encoder.items(value)
 
 
@@ -96,22 +95,20 @@ def fill(tag: str, container: Any, form: Any, decoder: Decoder) -> None:
 
 
 def _fill_object(target: Any, values: list[Any]) -> None:
-    """Set attributes, not through the class, and none that would take the place of something the class computes. A field
-    of a dataclass is the instance's, even if the class has a function as its default."""
+    """Set attributes, not through the class, and none that would take the place of something the class computes. What it
+    computes once, each side computes itself; a field of a dataclass is data, whatever its default in the class is."""
     kind = type(target)
     fields = getattr(kind, "__dataclass_fields__", ())
-    for name in values[::2]:
+    attributes = {}
+    for name, value in zip(values[::2], values[1::2], strict=True):
         taken = getattr(kind, name, None)  # TypeError unless a string
         hides = name not in fields and (callable(taken) or hasattr(type(taken), "__get__"))
-        if hides or name[:2] == "__":
+        if name[:2] == "__" or (hides and type(taken) is not cached_property):
             raise WireError("an attribute that the class has itself")
+        if not hides:
+            attributes[name] = value
     vars(target).clear()
-    vars(target).update(zip(values[::2], values[1::2], strict=True))
-
-
-def _is_cached(kind: type, name: str) -> bool:
-    """Whether the class computes an attribute and keeps it: each side does so itself."""
-    return type(getattr(kind, name, None)) is cached_property
+    vars(target).update(attributes)
 
 
 def _factory_name(factory: Any) -> str | None:
