@@ -123,6 +123,8 @@ def test_programs_do_not_see_each_other(sandbox: Pool) -> None:
         ("import builtins\nbuiltins.sorted = lambda xs: []", "def f(x): return [1]", "assert sorted(f(1)) == [1]"),
         ("import builtins\nbuiltins.one = 1", "one = 2\ndef f(x): return x", "assert f(2) == one"),
         ("import sys\nsys.stdout = None", "def f(x): return x", "import sys\nassert f(1) and sys.stdout is not None"),
+        ("import sys\nsys.stdout.close()", "def f(x): return x", "print('x', flush=True)\nassert f(1)"),
+        ("import sys\nsys.stderr.detach()", "def f(x): return x", "import sys\nsys.stderr.flush()\nassert f(1)"),
         ("import warnings\nwarnings.simplefilter('error')", "def f(x): return x", "assert f(1) == 1, '\\d'"),
         ("import sys\nsys.path.clear()", "def f(x): return x", "import sys\nassert f(sys.path)"),
     ],
