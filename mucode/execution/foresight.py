@@ -23,7 +23,7 @@ Call = tuple[str, list[Any]]  # a name and the JSON forms of the arguments
 def foresee(trees: list[ast.Module], borrowed: set[str]) -> list[Call]:
     """The calls that running `trees` one after the other begins with."""
     calls: list[Call] = []
-    clear = set(dir(builtins))  # names behind which no program is: built in, imported, or of constants
+    clear = set(dir(builtins)) - _REACHING  # names behind which no program is: built in, imported, or of constants
     for tree in trees:
         for statement, alias in _statements(tree):
             clear -= borrowed | alias.keys()
@@ -115,6 +115,9 @@ def _literal(call: ast.Call, alias: dict[str, str]) -> Call | None:
 def _refuse(value: object) -> Any:
     raise frames.WireError("not plain")
 
+
+# Built-in functions that may reach the program by its name in a text, or by what they are given.
+_REACHING = {"globals", "locals", "vars", "dir", "eval", "exec", "getattr", "__import__"}
 
 # An expression with any of these may skip a call, or make it more than once.
 _UNSURE = (
