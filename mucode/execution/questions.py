@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dis
 import importlib
 import itertools
 import symtable
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, ModuleType
+from typing import Any
 
 from mucode.execution.foresight import Call, foresee
 
 HELD = "__mucode_held__"
 _NUMPY = {"np": "numpy", "numpy": "numpy"}
+_SHARED_STATE = frozenset({"os", "shutil", "random", "tempfile", "pathlib"})  # files and state of the judge's
+_READ_GLOBAL = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"})
 _TRUSTED_STATEMENTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
@@ -94,7 +98,8 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
         names=tuple(sorted(borrowed)),
         foreseen=foreseen,
         entry_point=entry_point,
-        numpy="numpy" in libraries.values() or any("numpy" in source for source in (setup, preamble, *tests)),
+        numpy=any("numpy" in modules for modules in libraries.values())
+        or any("numpy" in source for source in (setup, preamble, *tests)),
     )
 
 
@@ -117,35 +122,77 @@ def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
     return {name for name in read - assigned if not hasattr(builtins, name)} | ({entry_point} if entry_point else set())
 
 
-def _libraries(trees: list[ast.Module], names: set[str]) -> dict[str, str]:
-    """Which of these names are modules that the tests read without an import, and of what module. A test that compares
-    with `sys.getsizeof(x)`, or asks `math.isclose`, means the library's: the program's own `sys` would decide.
+def _libraries(trees: list[ast.Module], names: set[str]) -> dict[str, list[str]]:
+    """Which of these names are modules that the tests read without an import, and what to import for each: submodules,
+    then itself. A test that compares with `sys.getsizeof(x)` means the library's: the program's own `sys` would decide.
 
-    A name is a module's when all that the tests do with it is to read what the module has: the program may have a `queue`.
+    A name is a module's when all that the tests do with it is to read, in asserts, what the module has: the program may
+    have a `queue`, and a test that sets something (`random.seed(1)`) means the program's to see it.
     """
-    inner = [node for tree in trees for node in ast.walk(tree)]
-    read: dict[str, set[str]] = {}
-    for node in inner:
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            read.setdefault(node.value.id, set()).add(node.attr)
-    whole = {id(node.value) for node in inner if isinstance(node, ast.Attribute)}
-    bare = {node.id for node in inner if isinstance(node, ast.Name) and id(node) not in whole}
-    found = {name: _NUMPY.get(name, name) for name in sorted((names - bare) & read.keys())}
-    return {name: module for name, module in found.items() if _has(module, read[name])}
+    found = {}
+    for name in sorted(names):
+        module = _NUMPY.get(name, name)
+        if module in _NUMPY.values() or (module in sys.stdlib_module_names and module not in _SHARED_STATE):
+            chains = [chain for tree in trees for chain in _chains(tree, name)]
+            imports = [_resolved([module, *chain]) if chain else None for chain in chains]
+            needed = {each for one in imports if one for each in one}
+            if imports and None not in imports:
+                found[name] = [*sorted(needed - {module}), module]
+    return found
 
 
-def _has(module: str, attributes: set[str]) -> bool:
-    """Whether a module of the library's, or numpy, has all of these."""
-    if module not in sys.stdlib_module_names and module not in _NUMPY.values():
-        return False
+def _chains(tree: ast.Module, name: str) -> list[list[str]]:
+    """The attributes that follow each reading of a global name; none where it stands alone or outside an assert."""
+    asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    attributes: dict[tuple[int, int], list[str]] = {}
+    for node in (inner for each in asserts for inner in ast.walk(each) if isinstance(inner, ast.Attribute)):
+        root, chain = _chain(node)
+        if len(chain) > len(attributes.get(root, [])):
+            attributes[root] = chain
+    code = compile(tree, "<test>", "exec", dont_inherit=True, optimize=0)
+    return [attributes.get(position, []) for position in _readings(code, name)]
+
+
+def _chain(node: ast.expr) -> tuple[tuple[int, int], list[str]]:
+    """Where a chain of attributes begins, and their names."""
+    chain: list[str] = []
+    while isinstance(node, ast.Attribute):
+        chain.insert(0, node.attr)
+        node = node.value
+    return (node.lineno, node.col_offset if isinstance(node, ast.Name) else -1), chain
+
+
+def _readings(code: CodeType, name: str) -> Iterator[tuple[int, int]]:
+    """Where code reads a name that is no local one: only the compiled code says of each reading which it is."""
+    for each in dis.get_instructions(code):
+        if each.argval == name and each.opname in _READ_GLOBAL:
+            line, column = (each.positions.lineno, each.positions.col_offset) if each.positions else (None, None)
+            yield line or 0, column or 0
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _readings(constant, name)
+
+
+def _resolved(chain: list[str]) -> list[str] | None:
+    """The module that a chain of names begins with and the submodules in it; None if the library has no such thing.
+    Submodules are imported: whether they are there must not depend on what other tests import."""
     try:
-        return all(hasattr(importlib.import_module(module), each) for each in attributes)
-    except ImportError:
-        return False
+        found: Any = importlib.import_module(chain[0])
+        modules = chain[:1]
+        for attribute in chain[1:]:
+            path = f"{modules[-1]}.{attribute}"
+            if not hasattr(found, attribute) and isinstance(found, ModuleType):
+                importlib.import_module(path)
+            found = getattr(found, attribute)
+            if isinstance(found, ModuleType) and sys.modules.get(path) is found:
+                modules.append(path)
+    except (ImportError, AttributeError):
+        return None
+    return modules
 
 
-def _imports(libraries: dict[str, str]) -> CodeType | None:
-    lines = [f"import {module} as {name}" for name, module in libraries.items()]
+def _imports(libraries: dict[str, list[str]]) -> CodeType | None:
+    lines = [f"import {module} as {name}" for name, modules in libraries.items() for module in modules]
     return compile("\n".join(lines), "<libraries>", "exec", dont_inherit=True) if lines else None
 
 

@@ -67,6 +67,8 @@ _SIZE = "assert f((1, 2)) == sys.getsizeof((1, 2))"
 _CLOSE = "assert math.isclose(f(1), 2.0)"
 _SAME = "assert np.array_equal(f(1), np.array([1, 2]))"
 
+_TAG = "assert f('<a/>') == xml.etree.ElementTree.fromstring('<a/>').tag"
+
 
 @pytest.mark.parametrize(
     ("program", "test"),
@@ -77,6 +79,14 @@ _SAME = "assert np.array_equal(f(1), np.array([1, 2]))"
         (
             "class np: array, array_equal = staticmethod(list), staticmethod(lambda *a: True)\ndef f(x): return 0",
             _SAME,
+        ),
+        (
+            "class xml: etree = type('e', (), {'ElementTree': type('E', (), {'fromstring': lambda s: xml, 'tag': 0})})\nxml.tag = 0\ndef f(s): return 0",
+            _TAG,
+        ),
+        (
+            "class math: isclose = staticmethod(lambda *a: True)\ndef f(x): return 0",
+            f"def g(math): return math\nassert [math for math in [1]]\n{_CLOSE}",
         ),
     ],
 )
@@ -96,8 +106,42 @@ def test_a_module_that_a_test_reads_without_an_import_is_the_library_s(sandbox: 
     ],
 )
 def test_a_program_need_not_import_what_only_the_test_reads(sandbox: Pool, program: str, test: str) -> None:
-    setup = "" if "annotations" not in test else "from __future__ import annotations\nN = math.pi"
+    setup = "" if "annotations" not in test else "from __future__ import annotations\nN = 1"
     assert verdict_on(sandbox, job(program, test, setup=setup)).passed
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        (
+            "import random\ndef f(n): return random.randrange(n)",
+            "random.seed(1)\na = f(10**9)\nrandom.seed(1)\nassert f(10**9) == a and random.random() < 1",
+        ),
+        (
+            "import sys\ndef f(n): return n and 1 + f(n - 1)",
+            "sys.setrecursionlimit(20000)\nassert f(5000) == 5000 and sys.getrecursionlimit() == 20000",
+        ),
+        ("import os\ndef f(name): os.putenv(name, 'x'); os.environ[name] = 'x'", "f('A')\nassert os.getenv('A')"),
+        (
+            "import calendar\ndef f(y): return calendar.isleap(y)",
+            "want = calendar.isleap(2000)\nassert f(2000) == want",
+        ),
+    ],
+)
+def test_a_module_that_a_test_uses_otherwise_than_to_compare_is_the_program_s(
+    sandbox: Pool, program: str, test: str
+) -> None:
+    assert verdict_on(sandbox, job(program, test)).passed
+
+
+def test_which_module_a_name_is_does_not_depend_on_what_was_imported_before(sandbox: Pool) -> None:
+    forged = "class xml: etree = 0\ndef f(s): return 'a'"
+    asked = [
+        job(forged, _TAG),
+        job("def f(x): return x", "import xml.etree.ElementTree\nassert f(1)"),
+        job(forged, _TAG),
+    ]
+    assert [each.status for each in sandbox.judge(asked, "private")] == [Status.PASSED] * 3
 
 
 _COUNTS = """
