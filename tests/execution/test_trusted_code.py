@@ -123,7 +123,7 @@ def test_a_program_need_not_import_what_only_the_test_reads(sandbox: Pool, progr
         ),
         ("import os\ndef f(name): os.putenv(name, 'x'); os.environ[name] = 'x'", "f('A')\nassert os.getenv('A')"),
         (
-            "import calendar\ndef f(y): return calendar.isleap(y)",
+            "class calendar: isleap = staticmethod(str)\ndef f(y): return str(y)",
             "want = calendar.isleap(2000)\nassert f(2000) == want",
         ),
     ],
