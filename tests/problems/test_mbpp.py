@@ -80,6 +80,14 @@ def test_a_function_of_the_setup_is_no_entry_point() -> None:
         ({"test_list": [f"from pytest import mark\n@mark.slow\n{_UNCALLED}"]}, "nothing runs them"),
         ({"test_list": [f"import pytest as pt\n@pt.mark.slow\n{_UNCALLED}"]}, "nothing runs them"),
         ({"test_list": ["class A(object):\n    def test(self):\n        assert double(1) == 2"]}, "nothing runs them"),
+        (
+            {
+                "test_list": [
+                    "import unittest as u\nclass A(u.TestCase):\n    def test(self):\n        assert double(1) == 2"
+                ]
+            },
+            "nothing runs them",
+        ),
         ({"test_list": ["if __name__ == '__main__':\n    assert double(1) == 2"]}, "nothing runs them"),
         ({"test_list": [f"{_UNCALLED}\nif __name__ == '__main__':\n    test()"]}, "nothing runs them"),
         ({"test_list": [f"{_UNCALLED}\ndef main():\n    test()"]}, "nothing runs them"),
