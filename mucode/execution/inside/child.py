@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import exceptions, exports, frames, mutable, operations, output, surroundings, turns
-from .plain import Decoder, Encoder
+from .plain import Decoder, Encoder, record_classes
 from .surroundings import FILE
 
 _WIRE_RECURSION = 5000
@@ -43,6 +43,7 @@ class Conversation:
         self.descriptor = -1
         self.turns = turns.Turns()
         self.exports = exports.Exports(self.callback)
+        self.record_class = record_classes()
         self.module = types.ModuleType("solution")
         self.globals: dict[str, Any] = self.module.__dict__
         self.tail = output.Tail()
@@ -61,7 +62,7 @@ class Conversation:
 
     def decoder(self) -> Decoder:
         """For one message from the judge."""
-        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals))
+        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals), self.record_class)
 
     def callback(self, number: int, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Ask the judge to call one of its own functions."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections import namedtuple
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from . import arrays
@@ -101,12 +99,7 @@ def _record(payload: Any, decoder: Decoder) -> Any:
     name, fields, values = payload
     if not all(type(text) is str and text.isidentifier() for text in (name, *fields)):
         raise WireError("a record needs names")
-    return _record_class(name, tuple(fields))(*decoder.items(values))
-
-
-@lru_cache(maxsize=64)
-def _record_class(name: str, fields: tuple[str, ...]) -> Any:
-    return namedtuple(name, fields)  # takes as long as twenty records
+    return decoder.record_class(name, tuple(fields))(*decoder.items(values))
 
 
 def _integer(text: Any) -> int:
