@@ -41,6 +41,20 @@ THREADED = {
         "    return [type(r.exception()).__name__ if r.exception() else r.result() for r in results]",
         "assert f(lambda x: 6 // x, [0, 1, 2, 0, 3]) == ['ZeroDivisionError', 6, 3, 'ZeroDivisionError', 2]",
     ),
+    "a limit of recursion while a thread calls": (
+        "import sys, threading\nsys.setrecursionlimit(3000)\ndef f(g):\n    t = threading.Thread(target=lambda: [g(x) for x in range(100)], daemon=True)\n"
+        "    t.start()\n    return t\ndef h(): return sys.getrecursionlimit()",
+        "t = f(lambda x: x)\nfor _ in range(100): assert h() == 3000\nt.join()\nassert h() == 3000",
+    ),
+    "the usual limit after a thread has called": (
+        "import threading\ndef f(g):\n    t = threading.Thread(target=lambda: [g(x) for x in range(100)], daemon=True)\n    t.start()\n    return t\n"
+        "def h(n):\n    try: return n and 1 + h(n - 1)\n    except RecursionError: return -10000",
+        "t = f(lambda x: x)\nfor _ in range(50): assert h(2000) < 0\nt.join()\nassert h(2000) < 0",
+    ),
+    "a limit that a function sets which a test's function calls": (
+        "import sys\ndef h(n): sys.setrecursionlimit(n)\ndef f(g):\n    g(3000)\n    return sys.getrecursionlimit()",
+        "assert f(lambda n: h(n)) == 3000\nassert f(lambda n: h(n)) == 3000",
+    ),
 }  # fmt: skip
 
 

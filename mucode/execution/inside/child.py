@@ -17,6 +17,7 @@ the program's threads reads and writes, `turns` says.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import gc
 import operator
@@ -49,7 +50,8 @@ class Conversation:
         self.tail = output.Tail()
         self.source = ""
         self.read: dict[str, Any] = {}  # containers that the judge read from objects, by the JSON of how
-        self.recursion = sys.getrecursionlimit() + _OWN_FRAMES
+        self.server = _thread.get_ident()  # the only thread that changes the recursion limit, which all share
+        self.recursion = sys.getrecursionlimit()  # the program's, while our own code has a higher one
         self.report = self.foreseeable = False
         self.names: list[str] = []  # what the tests borrow
         self.lent: list[Any] = []  # what these stood for at last
@@ -69,27 +71,33 @@ class Conversation:
         encoder = self.encoder()
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
         self.turns.begin()
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
-        self.recursion = limit + _CALLBACK_FRAMES  # of the program's code that is called from there
         try:
             frames.write_message(self.descriptor, ["callback", number, *forms])
-            while (message := frames.read_turn(self.descriptor))[0] not in ("value", "raised"):
-                self.answer(message)  # the judge's function uses an object that is here
+            while (message := self.receive())[0] not in ("value", "raised"):
+                self.answer(message, _CALLBACK_FRAMES)  # the judge's function uses an object that is here
         finally:
-            self.recursion -= _CALLBACK_FRAMES
-            limit = self.recursion  # which the program may have changed
             self.turns.end()
-            sys.setrecursionlimit(limit)
         if message[0] == "raised":
             raise exceptions.rebuild(message[1])
         return self.decoder().decode(message[1])
 
-    def answer(self, request: list[Any]) -> None:
-        """Serve one request, by the thread that read it."""
+    def receive(self) -> Any:
+        """The judge's next message. While nothing has come, the limit is the program's, whose threads may be running."""
+        body = frames.read_turn_body(self.descriptor)
+        limit = sys.getrecursionlimit()
+        if _thread.get_ident() != self.server or limit >= _WIRE_RECURSION:
+            return frames.unpack(body)
+        sys.setrecursionlimit(_WIRE_RECURSION)
+        try:
+            return frames.unpack(body)
+        finally:
+            sys.setrecursionlimit(limit)
+
+    def answer(self, request: list[Any], deeper: int = 0) -> None:
+        """Serve one request, by the thread that read it; `deeper`: so many frames of ours are added to the program's."""
         level = self.turns.level
         self.turns.give()
-        answer = self.outcome(_REQUESTS[request[0]], request[1:])
+        answer = self.outcome(_REQUESTS[request[0]], request[1:], deeper)
         self.turns.take_at(level)
         if request[0] == "load" and self.foreseeable:
             for name, operands in request[5]:
@@ -100,16 +108,25 @@ class Conversation:
                     break
         frames.write_all(self.descriptor, answer)
 
-    def outcome(self, work: Any, arguments: list[Any]) -> bytes:
+    def outcome(self, work: Any, arguments: list[Any], deeper: int = 0) -> bytes:
         """Do the work; the message about its result, or about what it raised."""
+        limit, serving = sys.getrecursionlimit(), _thread.get_ident() == self.server
+        if serving:
+            self.recursion = limit + deeper
+            sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
         try:
             return frames.pack([*work(self, *arguments), self.news()])
         except BaseException as error:
             self.foreseeable |= work == Conversation.call  # this answer says of no end
             return frames.pack([*self.raised(error, []), {}])
+        finally:
+            if serving:
+                sys.setrecursionlimit(limit if self.recursion == limit + deeper else self.recursion)
 
     def as_program(self, work: Any, *operands: Any, **keywords: Any) -> Any:
         """Run the program's code under its own recursion limit; ours is higher, for long linked lists on the wire."""
+        if _thread.get_ident() != self.server:
+            return work(*operands, **keywords)
         sys.setrecursionlimit(self.recursion)
         try:
             return work(*operands, **keywords)
@@ -215,11 +232,11 @@ def serve(conversation: Conversation, descriptor: int, stdio: list[int]) -> None
         os.dup2(replacement, number)
         os.close(replacement)
     conversation.descriptor = descriptor
-    sys.setrecursionlimit(_WIRE_RECURSION)
+    sys.setrecursionlimit(sys.getrecursionlimit() + _OWN_FRAMES)
     gc.enable()
     while True:
         try:
-            request = frames.read_turn(descriptor)
+            request = conversation.receive()
         except frames.Closed:
             os._exit(0)
         conversation.answer(request)
