@@ -55,6 +55,11 @@ THREADED = {
         "import sys\ndef h(n): sys.setrecursionlimit(n)\ndef f(g):\n    g(3000)\n    return sys.getrecursionlimit()",
         "assert f(lambda n: h(n)) == 3000\nassert f(lambda n: h(n)) == 3000",
     ),
+    "what a thread writes while it is told": (
+        "import sys, threading\nsys.setswitchinterval(1e-6)\nd, s = dict.fromkeys(range(500)), set(range(500))\ndef f():\n    def write():\n"
+        "        while True: d[-1] = s.add(-1); d.pop(-1); s.discard(-1)\n    threading.Thread(target=write, daemon=True).start()\ndef h(): return 1",
+        "f()\nfor _ in range(100): assert h() == 1 and len(d) >= 500 and len(s) >= 500",
+    ),
 }  # fmt: skip
 
 
