@@ -186,18 +186,18 @@ class Conversation:
         named = {name: decoder.decode(form) for name, form in keywords.items()}
         theirs = decoder.containers
         forms = self.encoder().items(values[1:]) if theirs else []
-        failure = result = None
+        failed = result = None
         try:
             result = self.as_program(operations.TABLE[operation], *values, **named)
         except Exception as error:
-            failure = error
+            failed = self.raised(error, [])  # the error itself would hold this frame, which would hold the error
         if operation in operations.READS and type(result) in mutable.KINDS:
             self.read[frames.text([operation, operands])] = result
         encoder = self.encoder(theirs)
         changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
-        if failure is not None:
-            return self.raised(failure, changes)
+        if failed is not None:
+            return [*failed[:2], changes]
         return ["value", encoder.encode(result), changes]
 
     def refill(self, read: str, form: Any) -> list[Any]:
