@@ -13,7 +13,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from mucode.execution.inside import exports, frames
-from mucode.execution.inside.plain import Decoder, Encoder, Foreign
+from mucode.execution.inside.plain import Decoder, Encoder, Foreign, record_classes
 from mucode.execution.proxy import Function, Handle
 from mucode.execution.raised import Raised
 
@@ -38,6 +38,7 @@ class Crossing:
         self.numbers: dict[Any, int] = {}  # the same the other way round
         self.shared: dict[str, type] = {}  # classes whose instances cross as data
         self.class_names: dict[type, str] = {}  # the same the other way round
+        self.record_class = record_classes()
         self.encoder: Encoder | None = None  # of the message that is being made
         self.known: Foreign = {
             "h": partial(self._handle, session),
@@ -60,7 +61,7 @@ class Crossing:
 
     def decoder(self, containers: Iterable[Any] = ()) -> Decoder:
         """The decoder of one message from the program, which may refer to these containers of ours by number."""
-        return Decoder(self.known, containers, self.shared)
+        return Decoder(self.known, containers, self.shared, self.record_class)
 
     def given(self, forms: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Copies of the values of one message to the program."""
@@ -70,7 +71,7 @@ class Crossing:
             "cb": lambda form, decoder: self.callbacks[form],
             "m": lambda form, decoder: getattr(sys.modules[form[0]], form[1]),
         }
-        decoder = Decoder(known, (), self.shared)
+        decoder = Decoder(known, (), self.shared, self.record_class)
         return decoder.items(forms), {name: decoder.decode(form) for name, form in named.items()}
 
     def _handle(self, session: Session, form: Any, decoder: Decoder) -> Any:

@@ -85,3 +85,12 @@ def test_what_the_setup_s_calls_change_is_seen_by_the_tests(sandbox: Pool) -> No
     program = "n, g = 0, len\ndef f():\n    global n, g\n    n, g = n + 1, abs"
     verdict = verdict_on(sandbox, job(program, "assert n == 1 and g(-2) == 2\nf()\nassert n == 2", setup="f()"))
     assert (verdict.status, verdict.tests_passed) == (Status.PASSED, 2)
+
+
+def test_what_a_test_does_to_the_class_of_a_record_no_other_program_s_tests_see(sandbox: Pool) -> None:
+    program = "from collections import namedtuple\nP = namedtuple('P', 'x')\ndef f(): return P(3)"
+    spoils, right = (
+        job(program, "type(f()).__eq__ = lambda a, b: True\nassert f() == (4,)"),
+        job(program, "assert f() == (4,)"),
+    )
+    assert [each.passed for each in sandbox.judge([spoils, right], "private")] == [True, False]

@@ -41,6 +41,25 @@ THREADED = {
         "    return [type(r.exception()).__name__ if r.exception() else r.result() for r in results]",
         "assert f(lambda x: 6 // x, [0, 1, 2, 0, 3]) == ['ZeroDivisionError', 6, 3, 'ZeroDivisionError', 2]",
     ),
+    "a limit of recursion while a thread calls": (
+        "import sys, threading\nsys.setrecursionlimit(3000)\ndef f(g):\n    t = threading.Thread(target=lambda: [g(x) for x in range(100)], daemon=True)\n"
+        "    t.start()\n    return t\ndef h(): return sys.getrecursionlimit()",
+        "t = f(lambda x: x)\nfor _ in range(100): assert h() == 3000\nt.join()\nassert h() == 3000",
+    ),
+    "the usual limit after a thread has called": (
+        "import threading\ndef f(g):\n    t = threading.Thread(target=lambda: [g(x) for x in range(100)], daemon=True)\n    t.start()\n    return t\n"
+        "def h(n):\n    try: return n and 1 + h(n - 1)\n    except RecursionError: return -10000",
+        "t = f(lambda x: x)\nfor _ in range(50): assert h(2000) < 0\nt.join()\nassert h(2000) < 0",
+    ),
+    "a limit that a function sets which a test's function calls": (
+        "import sys\ndef h(n): sys.setrecursionlimit(n)\ndef f(g):\n    g(3000)\n    return sys.getrecursionlimit()",
+        "assert f(lambda n: h(n)) == 3000\nassert f(lambda n: h(n)) == 3000",
+    ),
+    "what a thread writes while it is told": (
+        "import sys, threading\nsys.setswitchinterval(1e-6)\nd, s = dict.fromkeys(range(500)), set(range(500))\ndef f():\n    def write():\n"
+        "        while True: d[-1] = s.add(-1); d.pop(-1); s.discard(-1)\n    threading.Thread(target=write, daemon=True).start()\ndef h(): return 1",
+        "f()\nfor _ in range(100): assert h() == 1 and len(d) >= 500 and len(s) >= 500",
+    ),
 }  # fmt: skip
 
 
@@ -51,6 +70,13 @@ def test_a_program_s_threads_call_a_test_s_function(sandbox: Pool, name: str) ->
     assert (verdict.status, verdict.feedback) == (Status.PASSED, "")
 
 
-def test_a_wrong_program_gains_nothing_by_threads(sandbox: Pool) -> None:
-    program = "import threading\ndef f(g, xs):\n    for x in xs: threading.Thread(target=g, args=[x], daemon=True).start()\n    return xs"
-    assert verdict_on(sandbox, job(program, "assert f(lambda x: x + 1, [1, 2]) == [2, 3]")).status is Status.FAILED
+def test_a_signal_handler_that_interrupts_a_call_does_not_wait_for_it(sandbox: Pool) -> None:
+    program = "import signal\nseen = []\ndef f(g, h):\n    def handler(*_):\n        try: h(1)\n        except RuntimeError: seen.append(1)\n    signal.signal(signal.SIGALRM, handler)\n    signal.setitimer(signal.ITIMER_REAL, 0.05)\n    return g(3)\ndef s(): return len(seen)"
+    test = "import time\ndef g(x):\n    time.sleep(0.3)\n    return x\nassert f(g, lambda x: x) == 3\nassert s() == 1"
+    assert verdict_on(sandbox, job(program, test)).status is Status.PASSED
+
+
+def test_an_exception_that_was_told_is_freed_at_once(sandbox: Pool) -> None:
+    program = "import gc, weakref\ngc.disable()\nclass E(Exception): pass\ndef f(xs):\n    global ref\n    error = E()\n    ref = weakref.ref(error)\n    try: raise error\n    finally: del error\ndef freed(): return ref() is None"
+    test = "try: f([1])\nexcept Exception: pass\nassert freed()"
+    assert verdict_on(sandbox, job(program, test)).status is Status.PASSED

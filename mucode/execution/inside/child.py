@@ -17,6 +17,7 @@ the program's threads reads and writes, `turns` says.
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import gc
 import operator
@@ -27,7 +28,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import exceptions, exports, frames, mutable, operations, output, surroundings, turns
-from .plain import Decoder, Encoder
+from .plain import Decoder, Encoder, record_classes
 from .surroundings import FILE
 
 _WIRE_RECURSION = 5000
@@ -43,12 +44,14 @@ class Conversation:
         self.descriptor = -1
         self.turns = turns.Turns()
         self.exports = exports.Exports(self.callback)
+        self.record_class = record_classes()
         self.module = types.ModuleType("solution")
         self.globals: dict[str, Any] = self.module.__dict__
         self.tail = output.Tail()
         self.source = ""
         self.read: dict[str, Any] = {}  # containers that the judge read from objects, by the JSON of how
-        self.recursion = sys.getrecursionlimit() + _OWN_FRAMES
+        self.server = _thread.get_ident()  # the only thread that changes the recursion limit, which all share
+        self.recursion = sys.getrecursionlimit()  # the program's, while our own code has a higher one
         self.report = self.foreseeable = False
         self.names: list[str] = []  # what the tests borrow
         self.lent: list[Any] = []  # what these stood for at last
@@ -61,34 +64,40 @@ class Conversation:
 
     def decoder(self) -> Decoder:
         """For one message from the judge."""
-        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals))
+        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals), self.record_class)
 
     def callback(self, number: int, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Ask the judge to call one of its own functions."""
         encoder = self.encoder()
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
         self.turns.begin()
-        limit = sys.getrecursionlimit()
-        sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
-        self.recursion = limit + _CALLBACK_FRAMES  # of the program's code that is called from there
         try:
             frames.write_message(self.descriptor, ["callback", number, *forms])
-            while (message := frames.read_turn(self.descriptor))[0] not in ("value", "raised"):
-                self.answer(message)  # the judge's function uses an object that is here
+            while (message := self.receive())[0] not in ("value", "raised"):
+                self.answer(message, _CALLBACK_FRAMES)  # the judge's function uses an object that is here
         finally:
-            self.recursion -= _CALLBACK_FRAMES
-            limit = self.recursion  # which the program may have changed
             self.turns.end()
-            sys.setrecursionlimit(limit)
         if message[0] == "raised":
             raise exceptions.rebuild(message[1])
         return self.decoder().decode(message[1])
 
-    def answer(self, request: list[Any]) -> None:
-        """Serve one request, by the thread that read it."""
+    def receive(self) -> Any:
+        """The judge's next message. While nothing has come, the limit is the program's, whose threads may be running."""
+        body = frames.read_turn_body(self.descriptor)
+        limit = sys.getrecursionlimit()
+        if _thread.get_ident() != self.server or limit >= _WIRE_RECURSION:
+            return frames.unpack(body)
+        sys.setrecursionlimit(_WIRE_RECURSION)
+        try:
+            return frames.unpack(body)
+        finally:
+            sys.setrecursionlimit(limit)
+
+    def answer(self, request: list[Any], deeper: int = 0) -> None:
+        """Serve one request, by the thread that read it; `deeper`: so many frames of ours are added to the program's."""
         level = self.turns.level
         self.turns.give()
-        answer = self.outcome(_REQUESTS[request[0]], request[1:])
+        answer = self.outcome(_REQUESTS[request[0]], request[1:], deeper)
         self.turns.take_at(level)
         if request[0] == "load" and self.foreseeable:
             for name, operands in request[5]:
@@ -99,16 +108,25 @@ class Conversation:
                     break
         frames.write_all(self.descriptor, answer)
 
-    def outcome(self, work: Any, arguments: list[Any]) -> bytes:
+    def outcome(self, work: Any, arguments: list[Any], deeper: int = 0) -> bytes:
         """Do the work; the message about its result, or about what it raised."""
+        limit, serving = sys.getrecursionlimit(), _thread.get_ident() == self.server
+        if serving:
+            self.recursion = limit + deeper
+            sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
         try:
             return frames.pack([*work(self, *arguments), self.news()])
         except BaseException as error:
             self.foreseeable |= work == Conversation.call  # this answer says of no end
             return frames.pack([*self.raised(error, []), {}])
+        finally:
+            if serving:
+                sys.setrecursionlimit(limit if self.recursion == limit + deeper else self.recursion)
 
     def as_program(self, work: Any, *operands: Any, **keywords: Any) -> Any:
         """Run the program's code under its own recursion limit; ours is higher, for long linked lists on the wire."""
+        if _thread.get_ident() != self.server:
+            return work(*operands, **keywords)
         sys.setrecursionlimit(self.recursion)
         try:
             return work(*operands, **keywords)
@@ -168,18 +186,18 @@ class Conversation:
         named = {name: decoder.decode(form) for name, form in keywords.items()}
         theirs = decoder.containers
         forms = self.encoder().items(values[1:]) if theirs else []
-        failure = result = None
+        failed = result = None
         try:
             result = self.as_program(operations.TABLE[operation], *values, **named)
         except Exception as error:
-            failure = error
+            failed = self.raised(error, [])  # the error itself would hold this frame, which would hold the error
         if operation in operations.READS and type(result) in mutable.KINDS:
             self.read[frames.text([operation, operands])] = result
         encoder = self.encoder(theirs)
         changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
-        if failure is not None:
-            return self.raised(failure, changes)
+        if failed is not None:
+            return [*failed[:2], changes]
         return ["value", encoder.encode(result), changes]
 
     def refill(self, read: str, form: Any) -> list[Any]:
@@ -214,11 +232,11 @@ def serve(conversation: Conversation, descriptor: int, stdio: list[int]) -> None
         os.dup2(replacement, number)
         os.close(replacement)
     conversation.descriptor = descriptor
-    sys.setrecursionlimit(_WIRE_RECURSION)
+    sys.setrecursionlimit(sys.getrecursionlimit() + _OWN_FRAMES)
     gc.enable()
     while True:
         try:
-            request = frames.read_turn(descriptor)
+            request = conversation.receive()
         except frames.Closed:
             os._exit(0)
         conversation.answer(request)

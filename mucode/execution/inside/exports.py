@@ -59,14 +59,15 @@ class Exports:
 
     def by_name(self, namespace: dict[str, Any]) -> dict[str, type]:
         """The shared classes; where the program defines one of that name, its own."""
-        own = {name: mine if type(mine := namespace.get(name)) is type else kind for name, kind in self.shared.items()}
+        shared = self.shared.copy()  # which another thread may add to
+        own = {name: mine if type(mine := namespace.get(name)) is type else kind for name, kind in shared.items()}
         return Classes(own, self.shared, namespace)
 
     def names(self, namespace: dict[str, Any]) -> dict[type, str]:
         """The other way round, for both."""
         if not self.shared:
             return {}
-        return {kind: name for table in (self.shared, self.by_name(namespace)) for name, kind in table.items()}
+        return {kind: name for table in (self.shared.copy(), self.by_name(namespace)) for name, kind in table.items()}
 
     def number_of(self, value: Any) -> int:
         """The handle of an object, the same each time."""

@@ -86,6 +86,11 @@ def read_message(descriptor: int) -> Any:
 
 def read_turn(descriptor: int) -> Any:
     """As `read_message`, where the other side sends nothing more before it is answered: mostly a single system call."""
+    return unpack(read_turn_body(descriptor))
+
+
+def read_turn_body(descriptor: int) -> bytes:
+    """The bytes that `read_turn` unpacks."""
     data = os.read(descriptor, _CHUNK)
     if not data:
         raise Closed
@@ -94,7 +99,7 @@ def read_turn(descriptor: int) -> Any:
     end = HEADER + int.from_bytes(data[:HEADER], "big")
     if len(data) < end:
         data += _read_exactly(descriptor, end - len(data))
-    return unpack(data[HEADER:])
+    return data[HEADER:]
 
 
 def _read_exactly(descriptor: int, count: int) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from . import arrays
@@ -42,19 +43,24 @@ def tag_of(kind: type, classes: Mapping[type, str]) -> str | None:
 
 
 def payload(tag: str, value: Any, encoder: Encoder) -> Any:
-    """The content of `value` as JSON."""
+    """The content of `value` as JSON, of a copy that no thread of the program can change the size of meanwhile."""
     if tag in _ITEMS:
-        pairs = encoder.items([part for pair in _ITEMS[tag](value) for part in pair])
+        pairs = encoder.items(flat(_ITEMS[tag](value)))
         return [_factory_name(value.default_factory), pairs] if tag == "dd" else pairs
     if tag == "ba":
         return value.decode("latin-1")
     if tag == "q":
-        return [value.maxlen, encoder.items(value)]
+        return [value.maxlen, encoder.items(list(value))]
     if tag == "np":
         return arrays.payload(value)
     if tag == "o":
-        return [encoder.classes[type(value)], encoder.items([part for pair in vars(value).items() for part in pair])]
-    return encoder.items(value)
+        return [encoder.classes[type(value)], encoder.items(flat(vars(value).items()))]
+    return encoder.items(list(value) if tag == "s" else value)
+
+
+def flat(pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """The parts of all pairs, in one step of the interpreter: no other thread runs meanwhile."""
+    return list(chain.from_iterable(pairs))
 
 
 def new(tag: str, form: Any, classes: Mapping[str, type]) -> Any:

@@ -39,7 +39,7 @@ def rehearse() -> None:
             conversation.descriptor = theirs.fileno()
             for request in _REQUESTS:
                 frames.write_message(ours.fileno(), request)
-                conversation.answer(frames.read_turn(theirs.fileno()))
+                conversation.answer(conversation.receive())
                 os.read(ours.fileno(), 1 << 16)
     sys.stdout = keep
     sys.setrecursionlimit(limit)
