@@ -56,8 +56,9 @@ check: $(INSTALLED) ## ruff, mypy, import-linter: what a commit must pass beside
 theory: $(INSTALLED) ## the simulated check of the theory, and its plots in docs/
 	@$(TIED) $(PYTHON) -m benchmarks.theory --plots docs
 
-repro: $(INSTALLED) ## the same files as quickstart by DVC alone, without a server
-	@PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1; export PATH DVC_NO_ANALYTICS; $(TIED) $(PYTHON) -m dvc repro
+repro: $(INSTALLED) ## the same files as quickstart by DVC alone, without a server (SIZE=...)
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" DVC_NO_ANALYTICS=1; export PATH DVC_NO_ANALYTICS; \
+	folder="$$($(PYTHON) -m mucode workspace --size $(SIZE))" && $(TIED) $(PYTHON) -m dvc --cd "$$folder" repro
 
 reproduce: $(INSTALLED) ## a run made again beside your tree, and compared (RUN=branch, tag or MLflow run; REBUILD=1, KEEP=1)
 	@test -n "$(RUN)" || { echo "which run? make reproduce RUN=a run branch, a tag, or the id of a run in MLflow" >&2; exit 2; }

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+from prefect import get_run_logger
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from flows.graph import Workspace
 from flows.remotes import inherit
 from mucode.collect.version import require_version
-from mucode.workspace import varied_workspace
+from mucode.workspace import renew_workspace, varied_workspace
 from mucode.yaml_files import read_yaml
 
 PARAMS = Path(__file__).resolve().parent.parent / "params.yaml"
@@ -56,12 +57,15 @@ Hours = Annotated[
 
 
 def workspace_of(workspace: Workspace, variation: Variation) -> Path:
-    """The folder in which a run happens: `workspace` itself, or one beside its runs with the variation's parameters.
+    """The folder in which a run happens: `workspace` itself, or one beside its runs with the variation's parameters; of a
+    size, brought up to date with its profile before.
 
     Raises:
-        MucodeError: the variation does not fit the workspace's params.yaml, or the collected problems, which it takes
-            along, are not the workspace's version.
+        MucodeError: the workspace cannot be brought up to date, as when its profile is wrong; or the variation does not fit
+            its params.yaml, or the collected problems, which it takes along, are not its version.
     """
+    if edited := renew_workspace(workspace.resolve()):
+        get_run_logger().warning(edited)
     changes = variation.as_parameters()
     if not changes:
         return workspace.resolve()

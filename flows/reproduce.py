@@ -22,9 +22,10 @@ from flows.worktree import FOLDER, check_out, leave, remove
 from mucode.lineage import Git, repository_of
 from mucode.lineage.compare import Difference, differing_entries, differing_files, stages_of
 from mucode.lineage.find import Recorded, recorded_at, recorded_with
+from mucode.lineage.git import without_credentials
 from mucode.lineage.locked import outs_of
 from mucode.processes import held
-from mucode.tracking import tags_of
+from mucode.tracking import tags_of, tracking_uri
 from mucode.types import MucodeError
 from mucode.workspace import DEFAULT, folder_of
 
@@ -75,9 +76,11 @@ def find(run: str, git: Git, workspace: Path) -> Recorded:
         return recorded
     tags = tags_of(run, workspace)
     if tags is None:
+        asked = without_credentials(tracking_uri(workspace))
         raise MucodeError(
-            f"no branch, tag or commit here and no run in the MLflow of {workspace} is called {run!r}: "
-            "correct the name, fetch the branch, or say with SIZE=... whose MLflow knows the run"
+            f"no branch, tag or commit here and no run in MLflow at {asked} is called "
+            f"{run!r}: correct the name, fetch the branch, or say whose MLflow knows the run: MLFLOW_TRACKING_URI names a "
+            "server, without it SIZE=... a workspace"
         )
     if "dvc_lock_sha256" not in tags:
         raise MucodeError(f"run {run} says no dvc.lock that it belongs to: name a run that `mucode register` made")
@@ -180,7 +183,7 @@ def _say(text: str) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make reproduce", description=__doc__)
     parser.add_argument("run", help="a run branch, a tag, a commit, or the id of a run in MLflow")
-    parser.add_argument("--size", default=DEFAULT, help="whose MLflow knows the id (default: %(default)s)")
+    parser.add_argument("--size", default=DEFAULT, help="whose MLflow knows it, or varied-... (default: %(default)s)")
     parser.add_argument("--rebuild", action="store_true", help="make everything anew, whatever the remote has")
     parser.add_argument("--keep", action="store_true", help="keep the worktree even if nothing differs")
     return parser.parse_args()

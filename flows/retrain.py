@@ -99,6 +99,7 @@ def publish_promotion(folder: Path) -> None:
 def promotion(registration: dict[str, Any]) -> str:
     """A `RegistrationReport`, as kept in JSON, for people."""
     verdict = "becomes champion" if registration["promoted"] else "is not promoted"
+    verdict += f" in `{registration['registry']}`"
     rows = [f"| {pair['group']} | {pair['generator']} | {pair['verifier']} |" for pair in registration["pairs"]]
     champion = registration["champion"]
     now = f"generator {champion[0]} with verifier {champion[1]}" if champion else "none"
@@ -106,7 +107,7 @@ def promotion(registration: dict[str, Any]) -> str:
         [
             f"Challenger **{registration['challenger']}** {verdict}: {registration['reason']}",
             "",
-            f"Champion: {now}",
+            f"Champion there: {now}",
             "",
             "| pair | mucode-generator | mucode-verifier |",
             "|---|---|---|",

@@ -25,13 +25,11 @@ from flows.recovery import keep_lock_file, mend
 from flows.remotes import idle_advice
 from mucode.collect.version import require_version
 from mucode.lineage.branch import COLLECTED, is_version
-from mucode.tracking.server import TrackingUnavailable
-from mucode.types import MucodeError
+from mucode.types import MucodeError, Unavailable
 from mucode.workspace import alone_in
 
 GATE_REFUSED = 3  # the exit code of `mucode stage validate` on labels that must not be trained on
 LINES_SHOWN = 15  # of a failed command's output, on the run's page
-FETCHING = frozenset({"prepare", "base_model"})  # stages that may ask another machine
 MAY_PASS = "Unavailable"  # the name of a failure that may be gone in a minute
 SECONDS_TO_RETRY = (10, 60)
 AT_LEAST = 3600.0  # seconds for each thing that follows the stages, though the run's hours be over
@@ -45,8 +43,8 @@ def time_left(hours: float) -> TimeLeft:
 
 
 def may_pass(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
-    """Whether a retry can help: where another machine did not answer. Refused labels are as bad the second time, and a
-    stage that was killed goes on from its own finished shards when the flow runs again."""
+    """Whether a retry can help: where another machine did not answer. Refused problems or labels are as bad the second time,
+    and a stage that was killed goes on from its own finished shards when the flow runs again."""
     return state.name == MAY_PASS
 
 
@@ -189,8 +187,7 @@ def exit_code(finished: Finished) -> int:
 def failure(name: str, finished: Finished) -> State[Any]:
     """Failed, with the sentence a person needs; the end of the output goes to the run's log."""
     get_run_logger().error("the end of %s:\n%s", finished.log, "\n".join(finished.lines[-LINES_SHOWN:]))
-    asks_others = stage_name(name) in FETCHING and finished.returncode > 0
-    passes = asks_others or exit_code(finished) == TrackingUnavailable.exit_code
+    passes = exit_code(finished) == Unavailable.exit_code
     sentence = f"{name}: {culprit(finished)} (all of it: {finished.log})"
     return Failed(name=MAY_PASS if passes else "Failed", message=sentence)
 

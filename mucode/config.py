@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from mucode.section import Count, Positive, Section, Share, Weight, first_sentence
+from mucode.section import Count, OnceEach, Positive, Section, Share, Weight, first_sentence
 from mucode.types import MucodeError, Sampling
 from mucode.yaml_files import read_yaml
 
@@ -157,9 +157,9 @@ class Search(SamplingSection):
     searches: Count
     independent: bool
     greedy: bool
-    selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
-    validation_selectors: tuple[Selector, ...] = Field(min_length=1, strict=False)
-    benchmarks: tuple[str, ...] = Field(strict=False)
+    selectors: Annotated[tuple[Selector, ...], OnceEach] = Field(min_length=1, strict=False)
+    validation_selectors: Annotated[tuple[Selector, ...], OnceEach] = Field(min_length=1, strict=False)
+    benchmarks: Annotated[tuple[str, ...], OnceEach] = Field(strict=False)
 
     @model_validator(mode="after")
     def _validation_can_choose(self) -> Search:
@@ -199,9 +199,9 @@ class Method(Section):
 
 
 class Study(Section):
-    methods: tuple[str, ...] = Field(min_length=1, strict=False)
+    methods: Annotated[tuple[str, ...], OnceEach] = Field(min_length=1, strict=False)
     # NumPy takes no larger seeds
-    seeds: tuple[Annotated[int, Field(ge=0, lt=2**32)], ...] = Field(min_length=1, strict=False)
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0, lt=2**32)], ...], OnceEach] = Field(min_length=1, strict=False)
     iterations: Count
     verifier: Literal["each", "once"]
     final_verifier: bool
@@ -228,7 +228,7 @@ class Config(Section):
     fine_tune: FineTune
     search: Search
     report: ReportSection
-    methods: dict[str, Method]
+    methods: dict[Annotated[str, Field(pattern=r"^\w+$")], Method]  # file names hold them, with dashes between
     study: Study
     plan: dict[str, dict[str, dict[str, Any]]]  # checked against `plan.expand`, which makes it
 

@@ -72,7 +72,7 @@ def run_searches(
     with open_generator(config.generation.engine, part) as player:
         record = dataclasses.asdict(player.record)
         settings = [numbers, config.execution.model_dump(), shown, record]
-        shards = Shards(f"{stage}-{out.parent.name}-{out.name}", [*read, pair.generator, pair.verifier], settings)
+        shards = Shards(f"{stage}-{instance_of(out)}", [*read, pair.generator, pair.verifier], settings)
         players = Players(player.generator, load_verifier(base, pair.verifier), sandbox)
         samples, choices = _search_all(sets, by_id, players, shards)
     with folder_written_whole(out) as partial:
@@ -80,10 +80,17 @@ def run_searches(
         write_rows(partial / "samples.parquet", samples, SearchSample)
         write_rows(partial / "choices.parquet", choices, SearchChoice)
         write_json(partial / "pair.json", pair.as_json())
-    key = f"{out.parent.name}-{out.name}"
     metrics = accuracies(sets, choices) | verifier_metrics(sets, samples, config)
-    track(stage, key, config.search, metrics, read[:2], started)
+    track(stage, instance_of(out), config.search, metrics, read[:2], started)
     shards.clear()
+
+
+def instance_of(out: Path) -> str:
+    """The plan's key of the search that writes a folder: "mucode-0-1" for evaluations/mucode-0/1, "base-0" for its
+    iteration 0, evaluations/base-0/0, and "mucode-0" for benchmarks/mucode-0."""
+    if not out.name.isdecimal():
+        return out.name
+    return out.parent.name if out.name == "0" else f"{out.parent.name}-{out.name}"
 
 
 def _search_all(

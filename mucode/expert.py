@@ -38,15 +38,29 @@ def candidates_by_problem(experiences: Iterable[Experience]) -> dict[str, list[C
 
     One that hangs on chance or time may have been seen with both rewards: it is correct if it was at every sighting.
     """
-    seen: dict[str, dict[str, float]] = {}
+    found: dict[str, list[Candidate]] = {}
+    for (problem_id, program), reward in sorted(_rewards(experiences).items()):
+        found.setdefault(problem_id, []).append(Candidate(problem_id, program, reward))
+    return found
+
+
+def _rewards(experiences: Iterable[Experience]) -> dict[tuple[str, str], float]:
+    """The lowest reward that each (problem id, program) was ever given."""
+    lowest: dict[tuple[str, str], float] = {}
     for row in experiences:
         if row.program is not None:
-            rewards = seen.setdefault(row.problem_id, {})
-            rewards[row.program] = min(row.reward, rewards.get(row.program, row.reward))
-    return {
-        problem_id: [Candidate(problem_id, program, reward) for program, reward in sorted(rewards.items())]
-        for problem_id, rewards in sorted(seen.items())
-    }
+            key = row.problem_id, row.program
+            lowest[key] = min(row.reward, lowest.get(key, row.reward))
+    return lowest
+
+
+def _settled(experiences: Sequence[Experience]) -> list[Experience]:
+    """The same rows, each with its program's lowest reward, so that one program is not correct here and wrong there."""
+    lowest = _rewards(experiences)
+    return [
+        row if row.program is None else dataclasses.replace(row, reward=lowest[row.problem_id, row.program])
+        for row in experiences
+    ]
 
 
 def best_candidate(candidates: Sequence[Candidate], scores: Sequence[float], objective: Objective) -> Candidate:
@@ -86,7 +100,7 @@ def demonstrations(  # a method's block of parameters, name by name
     Returns:
         Equal (state, program) pairs once, with their number as weight; sorted by problem and first appearance.
     """
-    seen = [row for row in experiences if turns == 0 or row.turn <= turns]
+    seen = [row for row in _settled(experiences) if turns == 0 or row.turn <= turns]
     choice = Choice(Objective(beta_oracle, beta_learned), require_correct, keep_correct, top)
     weights: dict[tuple[str, History, str], float] = {}
     for problem_id, history, program in TARGETS[imitate](seen, scores, choice):

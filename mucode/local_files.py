@@ -34,17 +34,20 @@ def with_files_of(origin: Path, text: str, folder: Path) -> str:
         return text
     del values["plan"]
     title = text.splitlines(keepends=True)[0]
-    return with_plan(title + dump_yaml(overlaid(values, changes), allow_unicode=True))
+    moved_text = title + dump_yaml(overlaid(values, changes), allow_unicode=True)
+    return with_plan(moved_text, origin / "params.yaml")
 
 
-def model_at_hand(model: dict[str, Any]) -> dict[str, Any]:
+def model_at_hand(model: Any) -> Any:
     """The model section, in which the model that STUDY_MODEL names stands for one of the hub's, named as such.
+
+    What is no section comes back as it is, to be refused with the other parameters.
 
     Raises:
         MucodeError: the variable names no local model, or one without its digest.
     """
     named = os.environ.get(STUDY_MODEL)
-    if not named or not str(model.get("setting")).startswith("hub:"):
+    if not named or not isinstance(model, dict) or not str(model.get("setting")).startswith("hub:"):
         return model
     kind, path, digest = _local_model(named)
     return {**model, "setting": f"{kind}:{MODELS}/{path.name}#sha256={digest}"}

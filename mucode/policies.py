@@ -54,7 +54,8 @@ class SearchSettings:
         if self.independent:
             several = sorted({n * self.turns for n in self.candidates} - set(self.candidates))
             policies += [Policy(selector, n, 1) for selector in chosen for n in several]
-        return [*policies, Policy(GREEDY, 1, self.turns)] if self.greedy else policies
+        policies += [Policy(GREEDY, 1, self.turns)] if self.greedy else []
+        return list(dict.fromkeys(policies))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mucode.config import Config, load_config
+from mucode.hub import patient
 from mucode.records import (
     Experience,
     Label,
@@ -48,11 +49,12 @@ def prepare(*, collected: Path, problems: Path, answers: Path, empty_dataset: Pa
     section = config.problems
     wanted = [(section.source, "train", section.train), (section.source, "validation", section.validation)]
     wanted += [(benchmark.source, benchmark.split, benchmark.limit) for benchmark in section.benchmarks]
-    loaded = [
-        row
-        for source, split, limit in wanted
-        for row in load_split(source, split, limit, local_path(section.files, source))
-    ]
+    with patient():
+        loaded = [
+            row
+            for source, split, limit in wanted
+            for row in load_split(source, split, limit, local_path(section.files, source))
+        ]
     loaded += load_collected(collected / COLLECTED_FILE.name)
     unique = {problem.id: (problem, answer) for problem, answer in loaded}
     with _sandbox(config, patience=PATIENCE) as sandbox:
@@ -70,9 +72,9 @@ def base_model(*, answers: Path, out: Path) -> None:
 
     setting = load_config().model.setting
     scripted = setting.startswith("random:")
-    fetch_base_model(
-        setting, out, (lambda folder: write_script(read_rows(answers, Answer), folder)) if scripted else None
-    )
+    complete = (lambda folder: write_script(read_rows(answers, Answer), folder)) if scripted else None
+    with patient():
+        fetch_base_model(setting, out, complete)
 
 
 def roll_out(

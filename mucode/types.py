@@ -17,6 +17,12 @@ class MucodeError(Exception):
     """An error of ours that a person can act on: one sentence that names the culprit and the way out."""
 
 
+class Unavailable(MucodeError):
+    """Another machine does not answer, or not as it should: what it was asked for may be had in a minute."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
+
+
 class TestKind(StrEnum):
     """How a test asks its question."""
 

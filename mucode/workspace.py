@@ -14,25 +14,26 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from mucode.config import parse_config
 from mucode.dvc_settings import renewed, settings_files, settings_in
 from mucode.local_files import MODELS, link_model, model_at_hand, relative_link, with_files_of
 from mucode.parameters import overlaid, with_plan
 from mucode.processes import held
-from mucode.records import written_whole
+from mucode.records import write_json, written_whole
 from mucode.types import MucodeError
-from mucode.yaml_files import dump_yaml, load_yaml, read_yaml
+from mucode.yaml_files import dump_yaml, read_yaml
 
 DEFAULT = "default"  # params.yaml as committed
 STUDY = "study"  # the profile that all pieces of the study are laid over
 _BEGUN = {".mucode", MODELS}  # what there is of a workspace if its start was killed before its parameters were written
 COLLECTED = Path("data/collected/problems.jsonl")  # as in problems.collected, the import of which takes its time
 POINTER = COLLECTED.with_name(f"{COLLECTED.name}.dvc")  # DVC's: what a run branch keeps of them
+MADE = Path(".mucode/made.json")
 
 DVC_CONFIG = """\
 [core]
@@ -40,6 +41,15 @@ DVC_CONFIG = """\
     analytics = false
     check_update = false
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What `make_workspace` has made a workspace of, as it keeps it there in MADE."""
+
+    size: str
+    elsewhere: bool  # in a folder that was named, with a cache of its own
+    digests: Mapping[str, str]  # of the parameters and the stages as they were written, by the file's name
 
 
 def sizes(root: Path) -> list[str]:
@@ -75,11 +85,41 @@ def make_workspace(size: str, root: Path, folder: Path | None = None) -> Path:
     if size == DEFAULT and folder is None:
         return root
     place = place_of(size, root, folder)
-    text = with_files_of(root, parameters(size, root), place)
+    files = _files_of(size, root, place)
     with alone_in(place):
-        link_model(place, root, text)
-        _set_up(place, root, text, DVC_CONFIG + ("" if folder else _cache_of(root, place)))
+        link_model(place, root, files["params.yaml"].decode())
+        _set_up(place, root, files, DVC_CONFIG + ("" if folder else _cache_of(root, place)))
+        made = Made(size, elsewhere=folder is not None, digests={name: _sha256(text) for name, text in files.items()})
+        if _made(place) != made:
+            write_json(place / MADE, asdict(made))
     return place
+
+
+def renew_workspace(workspace: Path) -> str:
+    """Bring a size's workspace up to date before a run of it, as `make_workspace` does, which made it.
+
+    Every other folder stays as it is, the repository itself among them; so does one that a run is at work in, and a piece of
+    the study, whose model and end `make study` watches over.
+
+    Returns:
+        What a person has edited there by hand, in a sentence: it stays as well. "": nothing.
+
+    Raises:
+        MucodeError: as `make_workspace`.
+    """
+    made, root = _made(workspace), (workspace / "mucode").resolve().parent
+    if made is None or _is_of_study(layers(made.size, root)) or is_at_work(workspace):
+        return ""
+    folder = workspace if made.elsewhere else None
+    if folder_of(made.size, root).resolve() != workspace.resolve() and folder is None:
+        return ""  # a copy of what was made
+    for name, text in _files_of(made.size, root, workspace).items():
+        found = _sha256((workspace / name).read_bytes()) if (workspace / name).exists() else _sha256(text)
+        if found not in (made.digests[name], _sha256(text)):
+            again = f"mucode workspace --size {made.size}" + (f" --folder {workspace}" if made.elsewhere else "")
+            return f"{workspace / name} was edited there and is not brought up to date; `{again}` makes it anew"
+    make_workspace(made.size, root, folder)
+    return ""
 
 
 def place_of(size: str, root: Path, folder: Path | None = None) -> Path:
@@ -140,8 +180,9 @@ def varied_workspace(workspace: Path, changes: dict[str, Any]) -> Path:
     committed = workspace / "params.yaml"
     title = f"# Made of {committed.name} and a run's own parameters, {said}: change those, and run again.\n"
     text = with_files_of(workspace, _merged(read_yaml(committed), changes, title, committed), folder)
+    files = {"params.yaml": text.encode(), "dvc.yaml": (workspace / "dvc.yaml").read_bytes()}
     with alone_in(folder):
-        _set_up(folder, workspace, text, DVC_CONFIG + _cache_of(workspace, folder))
+        _set_up(folder, workspace, files, DVC_CONFIG + _cache_of(workspace, folder))
         for path in (COLLECTED, POINTER):
             if (workspace / path).exists():
                 _write(folder / path, (workspace / path).read_bytes())
@@ -163,9 +204,13 @@ def parameters(size: str, root: Path) -> str:
     for profile in profiles:
         changes = overlaid(changes, read_yaml(profile))
     values = read_yaml(committed)
-    if profiles and profiles[0].stem == STUDY:
+    if _is_of_study(profiles) and "model" in values:
         changes["model"] = model_at_hand(overlaid(values, changes)["model"])
     return _merged(values, changes, _title(size, root), profiles[-1] if profiles else committed)
+
+
+def _is_of_study(profiles: Sequence[Path]) -> bool:
+    return bool(profiles) and profiles[0].stem == STUDY
 
 
 def _title(size: str, root: Path) -> str:
@@ -181,19 +226,30 @@ def _begins_with(path: Path, line: str) -> bool:
 def _merged(committed: dict[str, Any], changes: dict[str, Any], title: str, culprit: Path) -> str:
     values = overlaid(committed, changes)
     values.pop("plan", None)
-    try:
-        text = with_plan(title + dump_yaml(values, allow_unicode=True))
-    except ValueError as error:
-        raise MucodeError(f"{culprit}: {' '.join(str(error).split())}: compare with `study` in params.yaml") from error
-    parse_config(load_yaml(text), culprit)
-    return text
+    return with_plan(title + dump_yaml(values, allow_unicode=True), culprit)
 
 
-def _set_up(folder: Path, origin: Path, params: str, dvc_config: str) -> None:
+def _files_of(size: str, root: Path, place: Path) -> dict[str, bytes]:
+    """The parameters and the stages of a size's workspace."""
+    params = with_files_of(root, parameters(size, root), place)
+    return {"params.yaml": params.encode(), "dvc.yaml": (root / "dvc.yaml").read_bytes()}
+
+
+def _made(workspace: Path) -> Made | None:
+    """None where `make_workspace` did not make it, or an older version did."""
+    file = workspace / MADE
+    return Made(**json.loads(file.read_bytes())) if file.is_file() else None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _set_up(folder: Path, origin: Path, files: Mapping[str, bytes], dvc_config: str) -> None:
     """Give a workspace its parameters, the stages, and all that they need."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "params.yaml", params.encode())
-    _write(folder / "dvc.yaml", (origin / "dvc.yaml").read_bytes())
+    for name, content in files.items():
+        _write(folder / name, content)
     furnish(folder, origin, dvc_config)
 
 

@@ -59,6 +59,24 @@ def test_a_value_out_of_bounds_is_named(section: str, key: str, value: object) -
         parse_config(changed, Path("params.yaml"))
 
 
+@pytest.mark.parametrize(
+    ("section", "value", "needed"),
+    [
+        ("study", None, "a block of names with values"),
+        ("methods", ["mucode"], "a block of names with values"),
+        ("problems", {"benchmarks": None}, "a list"),
+        ("search", {"selectors": []}, "hold at least one entry"),
+    ],
+)
+def test_a_value_of_another_shape_is_told_in_the_words_of_a_parameter_file(
+    section: str, value: Any, needed: str
+) -> None:
+    changed = values()
+    changed[section] = {**changed[section], **value} if isinstance(value, dict) else value
+    with pytest.raises(MucodeError, match=rf"params\.yaml: {section}.* = .*: it must (be )?{needed}$"):
+        parse_config(changed, Path("params.yaml"))
+
+
 def test_a_study_of_an_unknown_method_is_refused() -> None:
     changed = values()
     changed["study"]["methods"] = ["mucode", "magic"]

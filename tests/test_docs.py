@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from mucode.config import parse_config
+from mucode.parameters import overlaid
+from mucode.yaml_files import load_yaml, read_yaml
+
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md")),
@@ -59,3 +63,12 @@ def test_every_heading_that_a_document_links_to_is_there(document: Path) -> None
     linked = [(target, anchor) for target, anchor in LINKED.findall(document.read_text()) if anchor]
     files = [(document.parent / target if target else document, anchor) for target, anchor in linked]
     assert [(file.name, anchor) for file, anchor in files if anchor not in anchors_of(file)] == []
+
+
+def test_the_profile_that_operations_shows_is_one_and_measures_on_the_problems_that_it_brings() -> None:
+    shown = (ROOT / "docs/operations.md").read_text().partition("`profiles/mine.yaml`")[2].split("```")[1]
+    shown = shown.replace("...", "ab" * 32)  # the digest
+    params = ROOT / "params.yaml"
+    problems = parse_config(overlaid(read_yaml(params), load_yaml(shown)), params).problems
+    assert [(each.source, each.limit) for each in problems.benchmarks] == [(problems.source, 0)]
+    assert set(problems.files) == {problems.source}

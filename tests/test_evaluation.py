@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 from statistics import fmean
 
 import pytest
 
-from mucode.evaluation import TestSet, accuracies, verifier_metrics
+from mucode.evaluation import TestSet, accuracies, instance_of, run_searches, verifier_metrics
 from mucode.metrics import Bootstrap, auc_within, distinct
 from mucode.policies import SearchSettings
-from mucode.records import SearchChoice, SearchSample
+from mucode.records import SearchChoice, SearchSample, write_rows
 from mucode.search import Players, search
-from mucode.types import Answer, Sampling
+from mucode.selection import Pair
+from mucode.tracking.runs import LATER, UNTRACKED
+from mucode.types import Answer, Problem, Sampling
+from tests.conftest import make_problem
 from tests.report.conftest import FEW
 from tests.report.study import (
     ScriptedGenerator,
@@ -22,6 +27,8 @@ from tests.report.study import (
     make_config,
     make_problems,
 )
+from tests.training.tiny_model import tiny_base
+from tests.training.tiny_pair import train_pair
 
 Found = tuple[list[TestSet], list[SearchSample], list[SearchChoice]]
 
@@ -78,3 +85,26 @@ def test_a_set_without_correct_programs_has_no_area_and_no_calibration(found: Fo
     names = verifier_metrics(sets, wrong, make_config(report=FEW))
     assert names["starter/test/correct"] == 0
     assert not any("auc" in name or "ece" in name for name in names)
+
+
+def test_a_search_is_called_as_its_stage_is_in_the_plan() -> None:
+    plan = make_config(study={"seeds": [0, 1], "methods": ["mucode", "star"], "iterations": 2}).plan
+    for key, item in plan["evaluations"].items():
+        assert instance_of(Path("data/evaluations", item["out"])) == key
+    for key in plan["benchmarks"]:
+        assert instance_of(Path("data/benchmarks", key)) == key
+
+
+@pytest.mark.slow
+def test_mlflow_is_told_of_a_search_under_its_stage_s_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(LATER, "1")
+    problem, base = make_problem(), tiny_base(Path("base"))
+    train_pair(problem, "def p(x):\n    return x", "def p(x):\n    return None", base, Path())
+    write_rows(Path("problems"), [problem], Problem)
+    write_rows(Path("answers"), [], Answer)
+    for stage, out in [("evaluate", "evaluations/base-0/0"), ("benchmark", "benchmarks/mucode-0")]:
+        read, pair = [Path("problems"), Path("answers"), base], Pair(base, Path("verifier"))
+        run_searches(stage, [], read, pair, ScriptedSandbox(), make_config(report=FEW), Path(out))
+    kept = [json.loads(path.read_text()) for path in sorted(UNTRACKED.glob("*.json"))]
+    assert [(one["stage"], one["key"]) for one in kept] == [("evaluate", "base-0"), ("benchmark", "mucode-0")]

@@ -150,6 +150,15 @@ def test_a_program_seen_with_both_rewards_is_no_correct_target(rewards: tuple[fl
     assert relabelled(rows, require_correct=True) == []
 
 
+@pytest.mark.parametrize("rewards", [(0.0, 1.0), (1.0, 0.0)])
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.trains])
+def test_no_method_takes_a_program_for_correct_that_was_wrong_once(method: str, rewards: tuple[float, float]) -> None:
+    flaky = [make_experience("flaky", reward, rollout=rollout) for rollout, reward in enumerate(rewards)]
+    rows = [*flaky, make_experience("a", 1.0, rollout=2)]
+    found = imitated(method, rows, require_correct=True, keep_correct=True)
+    assert {each.program for each in found} <= {"a"}
+
+
 @given(DATASETS)
 def test_every_state_of_a_problem_with_a_program_appears_exactly_once(rows: list[Experience]) -> None:
     with_program = {row.problem_id for row in rows if row.program is not None}

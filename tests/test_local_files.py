@@ -47,6 +47,15 @@ def test_a_local_model_is_the_same_one_wherever_a_size_or_a_varied_run_lies(root
             assert (kind, (folder / path).read_text(), digest) == ("gguf", "weights", "a" * 64)
 
 
+def test_a_model_section_that_is_none_is_told_so_where_a_local_model_is_at_hand(
+    hub: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(STUDY_MODEL, f"gguf:w.gguf#sha256={'a' * 64}")
+    (hub / "profiles/study.yaml").write_text("model: random:tiny\n")
+    with pytest.raises(MucodeError, match="model = 'random:tiny': it must be a block of names with values"):
+        make_workspace("study", hub)
+
+
 def test_the_digest_that_a_run_asked_for_may_be_appended_to_a_model_of_ones_own(root: Path) -> None:
     text = (root / "params.yaml").read_text()
     (root / "models").mkdir()

@@ -32,7 +32,7 @@ def repository(tmp_path: Path) -> Path:
 def make(repository: Path, target: str, **shell: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, **shell}
     return subprocess.run(
-        ["make", target], cwd=repository, env=environment, capture_output=True, text=True, check=False
+        ["make", *target.split()], cwd=repository, env=environment, capture_output=True, text=True, check=False
     )
 
 
@@ -48,6 +48,25 @@ def test_tests_and_their_run_are_told_nothing_of_the_team_s_servers(
     assert told.count("MUCODE_MBPP=mbpp.jsonl\n") == told.count("DVC_GLOBAL_CONFIG_DIR=/nonexistent\n") == len(commands)
     assert told.count("PYTHONUTF8=1\n") == len(commands)
     assert [name for name in OF_THE_SHELL if f"\n{name}=" in told] == []
+
+
+@pytest.mark.parametrize(("size", "folder"), [("", "workspace of default"), (" SIZE=small", "workspace of small")])
+def test_repro_runs_in_the_workspace_that_its_size_has_now(repository: Path, size: str, folder: str) -> None:
+    (repository / ".venv/bin/python").write_text(
+        '#!/bin/sh\nif [ "$3" = workspace ]; then echo "workspace of $5"; else printf "%s\\n" "$@" > asked.txt; fi\n'
+    )
+    ended = make(repository, f"repro{size}")
+    assert ended.returncode == 0, ended.stderr
+    asked = (repository / "asked.txt").read_text().splitlines()
+    assert asked[5:] == [".venv/bin/python", "-m", "dvc", "--cd", folder, "repro"]
+
+
+def test_repro_of_a_size_that_there_is_not_runs_nothing(repository: Path) -> None:
+    (repository / ".venv/bin/python").write_text(
+        '#!/bin/sh\nif [ "$3" = workspace ]; then exit 1; else touch asked.txt; fi\n'
+    )
+    assert make(repository, "repro SIZE=smal").returncode != 0
+    assert not (repository / "asked.txt").exists()
 
 
 def test_another_system_than_linux_is_refused_before_anything_is_installed(repository: Path) -> None:

@@ -12,11 +12,13 @@ from mucode.plan import expand
 from mucode.types import MucodeError
 from mucode.workspace import (
     DEFAULT,
+    MADE,
     alone_in,
     is_at_work,
     layers,
     make_workspace,
     place_of,
+    renew_workspace,
     sizes,
     varied_workspace,
 )
@@ -92,10 +94,28 @@ def test_an_unknown_size_is_refused_with_the_ones_there_are(root: Path) -> None:
         make_workspace("smal", root)
 
 
-def test_a_misspelt_parameter_in_a_profile_is_refused_by_name(root: Path) -> None:
-    (root / "profiles/small.yaml").write_text("rollout:\n  turn: 1\n")
-    with pytest.raises(MucodeError, match=r"small\.yaml: rollout\.turn is no parameter"):
+@pytest.mark.parametrize(
+    ("profile", "sentence"),
+    [
+        ("rollout: {turn: 1}", "rollout.turn is no parameter: correct its name or remove it"),
+        ("study: {seed: [1]}", "study.seed is no parameter: correct its name or remove it"),
+        ("study: {seeds: [-1]}", "study.seeds.0 = -1: input should be greater than or equal to 0"),
+        ("study: {seeds: 3}", "study.seeds = 3: it must be a list"),
+        ("study: {seeds: [0, 1, 0]}", "study.seeds: names 0 twice: leave one out"),
+        ("study: {methods: [star, star]}", "study.methods: names 'star' twice: leave one out"),
+        ("methods: {star-2: {top: 1}}", "methods.star-2.[key] = 'star-2': letters, digits and underscores only"),
+        ("search: {selectors: [pt, lv, pt]}", "search.selectors: names 'pt' twice: leave one out"),
+        ("study: {methods: []}", "study.methods = []: it must hold at least one entry"),
+        ("study:", "study = None: it must be a block of names with values"),
+        ("methods: {mine: {top: 1}}", "methods.mine.trains is missing: add it (there are no defaults)"),
+        ("methods: {mucode: {top: -1}}", "methods.mucode.top = -1: input should be greater than or equal to 0"),
+    ],
+)
+def test_what_is_wrong_in_a_profile_is_refused_by_name_in_one_sentence(root: Path, profile: str, sentence: str) -> None:
+    (root / "profiles/small.yaml").write_text(profile)
+    with pytest.raises(MucodeError) as refused:
         make_workspace("small", root)
+    assert str(refused.value) == f"{root}/profiles/small.yaml: {sentence}"
 
 
 def test_making_a_workspace_again_brings_it_up_to_date_and_keeps_the_results(root: Path) -> None:
@@ -280,3 +300,82 @@ def test_a_test_set_that_no_problems_are_loaded_for_is_refused(hub: Path) -> Non
         MucodeError, match=r"search.benchmarks names 'mbpp/test'; problems.benchmarks has \['starter/test'\]"
     ):
         make_workspace("study/part", hub)
+
+
+def edit_profile(root: Path, turns: int) -> None:
+    (root / "profiles/small.yaml").write_text(f"rollout:\n  turns: {turns}\n")
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_before_a_run_a_workspace_is_made_of_the_profile_and_the_stages_as_they_are_now(
+    root: Path, tmp_path: Path, elsewhere: bool
+) -> None:
+    workspace = make_workspace("small", root, tmp_path / "elsewhere" if elsewhere else None)
+    (workspace / "dvc.lock").write_text("locked")
+    settings = (workspace / ".dvc/config").read_text()
+    edit_profile(root, turns=4)
+    with (root / "dvc.yaml").open("a") as stages:
+        stages.write("# another\n")
+    assert renew_workspace(workspace) == ""
+    assert load_config(workspace / "params.yaml").rollout.turns == 4
+    assert (workspace / "dvc.yaml").read_bytes() == (root / "dvc.yaml").read_bytes()
+    assert (workspace / "dvc.lock").read_text() == "locked"
+    assert (workspace / ".dvc/config").read_text() == settings
+    edit_profile(root, turns=5)
+    assert renew_workspace(workspace) == ""  # again and again
+    assert load_config(workspace / "params.yaml").rollout.turns == 5
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "dvc.yaml"])
+def test_what_was_edited_in_a_workspace_stays_before_a_run_and_is_named(root: Path, name: str) -> None:
+    workspace = make_workspace("small", root)
+    made = (workspace / name).read_text()
+    (workspace / name).write_text(f"# mine\n{made}")
+    edit_profile(root, turns=4)
+    before = {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file()}
+    said = renew_workspace(workspace)
+    assert said.startswith(f"{workspace / name} was edited there")
+    assert "`mucode workspace --size small` makes it anew" in said
+    assert {path: path.read_bytes() for path in workspace.rglob("*") if path.is_file()} == before
+    (workspace / name).write_text(made)  # taken back
+    assert renew_workspace(workspace) == ""
+    assert load_config(workspace / "params.yaml").rollout.turns == 4
+
+
+def test_a_start_that_was_killed_before_it_noted_what_it_had_made_has_edited_nothing(root: Path) -> None:
+    workspace = make_workspace("small", root)
+    noted = (workspace / MADE).read_bytes()
+    edit_profile(root, turns=4)
+    make_workspace("small", root)
+    (workspace / MADE).write_bytes(noted)
+    assert renew_workspace(workspace) == ""
+    edit_profile(root, turns=5)
+    assert renew_workspace(workspace) == ""
+    assert load_config(workspace / "params.yaml").rollout.turns == 5
+
+
+def test_before_a_run_no_other_folder_is_touched(root: Path, tmp_path: Path) -> None:
+    workspace = make_workspace("small", root)
+    varied = varied_workspace(workspace, {"study": {"seeds": [5]}})
+    old = make_workspace("small", root, tmp_path / "old")
+    (old / MADE).unlink()  # as an older version made it
+    copy = root / "runs/copy"
+    shutil.copytree(workspace, copy, symlinks=True)
+    piece = make_workspace("study/part", with_study(root))
+    edit_profile(root, turns=4)
+    (root / "profiles/study.yaml").write_text("rollout:\n  turns: 4\n")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with alone_in(workspace):
+        assert [renew_workspace(each) for each in (root, workspace, varied, old, copy, piece)] == [""] * 6
+    assert {path: path.read_bytes() for path in before} == before
+    assert renew_workspace(workspace) == ""
+    assert (workspace / "params.yaml").read_bytes() != before[workspace / "params.yaml"]
+
+
+def test_before_a_run_a_wrong_profile_is_refused_and_the_workspace_stays_as_it_was(root: Path) -> None:
+    workspace = make_workspace("small", root)
+    before = (workspace / "params.yaml").read_bytes()
+    (root / "profiles/small.yaml").write_text("rollout:\n  turn: 1\n")
+    with pytest.raises(MucodeError, match=r"small\.yaml: rollout\.turn is no parameter"):
+        renew_workspace(workspace)
+    assert (workspace / "params.yaml").read_bytes() == before

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mucode.collect.examine import Examined, examine
-from mucode.collect.hub import patient
 from mucode.collect.incoming import Arrival, arrivals, fetch_revision
 from mucode.collect.version import require_version
 from mucode.config import Config, load_config
+from mucode.hub import patient
 from mucode.problems import SOURCES, load_problems, local_path
 from mucode.problems.collected import COLLECTED_FILE
 from mucode.problems.collected import load as load_collected

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mucode.collect.hub import patient
+from mucode.hub import patient
 from mucode.problems.collected import collected_problem
 from mucode.problems.rows import Row, json_rows, row_in, text_in, texts_in
 from mucode.problems.similarity import Exercise, near_duplicates

@@ -21,6 +21,7 @@ from mucode.execution import feedback, stdio, verdicts
 from mucode.execution.channel import Channel, Ended
 from mucode.execution.clock import Clock, Waiting
 from mucode.execution.inside import frames
+from mucode.execution.interpreter import left_as_found
 from mucode.execution.orders import Order, Outcome, Setting
 from mucode.execution.processes import largest_resident, own_processor_seconds, youngest
 from mucode.execution.questions import Questions, prepare
@@ -87,7 +88,7 @@ class Judge:
         questions = self._questions(order)
         with self._program(order, []) as (channel, warden):
             session = Session(channel)
-            with contextlib.closing(session), self.alarm.set(channel.clock, session):
+            with contextlib.closing(session), left_as_found(), self.alarm.set(channel.clock, session):
                 tally = verdicts.ask(session, questions, order.program, order.report)
             status, text, doubtful = tally.status, tally.text, False
             if session.ended is not None:

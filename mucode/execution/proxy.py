@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from mucode.execution.session import Session
 
-_FORWARDED = frozenset({"__dict__", "__name__", "__doc__", "__qualname__", "__module__"})
+_OF_EVERY_CLASS = ("__doc__", "__module__", "__annotations__")  # our own would be found first
+_FORWARDED = frozenset({"__dict__", "__name__", "__qualname__", *_OF_EVERY_CLASS})
 
 
 class Opaque(BaseException):
@@ -136,3 +137,13 @@ class Function(Handle):
 
     def __call__(self, /, *operands: Any, **keywords: Any) -> Any:
         return self._mucode_session.do("call", (self, *operands), keywords)
+
+
+def _forward(kind: type[Handle], name: str) -> None:
+    """Let `name` of a proxy be what the program's object has, not what our class has."""
+    setattr(kind, name, property(lambda self: self._mucode_do("getattr", name)))
+
+
+for _kind in (Handle, Function):
+    for _name in _OF_EVERY_CLASS:
+        _forward(_kind, _name)

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import ast
 import builtins
+import dis
+import importlib
 import itertools
 import symtable
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import CodeType
+from types import CodeType, ModuleType
+from typing import Any
 
 from mucode.execution.foresight import Call, foresee
 
 HELD = "__mucode_held__"
+_NUMPY = {"np": "numpy", "numpy": "numpy"}
+_SHARED_STATE = frozenset({"os", "shutil", "random", "tempfile", "pathlib"})  # files and state of the judge's
+_READ_GLOBAL = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"})
 _TRUSTED_STATEMENTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
 
@@ -30,6 +37,7 @@ class Questions:
     """The tests of one half of a problem. `trusted` is what the program may use too: imports, helpers and classes."""
 
     tests: tuple[Question, ...]
+    libraries: CodeType | None  # imports that the tests leave to the program
     setup: CodeType | None
     preamble: CodeType | None
     trusted: str
@@ -73,13 +81,16 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
     trees = [ast.parse(source) for source in tests]
     setup_tree, preamble_tree = ast.parse(setup), ast.parse(preamble)
     borrowed = _borrowed([setup, *tests], preamble, entry_point)
-    foreseen = () if setup_tree.body else tuple(foresee(trees, borrowed))
+    libraries = _libraries([setup_tree, *trees], borrowed - {entry_point})
+    borrowed -= libraries.keys()
+    foreseen = () if setup_tree.body else tuple(foresee([preamble_tree, *trees], borrowed))
     trusted = _for_the_program(setup_tree, preamble_tree, entry_point)
     questions = tuple(
         _question(tree, source, index) for index, (tree, source) in enumerate(zip(trees, tests, strict=True))
     )
     return Questions(
         tests=questions,
+        libraries=_imports(libraries),
         setup=compile(setup_tree, "<setup>", "exec", dont_inherit=True) if setup_tree.body else None,
         preamble=compile(preamble_tree, "<prompt>", "exec", dont_inherit=True) if preamble_tree.body else None,
         trusted=trusted,
@@ -87,7 +98,8 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
         names=tuple(sorted(borrowed)),
         foreseen=foreseen,
         entry_point=entry_point,
-        numpy=any("numpy" in source for source in (setup, preamble, *tests)),
+        numpy=any("numpy" in modules for modules in libraries.values())
+        or any("numpy" in source for source in (setup, preamble, *tests)),
     )
 
 
@@ -110,8 +122,88 @@ def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
     return {name for name in read - assigned if not hasattr(builtins, name)} | ({entry_point} if entry_point else set())
 
 
+def _libraries(trees: list[ast.Module], names: set[str]) -> dict[str, list[str]]:
+    """Which of these names are modules that the tests read without an import, and what to import for each: submodules,
+    then itself. A test that compares with `sys.getsizeof(x)` means the library's: the program's own `sys` would decide.
+
+    A name is a module's when all that the tests do with it is to read, in asserts, what the module has: the program may
+    have a `queue`, and a test that sets something (`random.seed(1)`) means the program's to see it.
+    """
+    found = {}
+    for name in sorted(names):
+        module = _NUMPY.get(name, name)
+        if module in _NUMPY.values() or (module in sys.stdlib_module_names and module not in _SHARED_STATE):
+            chains = [chain for tree in trees for chain in _chains(tree, name)]
+            imports = [_resolved([module, *chain]) if chain else None for chain in chains]
+            needed = {each for one in imports if one for each in one}
+            if imports and None not in imports:
+                found[name] = [*sorted(needed - {module}), module]
+    return found
+
+
+def _chains(tree: ast.Module, name: str) -> list[list[str]]:
+    """The attributes that follow each reading of a global name; none where it stands alone or outside an assert."""
+    asserts = [node for node in ast.walk(tree) if isinstance(node, ast.Assert)]
+    attributes: dict[tuple[int, int], list[str]] = {}
+    for node in (inner for each in asserts for inner in ast.walk(each) if isinstance(inner, ast.Attribute)):
+        root, chain = _chain(node)
+        if len(chain) > len(attributes.get(root, [])):
+            attributes[root] = chain
+    code = compile(tree, "<test>", "exec", dont_inherit=True, optimize=0)
+    return [attributes.get(position, []) for position in _readings(code, name)]
+
+
+def _chain(node: ast.expr) -> tuple[tuple[int, int], list[str]]:
+    """Where a chain of attributes begins, and their names."""
+    chain: list[str] = []
+    while isinstance(node, ast.Attribute):
+        chain.insert(0, node.attr)
+        node = node.value
+    return (node.lineno, node.col_offset if isinstance(node, ast.Name) else -1), chain
+
+
+def _readings(code: CodeType, name: str) -> Iterator[tuple[int, int]]:
+    """Where code reads a name that is no local one: only the compiled code says of each reading which it is."""
+    for each in dis.get_instructions(code):
+        if each.argval == name and each.opname in _READ_GLOBAL:
+            line, column = (each.positions.lineno, each.positions.col_offset) if each.positions else (None, None)
+            yield line or 0, column or 0
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _readings(constant, name)
+
+
+def _resolved(chain: list[str]) -> list[str] | None:
+    """The module that a chain of names begins with and the submodules in it; None if the library has no such thing.
+    Submodules are imported: whether they are there must not depend on what other tests import."""
+    try:
+        found: Any = importlib.import_module(chain[0])
+        modules = chain[:1]
+        for attribute in chain[1:]:
+            path = f"{modules[-1]}.{attribute}"
+            if not hasattr(found, attribute) and isinstance(found, ModuleType):
+                importlib.import_module(path)
+            found = getattr(found, attribute)
+            if isinstance(found, ModuleType) and sys.modules.get(path) is found:
+                modules.append(path)
+    except (ImportError, AttributeError):
+        return None
+    return modules
+
+
+def _imports(libraries: dict[str, list[str]]) -> CodeType | None:
+    lines = [f"import {module} as {name}" for name, modules in libraries.items() for module in modules]
+    return compile("\n".join(lines), "<libraries>", "exec", dont_inherit=True) if lines else None
+
+
 def _assigned(top: symtable.SymbolTable) -> set[str]:
-    return {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    """Global names that code assigns, in a function by `global`, too."""
+    return {
+        symbol.get_name()
+        for table in _tables(top)
+        for symbol in table.get_symbols()
+        if (symbol.is_assigned() or symbol.is_imported()) and (table is top or symbol.is_global())
+    }
 
 
 def _tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:

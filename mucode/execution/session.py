@@ -1,35 +1,30 @@
-"""One program's conversation with the judge: names, handles, callbacks, changes to arguments, exceptions."""
+"""One program's conversation with the judge: what is asked and answered, callbacks, changes, and how it ends.
+
+`crossing` says how values are written and read, `raised` how the program's exceptions are."""
 
 from __future__ import annotations
 
 import sys
 import threading
-from collections import Counter, OrderedDict, defaultdict, deque
+from collections import deque
 from dataclasses import dataclass, field
-from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from mucode.execution.channel import Channel, Ended
-from mucode.execution.inside import exceptions, exports, frames
-from mucode.execution.inside.plain import Decoder, Encoder, Foreign
+from mucode.execution.crossing import Crossing
+from mucode.execution.inside import exceptions, frames, mutable, operations
 from mucode.execution.proxy import Function, Handle, Opaque
 from mucode.execution.questions import Questions
+from mucode.execution.raised import Raised
 from mucode.types import Status
 
-_STEERED = frozenset({"asyncio", "bdb", "doctest", "unittest"})  # whose exceptions end a test, or count as its success
-_FATAL = frozenset({"SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException", "BaseExceptionGroup"})
-_CALLABLES = (FunctionType, BuiltinFunctionType, MethodType, type)
-_DEPTH = 50  # calls within callbacks within calls
+_DEPTH = 300  # callbacks within calls within callbacks; each takes some ten of the judge's frames
 _TOLD = 3  # calls in the feedback
-_LINKED = frozenset({list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter})
+_LINKS = 16  # containers whose changes are looked for at each request
 _UNUSED = 4  # references to a value that the session alone holds
+_ABSENT = object()
 
-
-Call = tuple[str, tuple[Any, ...], dict[str, Any], Any]  # name, operands, keywords, what came back
-
-
-class Failure(Exception):
-    """A value that could not cross to the program."""
+Call = tuple[str, list[Any], dict[str, Any], Any]  # name, operands, keywords, what came back
 
 
 @dataclass
@@ -37,51 +32,51 @@ class Session:
     """The judge's end of one program. `ended` and `was_opaque` cannot be undone by a test that swallows them."""
 
     channel: Channel
-    handles: dict[int, Handle] = field(default_factory=dict)
-    callbacks: list[Any] = field(default_factory=list)
-    classes: dict[int, type[Exception]] = field(default_factory=dict)
     ended: Ended | None = None
     was_opaque: bool = False
-    raised: dict[int, str] = field(default_factory=dict)  # id of an exception that came from the program -> its text
-    roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it was borrowed under
-    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_TOLD))  # the last of those in a test, for feedback
-    kept: list[BaseException] = field(default_factory=list)
+    roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it is borrowed under
+    # The last of those in a test, for feedback; arguments as sent
+    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_TOLD))
     depth: int = 0
     turn: threading.RLock = field(default_factory=threading.RLock)  # a test's threads speak one at a time
     namespace: dict[str, Any] = field(default_factory=dict)  # globals of the tests
-    lent: dict[str, Any] = field(default_factory=dict)  # plain values among the program's globals, as last seen
-    linked: dict[tuple[int, str], tuple[Any, bytes]] = field(default_factory=dict)  # containers read from attributes
-    encoder: Encoder | None = None  # of the message that is being made
-    trusted: frozenset[str] = frozenset()  # names in there that are no test's
-    shared: dict[str, type] = field(default_factory=dict)
-    class_names: dict[type, str] = field(default_factory=dict)
+    names: tuple[str, ...] = ()  # that the tests borrow
+    lent: dict[str, Any] = field(default_factory=dict)  # what these stand for, as last heard
+    unread: dict[str, Any] = field(default_factory=dict)  # news of them from before there is a namespace
+    linked: dict[str, tuple[Any, bytes]] = field(default_factory=dict)  # containers read from objects, by how
     looks: dict[tuple[int, str], Any] = field(default_factory=dict)  # answers to `look`, by handle
     foreseen: deque[tuple[int | None, list[Any]]] = field(default_factory=deque)  # calls asked for and not yet used
-    known: Foreign = field(init=False)  # how forms that are not plain data are decoded
+    raised: Raised = field(default_factory=Raised)  # its exceptions
+    crossing: Crossing = field(init=False)  # handles, callbacks, shared classes
 
     def __post_init__(self) -> None:
-        self.known = {"h": self._handle, "cb": lambda form, decoder: self.callbacks[form]}
+        self.crossing = Crossing(self, self.raised)
 
     def load(self, source: str, questions: Questions, report: bool) -> dict[str, Any]:
         """Load the program; what it defines of the tests' names, as proxies and plain values."""
-        names = list(questions.names)
-        request = ["load", source, questions.trusted_for(source), names, report, questions.foreseen]
-        borrowed = self._names(self._exchange(request), names)
-        numbers = {name: value._mucode_form["h"] for name, value in borrowed.items() if isinstance(value, Handle)}
-        self.roots = {number: name for name, number in numbers.items()}
-        if all(isinstance(value, Function) for value in borrowed.values()):  # the program's side has the same rule
+        self.names = questions.names
+        request = ["load", source, questions.trusted_for(source), self.names, report, questions.foreseen]
+        reply = self._exchange(request)
+        if reply[0] == "raised":
+            raise self._exception(reply[1], "load")
+        if reply[0] != "loaded" or type(reply[1]) is not dict:
+            raise self._end(Ended(Status.ERROR, "a bad answer"))
+        try:
+            self.lent = self._names(reply[1])
+        except frames.WireError as error:
+            raise self._end(Ended(Status.ERROR, str(error))) from None
+        if all(isinstance(value, Function) for value in self.lent.values()):  # the program's side has the same rule
+            numbers = {name: function._mucode_form["h"] for name, function in self.lent.items()}
             self.foreseen.extend((numbers.get(name), operands) for name, operands in questions.foreseen)
-        self.lent = {name: value for name, value in borrowed.items() if not self._stays(value)}
-        return borrowed
+        return self.lent.copy()
 
-    def close(self) -> None:
-        """Let go of what refers to this in turn, so that no collector is needed to free it: an exception does by the
-        frames that it passed, the tests' globals by the functions among them."""
-        for held in (self.namespace, self.kept, self.raised, self.calls, self.lent, self.linked):
-            held.clear()
-        if self.ended is not None:
-            self.ended.__traceback__ = self.ended.__context__ = None
-        self.known, self.handles, self.callbacks, self.encoder = {}, {}, [], None
+    def share(self, namespace: dict[str, Any]) -> None:
+        """Know the classes that trusted code has defined: their instances cross as data, their exceptions are raised."""
+        self.namespace = namespace
+        self.raised.trust(namespace)
+        self.crossing.share(namespace)
+        if self.unread:
+            self._refresh(self.unread)
 
     def do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """One operation in the program's process."""
@@ -98,65 +93,14 @@ class Session:
             if self.linked:
                 self._give_back()
             key = handle._mucode_form["h"], operation
-            if key not in self.looks or self.callbacks:  # a function of the test's may have told the object something
+            if key not in self.looks or self.crossing.callbacks:  # a test's function may have told the object something
                 self.looks[key] = self._do(operation, (handle,), {})
             return self.looks[key]
 
-    def _do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        if self.linked:
-            self._give_back()
-        encoder = self._new_encoder()
-        forms = encoder.items(operands)
-        named = {name: encoder.encode(value) for name, value in keywords.items()} if keywords else {}
-        reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
-        try:
-            result = self._result(reply, encoder.containers, operation)
-        except frames.WireError as error:
-            raise self._end(Ended(Status.ERROR, str(error))) from None
-        if self.lent:
-            self._refresh()
-        if operation == "getattr" and type(result) in _LINKED:
-            self.linked[forms[0]["h"], operands[1]] = result, self._packed(result)
-        if operation == "call" and forms[0].get("h") in self.roots:
-            name = self.roots[forms[0]["h"]]
-            self.calls.append((name, operands[1:], keywords, result))
-            if isinstance(result, Handle) and name[:1].isupper():
-                result._mucode_own()
-        return result
-
-    def _give_back(self) -> None:
-        """What a test read from an attribute and has changed since, as in `root.children.append(leaf)`, changes there."""
-        links, self.linked = self.linked, {}
-        for (number, name), (value, form) in links.items():
-            now = self._packed(value)
-            if now != form:
-                self.looks.clear()
-                encoder = self._new_encoder()
-                request = ["do", "refill", [{"h": number}, name, encoder.encode(value)], {}]
-                self._result(self._exchange(request), encoder.containers, "refill")
-            if sys.getrefcount(value) > _UNUSED:
-                self.linked.setdefault((number, name), (value, now))
-
-    def _packed(self, value: Any) -> bytes:
-        try:
-            return frames.pack(self._new_encoder().encode(value))
-        except frames.WireError as error:
-            raise self._end(Ended(Status.MEMORY, str(error))) from None
-
-    def _new_encoder(self) -> Encoder:
-        self.encoder = Encoder(self._foreign, (), self.class_names)
-        return self.encoder
-
-    def _foreseen(self, operation: str, forms: list[Any], named: dict[str, Any]) -> list[Any] | None:
-        """The answer to a call that was asked for together with loading; answers that the test skipped are dropped."""
-        while self.foreseen:
-            number, operands = self.foreseen.popleft()
-            answer = self._answer()
-            if answer[0] == "last":
-                self.foreseen.clear()
-            if operation == "call" and forms[0].get("h") == number and forms[1:] == operands and not named:
-                return answer
-        return None
+    def opaque(self) -> Opaque:
+        """Note that a test needed to look into an opaque object."""
+        self.was_opaque = True
+        return Opaque()
 
     def output(self) -> str:
         """The tail of what the program printed; "" when it cannot say."""
@@ -167,50 +111,88 @@ class Session:
         text = reply[1] if reply[0] == "value" else ""
         return text if type(text) is str else ""
 
-    def share(self, namespace: dict[str, Any]) -> None:
-        """Let instances of the classes that trusted code has defined cross as data."""
-        self.namespace, self.trusted = namespace, frozenset(namespace)
-        self.shared = exports.shared_classes(namespace)
-        self.class_names = {kind: name for name, kind in self.shared.items()}
+    def told(self) -> list[Call]:
+        """The last calls in a test, with the arguments that they were given: the program may have changed these since."""
+        return [(name, *self.crossing.given(forms, named), result) for name, forms, named, result in self.calls]
 
-    def _refresh(self) -> None:
-        """Plain values among the program's globals may have changed since; what a test has assigned itself stays."""
-        current = [name for name, value in self.lent.items() if self.namespace.get(name) is value]
-        if current:
-            fresh = self._names(self._exchange(["names", current]), current)
-            self.lent |= fresh
-            self.namespace |= fresh
+    def close(self) -> None:
+        """Let go of what refers to this in turn, so that no collector is needed to free it: an exception does by the
+        frames that it passed, the tests' globals by the functions among them."""
+        self.namespace.clear()
+        self.raised.close()
+        for held in (self.calls, self.lent, self.linked, self.looks):
+            held.clear()
+        if self.ended is not None:
+            self.ended.__traceback__ = self.ended.__context__ = None
+        self.crossing.close()
 
-    def opaque(self) -> Opaque:
-        """Note that a test needed to look into an opaque object."""
-        self.was_opaque = True
-        return Opaque()
+    def _do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        if self.linked:
+            self._give_back()
+        encoder = self.crossing.new_encoder()
+        forms = encoder.items(operands)
+        named = {name: encoder.encode(value) for name, value in keywords.items()} if keywords else {}
+        reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
+        result = self._result(reply, encoder.containers, operation)
+        if operation in operations.READS and type(result) in mutable.KINDS:
+            self.linked[frames.text([operation, forms])] = result, self._packed(result)
+            if len(self.linked) > _LINKS:
+                del self.linked[next(iter(self.linked))]
+        if operation == "call" and forms[0].get("h") in self.roots:
+            name = self.roots[forms[0]["h"]]
+            self.calls.append((name, forms[1:], named, result))
+            if isinstance(result, Handle) and name[:1].isupper():
+                result._mucode_own()
+        return result
 
-    def _stays(self, value: Any) -> bool:
-        """Whether `value` stays with the program."""
-        return isinstance(value, Handle) or (isinstance(value, type) and "_mucode_number" in vars(value))
+    def _give_back(self) -> None:
+        """What a test read from an object and has changed since, as in `root.children.append(leaf)`, changes there."""
+        links, self.linked = self.linked, {}
+        for read, (value, form) in links.items():
+            now = self._packed(value)
+            if now != form:
+                self.looks.clear()
+                encoder = self.crossing.new_encoder()
+                reply = self._exchange(["refill", read, encoder.encode(value)])
+                self._result(reply, encoder.containers, "refill")
+            if sys.getrefcount(value) > _UNUSED:
+                self.linked.setdefault(read, (value, now))
 
-    def text_of(self, error: BaseException) -> str | None:
-        """The program's own traceback when `error` came from it, else None."""
-        return self.raised.get(id(error))
-
-    def _names(self, reply: list[Any], asked: list[str]) -> dict[str, Any]:
-        if reply[0] == "raised":
-            raise self._exception(reply[1], "load")
-        forms = reply[1]
-        if reply[0] != "loaded" or type(forms) is not dict:
-            raise self._end(Ended(Status.ERROR, "a bad answer"))
+    def _packed(self, value: Any) -> bytes:
         try:
-            # Only what was asked for: a program that answers more must not define names of the tests.
-            return {name: Decoder(self.known, (), self.shared).decode(forms[name]) for name in asked if name in forms}
+            return frames.pack(self.crossing.new_encoder().encode(value))
         except frames.WireError as error:
-            raise self._end(Ended(Status.ERROR, str(error))) from None
+            raise self._end(Ended(Status.MEMORY, str(error))) from None
+
+    def _refresh(self, news: dict[str, Any]) -> None:
+        """The program's globals stand for something else since; what a test has assigned itself stays."""
+        if not self.namespace:  # the setup has called the program
+            self.unread = news
+            return
+        for name, value in self._names(news).items():
+            if self.namespace.get(name, _ABSENT) is self.lent.get(name, _ABSENT):
+                self.namespace[name] = self.lent[name] = value
+
+    def _foreseen(self, operation: str, forms: list[Any], named: dict[str, Any]) -> list[Any] | None:
+        """The answer to a call that was asked for together with loading; answers that the test skipped are dropped."""
+        while self.foreseen:
+            number, operands = self.foreseen.popleft()
+            answer = self._next_foreseen()
+            if operation == "call" and forms[0].get("h") == number and forms[1:] == operands and not named:
+                return answer
+        return None
+
+    def _next_foreseen(self) -> list[Any]:
+        """The next answer to a foreseen call; one that is no plain data, or brings news, is the last."""
+        answer = self._answer()
+        if answer[0] == "last" or answer[3:] != [{}]:
+            self.foreseen.clear()
+        return answer
 
     def _exchange(self, request: list[Any]) -> list[Any]:
         while self.foreseen:  # none is left when all went as foreseen
             self.foreseen.popleft()
-            if self._answer()[0] == "last":
-                self.foreseen.clear()
+            self._next_foreseen()
         if self.ended is not None:
             raise self.ended
         try:
@@ -233,24 +215,23 @@ class Session:
         except Ended as end:
             raise self._end(end) from None
 
-    def _end(self, end: Ended) -> Ended:
-        self.ended = self.ended or end
-        return self.ended
-
     def _callback(self, request: list[Any]) -> None:
-        if self.depth >= _DEPTH or len(request) != 4 or type(request[3]) is not dict:
+        if len(request) != 4 or type(request[3]) is not dict:
             raise Ended(Status.ERROR, "a bad callback")
+        if self.depth >= _DEPTH:
+            self.channel.send(["raised", exceptions.simple(RecursionError("maximum recursion depth exceeded"))])
+            return
         self.depth += 1
         try:
-            function = self.callbacks[request[1]]
-            decoder = Decoder(self.known, (), self.shared)
+            function = self.crossing.callbacks[request[1]]
+            decoder = self.crossing.decoder()
             operands = decoder.items(request[2])
             named = {name: decoder.decode(form) for name, form in request[3].items()}
         except (frames.WireError, IndexError, TypeError) as error:
             raise Ended(Status.ERROR, f"a bad callback: {error}") from None
         try:
             result = function(*operands, **named)
-            answer = ["value", self._new_encoder().encode(result)]
+            answer = ["value", self.crossing.new_encoder().encode(result)]
         except (Ended, Opaque) as error:  # the program waits for an answer that it will not get
             raise self._end(error if isinstance(error, Ended) else Ended(Status.OPAQUE)) from None
         except Exception as error:  # the test's own function raised: the program's to handle, as in one interpreter
@@ -259,105 +240,40 @@ class Session:
             self.depth -= 1
         self.channel.send(answer)
 
+    def _names(self, forms: dict[str, Any]) -> dict[str, Any]:
+        """What names stand for. Only those that were asked for: a program that answers more must not define names of
+        the tests."""
+        decoder = self.crossing.decoder()
+        values = {name: decoder.decode(forms[name]) for name in self.names if name in forms}
+        handles = {name: value for name, value in values.items() if isinstance(value, Handle)}
+        self.roots |= {value._mucode_form["h"]: name for name, value in handles.items()}
+        return values
+
     def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
-        if len(reply) != 3 or type(reply[2]) is not list:
+        try:
+            return self._read(reply, ours, operation)
+        except frames.WireError as error:
+            raise self._end(Ended(Status.ERROR, str(error))) from None
+
+    def _read(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
+        if len(reply) != 4 or type(reply[2]) is not list or type(reply[3]) is not dict:
             raise frames.WireError("a bad answer")
-        decoder = Decoder(self.known, ours, self.shared)
-        for container, form in zip(ours, reply[2], strict=bool(reply[2])):
+        if reply[2] and len(reply[2]) != len(ours):
+            raise frames.WireError("a bad answer")
+        decoder = self.crossing.decoder(ours)
+        for container, form in zip(ours, reply[2], strict=False):
             decoder.fill(container, form)
+        if reply[3]:
+            self._refresh(reply[3])
         if reply[0] in ("value", "last"):
             return decoder.decode(reply[1])
         raise self._exception(reply[1], operation)
 
     def _exception(self, form: Any, operation: str) -> BaseException:
-        try:
-            name, arguments, own, text, attributes = form
-            error = exceptions.rebuild([name, arguments])
-            kind = self._kind(*own) if own is not None else None
-            attributes = {key: value for key, value in attributes.items() if type(value) in exceptions.PLAIN}
-        except (ValueError, TypeError, AttributeError, RecursionError, frames.WireError) as problem:
-            return self._end(Ended(Status.ERROR, f"a bad exception: {problem}"))
-        text = text if type(text) is str else ""
-        if name in _FATAL or not isinstance(error, Exception):
-            return self._end(Ended(Status.ERROR, text or f"{name} ended the program"[:80]))
-        if kind is not None:
-            own_class = exceptions.made(kind, error.args)
-            error = error if own_class is None else own_class
-        if isinstance(error, (StopIteration, StopAsyncIteration)) and operation != "next":
-            error = RuntimeError(f"the program raised {name}")  # map() and all() would take it for a normal end
-        vars(error).update({key: value for key, value in attributes.items() if not _is_taken(type(error), key)})
-        self.raised[id(error)] = text
-        self.kept.append(error)
-        return error
+        """What to raise: the program's exception, or the end of the conversation when that is what it comes to."""
+        error = self.raised.rebuild(form, operation)
+        return self._end(error) if isinstance(error, Ended) else error
 
-    def _kind(self, number: int, names: list[list[str]]) -> type[Exception] | None:
-        """The class here that stands for the program's: made for it, or of that name in trusted code or the library. One
-        that a test defines may be its way to say that all went well."""
-        if number in self.classes:
-            return self.classes[number]
-        for module, name in names:
-            package = module.partition(".")[0]
-            library = package in sys.stdlib_module_names - _STEERED and sys.modules.get(module)
-            kind = vars(library).get(name) if library else name in self.trusted and self.namespace.get(name)
-            if isinstance(kind, type) and issubclass(kind, Exception) and kind.__module__ in (module, "tests"):
-                return kind
-        return None
-
-    def _handle(self, form: Any, decoder: Decoder) -> Any:
-        number, kind = form[0], form[1]
-        if type(number) is not int:
-            raise frames.WireError("a bad handle")
-        if kind == exports.EXCEPTION:
-            return self._class(number, form[2], form[3])
-        if number not in self.handles:
-            self.handles[number] = (Function if kind == exports.CALLABLE else Handle)(self, {"h": number})
-        return self.handles[number]
-
-    def _class(self, number: int, name: Any, base: Any) -> type:
-        """A class of the judge's own that stands for the program's exception class in `except` clauses."""
-        if number not in self.classes:
-            parent = exceptions.CLASSES.get(base)
-            if parent is None or not issubclass(parent, Exception):
-                raise frames.WireError("a bad exception class")
-            if name == base:  # another name for a built-in one
-                return parent
-            self.classes[number] = type(str(name), (parent,), {"__module__": "solution", "_mucode_number": number})
-        return self.classes[number]
-
-    def _foreign(self, value: Any) -> Any:
-        if isinstance(value, Handle):
-            if value._mucode_session is not self:
-                raise Failure("an object of another program")
-            return value._mucode_form
-        if isinstance(value, type) and "_mucode_number" in vars(value):
-            return {"h": vars(value)["_mucode_number"]}
-        if (member := _library_member(value)) is not None:
-            return {"m": member}
-        if self.encoder is not None and exports.is_plain(type(value), "tests"):
-            self._learn(type(value))
-            return self.encoder.encode(value)
-        if isinstance(value, _CALLABLES) or callable(value):
-            self.callbacks.append(value)
-            return {"cb": len(self.callbacks) - 1}
-        raise Failure(f"cannot pass a {type(value).__name__} to the program")
-
-    def _learn(self, kind: type) -> None:
-        """A class that a test defined: its instances cross as data, and nothing else of it does."""
-        name = kind.__name__
-        while name in self.shared:
-            name += "_"
-        self.shared[name], self.class_names[kind] = kind, name
-
-
-def _library_member(value: Any) -> list[str] | None:
-    """[module, name] of a function or class of the standard library: the program calls its own."""
-    module, name = getattr(value, "__module__", None), getattr(value, "__name__", None)
-    if type(module) is not str or type(name) is not str or module not in sys.stdlib_module_names:
-        return None
-    return [module, name] if getattr(sys.modules.get(module), name, None) is value else None
-
-
-def _is_taken(kind: type, name: str) -> bool:
-    """Whether the class computes what has this name; a plain default is there to be replaced."""
-    taken = getattr(kind, name, None)
-    return callable(taken) or hasattr(type(taken), "__get__") or name[:2] == "__"
+    def _end(self, end: Ended) -> Ended:
+        self.ended = self.ended or end
+        return self.ended

@@ -6,9 +6,11 @@ import contextlib
 import errno
 import importlib
 import random
+import sys
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any
 
 from mucode.execution import feedback
@@ -63,17 +65,31 @@ def ask(session: Session, questions: Questions, program: str, report: bool) -> T
         MemoryError: this process has no memory left, which says nothing about the program.
     """
     tally = Tally(questions.total)
-    try:
-        borrowed = session.load(program, questions, report)
-        names = _namespace(session, questions, borrowed)
-        for question in questions.tests:
-            tally.answers.append(_ask_one(session, question, names, report))
-            # Whether a program that is out of memory says so itself or is stopped first, depends on the machine's load.
-            if session.ended is not None or tally.answers[-1].status is Status.MEMORY:
-                break
-    except (Exception, Ended, Opaque) as error:
-        tally.answers.append(_not_loaded(session, error, report))
+    with _module() as names:
+        try:
+            borrowed = session.load(program, questions, report)
+            _fill(names, session, questions, borrowed)
+            for question in questions.tests:
+                tally.answers.append(_ask_one(session, question, names, report))
+                # Whether a program that is out of memory says so itself or is stopped first, depends on the machine's load.
+                if session.ended is not None or tally.answers[-1].status is Status.MEMORY:
+                    break
+        except BaseException as error:
+            tally.answers.append(_not_loaded(session, error, report))
     return tally
+
+
+@contextlib.contextmanager
+def _module() -> Iterator[dict[str, Any]]:
+    """Globals of a module `tests`, which is there by its name for this long: a dataclass looks for that of its class."""
+    module, before = ModuleType("tests"), sys.modules.get("tests")
+    sys.modules["tests"] = module
+    try:
+        yield vars(module)
+    finally:
+        sys.modules.pop("tests", None)
+        if before is not None:
+            sys.modules["tests"] = before
 
 
 def _not_loaded(session: Session, error: BaseException, report: bool) -> Answered:
@@ -85,19 +101,18 @@ def _not_loaded(session: Session, error: BaseException, report: bool) -> Answere
         return Answered(Status.ERROR, 0, "")
 
 
-def _namespace(session: Session, questions: Questions, borrowed: dict[str, Any]) -> dict[str, Any]:
+def _fill(names: dict[str, Any], session: Session, questions: Questions, borrowed: dict[str, Any]) -> None:
     """Globals of the tests: what the program lends, then what trusted code defines; the entry point is the program's."""
     _seed(questions)
-    names = {"__name__": "tests", **borrowed}
+    names |= borrowed
     entry = {name: value for name, value in borrowed.items() if name == questions.entry_point}
-    for code in (questions.preamble, questions.setup):
+    for code in (questions.libraries, questions.preamble, questions.setup):
         if code is not None:
             exec(code, names)
             if questions.entry_point not in entry:
                 names.pop(questions.entry_point, None)
             names |= entry
     session.share(names)
-    return names
 
 
 def _seed(questions: Questions) -> None:
@@ -117,11 +132,14 @@ def _ask_one(session: Session, question: Question, names: dict[str, Any], report
     session.was_opaque = False
     try:
         exec(question.code, names)
-    except (Exception, Ended, Opaque) as error:
+    except BaseException as error:  # by sys.exit and pytest.fail a test says no
         line = _failing_line(error.__traceback__, question)
         lost = {index for index, each in enumerate(question.lines) if each == line}
         text = _text(session, error, (question, line), report)
-        return Answered(_status_of(session, error), len(held - lost), text)
+        answered = Answered(_status_of(session, error), len(held - lost), text)
+        if not isinstance(error, (Exception, Opaque)):  # the program may still wait for a function of the test's
+            session.ended = session.ended or Ended(answered.status)
+        return answered
     if session.ended is not None:  # a test swallowed the end of the program
         return Answered(session.ended.status, 0, _text(session, session.ended, None, report))
     if session.was_opaque:
@@ -144,7 +162,7 @@ def _status_of(session: Session, error: BaseException) -> Status:
         return session.ended.status
     if session.was_opaque or isinstance(error, Opaque):
         return Status.OPAQUE
-    if session.text_of(error) is not None:
+    if session.raised.text_of(error) is not None:
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and _is_no_memory(error.errno)):
             return Status.MEMORY
         return Status.DENIED if isinstance(error, PermissionError) else Status.ERROR
@@ -166,4 +184,4 @@ def _text(session: Session, error: BaseException, where: tuple[Question, int] | 
         return feedback.ended(Status.MEMORY, "")
     if isinstance(error, Opaque):
         return feedback.opaque(where)
-    return feedback.failed(error, session.text_of(error), where, session.calls)
+    return feedback.failed(error, session.raised.text_of(error), where, session.told())

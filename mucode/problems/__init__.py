@@ -75,8 +75,13 @@ def load_split(source: str, split: str, limit: int = 0, path: Path | None = None
         MucodeError: as `load_problems`, or the split holds fewer problems than asked for, or none.
     """
     pairs = [pair for pair in load_problems(source, path) if pair[0].split == split]
-    if not pairs or len(pairs) < limit:
-        raise MucodeError(f"{source}/{split} holds {len(pairs)} problems, not {limit or 'one'}: lower the limit")
+    where = f"{path}: " if path else ""
+    if not pairs:
+        other = "set in problems.benchmarks" if split == "test" else "problems.source"
+        raise MucodeError(f"{where}{source} has no problem of split {split}: give rows of it, or name another {other}")
+    if len(pairs) < limit:
+        number = "its limit in problems.benchmarks" if split == "test" else f"problems.{split}"
+        raise MucodeError(f"{where}{source}/{split} holds {len(pairs)} problems, not {limit}: lower {number} (0: all)")
     return pairs[:limit] if limit else pairs
 
 

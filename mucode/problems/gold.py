@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mucode.types import Answer, Half, Job, MucodeError, Problem, Sandbox, Test, Verdict
+from mucode.problems.names import called_beside, defined_in
+from mucode.types import Answer, Half, Job, MucodeError, Problem, Sandbox, Test, TestKind, Verdict
 
 PATIENCE = 6  # times a program's timeout, for a reference: whether a problem is sound must not depend on the machine
 
@@ -35,6 +36,8 @@ def gold_check(
         The broken problems, in input order; empty when all is well. A problem without a reference is not broken.
     """
     golden = [(problem, answer) for problem, answer in zip(problems, answers, strict=True) if answer.reference]
+    for problem, answer in golden:
+        _warn_of_what_decides(problem, answer)
     broken = [Broken(p.id, "it has no test at all") for p, a in golden if not (p.public_tests or a.private_tests)]
     for problem_id, half, verdict in _verdicts(golden, sandbox):
         if not verdict.passed or verdict.tests_total == 0:
@@ -79,6 +82,21 @@ def _verdicts(golden: list[tuple[Problem, Answer]], sandbox: Sandbox) -> Iterato
 
 def _tests(problem: Problem, answer: Answer, half: Half) -> tuple[Test, ...]:
     return problem.public_tests if half == "public" else answer.private_tests
+
+
+def _warn_of_what_decides(problem: Problem, answer: Answer) -> None:
+    """Name what the asserts call of the reference's, beside the entry point: every program brings its own, and a test
+    that compares with `closest(x)`, imported by the reference alone, compares with what the program says."""
+    tests = [test.code for test in (*problem.public_tests, *answer.private_tests) if test.kind is TestKind.ASSERTS]
+    trusted = {name for code in (problem.setup, problem.preamble, *tests) for name in defined_in(code)}
+    called = {name for code in tests for name in called_beside(code, problem.entry_point)}
+    lent = sorted(called & defined_in(answer.reference) - trusted - {problem.entry_point})
+    if lent:
+        logger.warning(
+            "the asserts of %s call %s, which every program brings itself: define or import it in the setup if it is part "
+            "of the test",
+            *(problem.id, ", ".join(lent)),
+        )
 
 
 def _reason(verdict: Verdict, half: Half) -> str:

@@ -104,7 +104,8 @@ def _read(row: Row) -> tuple[Problem, Answer, list[Test]]:
     if not re.search(r"^def check\(", test, re.MULTILINE):
         raise MucodeError(f"{name}: test defines no function check(candidate): restore HumanEval's own")
     start = definitions[-1].start()
-    test_in(name, test)
+    official = Test(f"{test.strip()}\n\ncheck({entry_point})")
+    test_in(name, official.code)
     python_in(name, "what stands before the function", prompt[:start])
     solution = text_in(row, "canonical_solution", _packaged_references().get(prompt, ""))
     problem = Problem(
@@ -117,7 +118,6 @@ def _read(row: Row) -> tuple[Problem, Answer, list[Test]]:
         preamble=prompt[:start].strip(),
         stub=prompt,
     )
-    official = Test(f"{test.strip()}\n\ncheck({entry_point})")
     examples = [Test(code) for code in docstring_examples(prompt[start:], entry_point)]
     return problem, Answer(name, (official,), prompt + solution if solution else ""), examples
 

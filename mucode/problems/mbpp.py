@@ -15,8 +15,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mucode.problems.names import defined_in, imported_in
 from mucode.problems.rows import Row, json_rows, problems_in, python_in, task_id_in, test_in, text_in, texts_in
-from mucode.types import Answer, MucodeError, Problem, Test
+from mucode.types import Answer, MucodeError, Problem, Test, Unavailable
 
 HUB_ID = "google-research-datasets/mbpp"
 HUB_REVISION = "4bb6404fdc6cacfda99d4ac4205087b89d32030c"
@@ -33,7 +34,8 @@ def load(path: Path | None = None) -> list[tuple[Problem, Answer]]:
             or else from the Hub: equal rows either way, since neither is a parameter that DVC could see.
 
     Raises:
-        MucodeError: the file cannot be read or is not MBPP, a row is no problem (by its line), or the Hub is not reached.
+        MucodeError: the file cannot be read or is not MBPP, or a row is no problem (by its line).
+        Unavailable: the Hub is not reached.
     """
     pairs = problems_in(path, _mbpp_problem) if path else [_mbpp_problem(row) for row in _published_rows()]
     return sorted(pairs, key=lambda pair: int(pair[0].id.removeprefix("mbpp/")))
@@ -101,8 +103,8 @@ def _entry_point(tests: list[ast.Module], reference: str, setup: str) -> str:
     Without a reference: the one called outermost that is neither a builtin nor the setup's, else the outermost of all
     (mbpp/126 asks for a function named `sum`). "" if no test calls anything by name.
     """
-    known = _defined(reference)
-    foreign = set(dir(builtins)) | set(_defined(setup))
+    known = defined_in(reference) - imported_in(reference)
+    foreign = set(dir(builtins)) | defined_in(setup)
     outermost: Counter[str] = Counter()
     for test in tests:
         calls = list(_calls(test))
@@ -119,24 +121,6 @@ def _calls(tree: ast.AST) -> Iterator[str]:
         level = [child for node in level for child in ast.iter_child_nodes(node)]
 
 
-def _defined(code: str) -> set[str]:
-    """Names that a module defines at its top level; none if it is no Python."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError):
-        return set()
-    names: set[str] = set()
-    for node in tree.body:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                names.add(node.name)
-            case ast.Assign():
-                names.update(target.id for target in node.targets if isinstance(target, ast.Name))
-            case ast.Import() | ast.ImportFrom():
-                names.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
-    return names
-
-
 def _number(row: Row) -> int:
     number = task_id_in(row)
     if not isinstance(number, int):
@@ -151,5 +135,5 @@ def _hub_rows() -> list[Row]:
         splits = datasets.load_dataset(HUB_ID, "full", revision=HUB_REVISION)
     except (OSError, ValueError, RuntimeError) as error:  # offline, refused, unknown: the Hub's errors are all of these
         reason = " ".join(str(error).split())[:200]
-        raise MucodeError(f"MBPP did not come from the Hub ({reason}): name a local file in {PATH_VARIABLE}") from error
+        raise Unavailable(f"MBPP did not come from the Hub ({reason}): name a local file in {PATH_VARIABLE}") from error
     return [dict(row) for split in splits.values() for row in split]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from mucode.metrics import Bootstrap, Comparison, Outcomes, compare
-from mucode.section import Section, Share
+from mucode.section import Section, Share, first_sentence
 from mucode.types import MucodeError
 from mucode.yaml_files import read_yaml
 
@@ -68,9 +68,7 @@ def load_policy(path: Path) -> Policy:
     try:
         return Policy.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise MucodeError(f"{path}: {key}: {first['msg']}; README.md beside it explains the keys") from error
+        raise MucodeError(f"{path}: {first_sentence(error)}; README.md beside it explains the keys") from error
 
 
 def decide(policy: Policy, challenger: Measured, champion: Measured | None) -> Decision:

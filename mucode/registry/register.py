@@ -44,6 +44,7 @@ class RegistrationReport:
     promoted: bool
     reason: str
     champion: tuple[int, int] | None  # generator's and verifier's version afterwards; None: there is no champion pair
+    registry: str  # its address, without credentials: a run's own database has champions of its own
 
 
 def register(workspace: Path = Path()) -> RegistrationReport:
@@ -76,9 +77,10 @@ def register(workspace: Path = Path()) -> RegistrationReport:
         promoted=decision.promote,
         reason=decision.reason,
         champion=present.numbers if present else None,
+        registry=registry.address,
     )
     write_json(workspace / REPORT, asdict(report))
-    _tell(report, registry.address)
+    _tell(report)
     return report
 
 
@@ -103,11 +105,11 @@ def _ensure_registered(registry: Registry, pair: SelectedPair, config: Config) -
     return registry.version("generator", generator.number), verifier, not known
 
 
-def _tell(report: RegistrationReport, address: str) -> None:
+def _tell(report: RegistrationReport) -> None:
     for pair in report.pairs:
         what = "registered" if pair.new else "registered before"
         logger.info(
             "%s: mucode-generator %d and mucode-verifier %d, %s", pair.group, pair.generator, pair.verifier, what
         )
     verdict = "becomes champion" if report.promoted else "is not promoted"
-    logger.info("challenger %s %s in %s: %s", report.challenger, verdict, address, report.reason)
+    logger.info("challenger %s %s in %s: %s", report.challenger, verdict, report.registry, report.reason)

@@ -70,14 +70,13 @@ def _budget(material: Material, benchmark: str, method: str, selector: str, n: i
 
 
 def _turns_taken(material: Material, benchmark: str, method: str, selector: str, n: int) -> float:
-    """The mean number of turns that a search took: after a public pass it only repeats its choice."""
-    going: dict[tuple[int, str, int], int] = {}
+    """The mean number of turns that a search took: once it has ended it only repeats its choice, state and all."""
+    states: dict[tuple[int, str, int], set[str]] = {}
     for seed, found in material.tests(method):
         for row in found.of(benchmark).by(selector, n):
-            if row.turn < material.turns(method):
-                key = (seed, row.problem_id, row.search)
-                going[key] = going.get(key, 1) + (not row.public_passed)
-    return fmean(going.values())
+            if row.turn <= material.turns(method):
+                states.setdefault((seed, row.problem_id, row.search), set()).add(row.state)
+    return fmean(map(len, states.values()))
 
 
 def budget_section(material: Material) -> list[Section]:
@@ -107,7 +106,8 @@ def _blocks(material: Material, benchmark: str, found: Sequence[Budget]) -> list
     meaning = (
         "Multi-turn: N programs at each of T turns. Independent: N × T programs of the first turn, among which the "
         "same selector picks. Programs drawn: the mean that the multi-turn search really drew, because it ends "
-        "when its pick passes the public test. Differences: in percentage points; p: the exact sign test over problems."
+        "when its pick passes the public test (the oracle's when it is right). Differences: in percentage points; p: "
+        "the exact sign test over problems."
     )
     table = Table(HEAD, tuple(_cells(one) for one in chosen), meaning, labels=3)
     rest = tuple(_cells(one) for one in found if one.selector != main)

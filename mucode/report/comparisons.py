@@ -136,7 +136,8 @@ def caption(material: Material) -> str:
         f"The first method minus the second, paired on the same problems and seeds, in percentage points with "
         f"{percent(material.config.report.confidence, 0)} bootstrap intervals over problems, each with all its "
         f"searches; p: the exact sign test over problems. Each method has its own verifier and its own number of turns. "
-        "No p is corrected for the number of comparisons: of twenty without any true difference, one falls below 0.05."
+        "No p is corrected for the number of comparisons: of twenty without any true difference, at most one falls "
+        "below 0.05."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from mucode.report.blocks import Block, Paragraph, Section, Table
 from mucode.report.sources import Material, Round
-from mucode.report.words import count, method_name, percent, signed_points
+from mucode.report.words import count, method_name, percent, round_title, signed_points
 
 HEAD = (
     "iteration",
@@ -40,7 +40,7 @@ def gates_section(material: Material) -> Section:
     rounds = [one for one in material.rounds if one.gate.get("expectations")]
     if not rounds:
         return Section("gates", "Label gates", (Paragraph("No gate has been passed."),))
-    held = ", ".join(f"{_title(one)}: {count(len(one.gate['expectations']), 'expectation')}" for one in rounds)
+    held = ", ".join(f"{round_title(one)}: {count(len(one.gate['expectations']), 'expectation')}" for one in rounds)
     head = ("rollouts of", *material.seed_cell("seed"), *HEAD)
     blocks: list[Block] = [
         Paragraph(f"The Great Expectations gates held for every round of labels ({held})."),
@@ -49,11 +49,6 @@ def gates_section(material: Material) -> Section:
         _sentences(rounds),
     ]
     return Section("gates", "Label gates", tuple(blocks))
-
-
-def _title(one: Round) -> str:
-    seed = f", seed {one.origin.seed}" if one.origin.seed else ""
-    return f"D{one.iteration} ({one.origin.method}{seed})"
 
 
 def _row(material: Material, one: Round) -> tuple[str, ...]:
@@ -86,7 +81,7 @@ def _flaky(rounds: Sequence[Round]) -> list[Block]:
         return []
     head = ("labels", "problem", "rollout", "turn", "reward")
     rows = tuple(
-        (_title(one), row["problem_id"], str(row["rollout"]), str(row["turn"]), f"{row['reward']:g}")
+        (round_title(one), row["problem_id"], str(row["rollout"]), str(row["turn"]), f"{row['reward']:g}")
         for one, row in found
     )
     return [Table(head, rows, FLAKY, labels=2)]

@@ -162,8 +162,8 @@ def _unusual(material: Material, benchmark: str) -> str:
         ""
         if conditions.public_tests
         else (
-            " The public tests are neither shown nor run: every search takes all its turns, revising without being told "
-            "what is wrong, and only random, lv and the oracle can choose."
+            " The public tests are neither shown nor run: every search but the oracle's takes all its turns, revising "
+            "without being told what is wrong, and only random, lv and the oracle can choose."
         )
     )
     if conditions.feedback == "random":

@@ -11,7 +11,7 @@ from mucode.report.charts import Share, stacked
 from mucode.report.headline import confidence
 from mucode.report.results import bootstrap
 from mucode.report.sources import Material, Round
-from mucode.report.words import interval, method_name, percent
+from mucode.report.words import interval, method_name, percent, round_title
 from mucode.types import Status
 
 CORRECT, FOOLED = "correct", "public pass only"
@@ -40,7 +40,7 @@ def labels_section(material: Material) -> Section:
     filled = [one for one in material.rounds if one.experiences]
     if not filled:
         return Section("labels", "Execution labels", (Paragraph("No rollout has been labelled."),))
-    bars = [(f"{_title(one)}, turn {turn}", _shares(rows)) for one in filled for turn, rows in _by_turn(one)]
+    bars = [(f"{round_title(one)}, turn {turn}", _shares(rows)) for one in filled for turn, rows in _by_turn(one)]
     caption = (
         "How each reply of the training rollouts ended. No code: a reply without a program, which is labelled as "
         "wrong. Public pass only: the public test passed and a private one failed. "
@@ -52,11 +52,6 @@ def labels_section(material: Material) -> Section:
         _table(material, filled),
     ]
     return Section("labels", "Execution labels", tuple(blocks))
-
-
-def _title(one: Round) -> str:
-    seed = f", seed {one.origin.seed}" if one.origin.seed else ""
-    return f"D{one.iteration} ({one.origin.method}{seed})"
 
 
 def _by_turn(one: Round) -> list[tuple[int, list[Experience]]]:

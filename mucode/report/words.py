@@ -6,7 +6,7 @@ import unicodedata
 
 from mucode.config import BenchmarkSet
 from mucode.metrics import Estimate
-from mucode.report.sources import BEFORE
+from mucode.report.sources import BEFORE, Round
 
 MINUS = "\u2212"
 _LONGEST = 3000  # characters of a program or an observation that the page shows
@@ -43,6 +43,12 @@ def count(many: int, one: str, several: str = "") -> str:
 
 def method_name(method: str) -> str:
     return f"before ({BEFORE})" if method == BEFORE else method
+
+
+def round_title(one: Round) -> str:
+    """ "D2 (mucode, seed 1)"; seed 0 goes without saying."""
+    seed = f", seed {one.origin.seed}" if one.origin.seed else ""
+    return f"D{one.iteration} ({one.origin.method}{seed})"
 
 
 def set_title(conditions: BenchmarkSet) -> str:

@@ -86,7 +86,7 @@ def solve(  # noqa: PLR0913  # a command line's options
     max_new_tokens:
         Of one reply.
     seed:
-        Equal seeds give equal programs.
+        Equal seeds give equal programs; with vllm not necessarily.
     timeout:
         Wall seconds for loading one program and running its tests.
     engine:

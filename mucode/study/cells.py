@@ -6,7 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from mucode.metrics import Bootstrap, Comparison, Estimate, Outcomes, compare, estimate
-from mucode.policies import GREEDY
 from mucode.report.results import Measure, joined, outcomes
 from mucode.report.sources import Material
 from mucode.study.collected import Collected
@@ -62,8 +61,6 @@ def find(pieces: Sequence[Collected], spec: Spec) -> Cell | None:
         for seed, found in _by_seed(piece.material, spec).items():
             if seed not in by_seed or _searches(found) > _searches(by_seed[seed]):
                 by_seed[seed] = found
-    if spec.selector == GREEDY and not _trains(pieces, spec.method):
-        by_seed = {seed: by_seed[seed] for seed in sorted(by_seed)[:1]}  # every seed's is the same search
     return Cell(by_seed) if by_seed else None
 
 
@@ -113,10 +110,6 @@ def _by_seed(material: Material, spec: Spec) -> dict[int, Outcomes]:
     measure = Measure("bon", spec.selector, spec.n, spec.turns)
     found = {seed: outcomes(tests.of(spec.benchmark), measure, turns) for seed, tests in material.tests(spec.method)}
     return {seed: values for seed, values in found.items() if values}
-
-
-def _trains(pieces: Sequence[Collected], method: str) -> bool:
-    return any(piece.material.config.methods[method].trains for piece in pieces)
 
 
 def _searches(found: Outcomes) -> int:

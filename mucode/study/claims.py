@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 
-from mucode.metrics import Comparison
+from mucode.metrics import Comparison, mcnemar
 from mucode.policies import GREEDY
 from mucode.report.blocks import Table
 from mucode.report.sources import BEFORE, Origin
@@ -54,7 +55,11 @@ CLAIMS = (
         Spec("multi_star", HUMANEVAL, GREEDY, n=1),
     ),
     Claim("µCode beats STaR, each with its own number of turns", MUCODE, Spec("star", turns=1)),
-    Claim("µCode's first turn beats STaR's", Spec("mucode", turns=1), Spec("star", turns=1)),
+    Claim(
+        "µCode's first turn beats STaR's (a claim made after it was seen)",
+        Spec("mucode", turns=1),
+        Spec("star", turns=1),
+    ),
     Claim("µCode beats the base model", MUCODE, Spec("instruct")),
     Claim("Multi-STaR beats the base model", Spec("multi_star"), Spec("instruct")),
     Claim("the expert beats the verifier's best rollouts (RFT_LV)", MUCODE, Spec("rft_lv"), IMITATION),
@@ -64,7 +69,12 @@ CLAIMS = (
     Claim("pt+lv beats lv", MUCODE, Spec("mucode", selector="lv"), SELECTORS),
     Claim("pt+lv beats pt", MUCODE, Spec("mucode", selector="pt"), SELECTORS),
     Claim("N = 8 beats N = 1", Spec("mucode", n=8), Spec("mucode", n=1), CANDIDATES),
-    Claim("Bradley-Terry beats BCE", MUCODE, Spec("mucode", loss="bce"), LOSSES),
+    Claim(
+        "Bradley-Terry beats BCE, for the verifier and by it for the generator",
+        MUCODE,
+        Spec("mucode", loss="bce"),
+        LOSSES,
+    ),
     Claim(
         "a verifier trained on the latest rollouts beats one trained once",
         Spec("mucode", verifier="each"),
@@ -83,8 +93,8 @@ CLAIMS = (
 CAPTION = (
     "Exploratory: chosen to look at, not fixed beforehand, and no p is corrected for their number. Each difference is "
     "paired on the same problems, seeds and number of searches; p is the exact sign test over problems (McNemar's, with one "
-    "search each). A claim holds if interval and test agree and all its searches are there, else it is open. Of "
-    f"{len(CLAIMS)} comparisons at p < 0.05 about one would hold if nothing were true."
+    "search each). A claim holds if interval and test agree and all its searches are there, else it is open. If "
+    "nothing were true, the test alone would let {} of these {} hold on average."
 )
 HEAD = ("claim", "difference", "interval", "problems", "seeds", "searches of each", "better : worse", "p", "verdict")
 
@@ -139,11 +149,27 @@ def verdict(found: Comparison, *, whole: bool = True) -> str:
 def claims_table(pieces: Sequence[Collected], *, judge: bool) -> Table:
     """Every claim; `judge` False: from scripted replies, which decide nothing."""
     lines: list[tuple[str, ...]] = []
+    comparisons: list[Comparison] = []
     for claim in CLAIMS:
         found = compared(pieces, claim)
         if found is not None:
             lines.append(_line(claim, found, judge))
-    return Table(HEAD, tuple(lines), CAPTION)
+            comparisons.append(found.comparison)
+    return Table(HEAD, tuple(lines), CAPTION.format(f"{by_chance(comparisons):.1f}", len(comparisons)))
+
+
+def by_chance(comparisons: Sequence[Comparison]) -> float:
+    """How many of them the sign test is expected to call better, at the planned level, where no problem prefers a side.
+
+    It is exact, so that with few discordant problems it calls fewer than the level's half of them.
+    """
+    return sum(_called_better(each.better + each.worse) for each in comparisons)
+
+
+def _called_better(discordant: int) -> float:
+    """The chance of it when each of so many problems is better or worse by the toss of a coin."""
+    won = [wins for wins in range(discordant + 1) if 2 * wins > discordant and mcnemar(wins, discordant - wins) < LEVEL]
+    return float(sum(comb(discordant, wins) for wins in won) / 2**discordant)
 
 
 def summary(pieces: Sequence[Collected]) -> str:

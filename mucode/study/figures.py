@@ -11,14 +11,14 @@ from mucode.report.charts import Point, Series, lines
 from mucode.study.cells import Spec, bootstrap_of, find, value
 from mucode.study.collected import Collected
 from mucode.study.first import picks_figure
-from mucode.study.tables import candidates, named
-from mucode.study.turns import BEST, BEST_BLIND, BY_TURN, seeds_of
+from mucode.study.tables import candidates, named, shared_seeds, trained_under
+from mucode.study.turns import BEST, BEST_BLIND, BY_TURN
 
 DRAWN = "N, programs drawn at each turn"
-N = (DRAWN, "Best of N with pt+lv on MBPP, three turns.")  # axis, caption
-TURN = ("turn", "MBPP after each turn, best of 5, pt+lv.")
-TURN_BLIND = ("turn", "MBPP after each turn, best of 5: with public tests (pt+lv, {}), and without (lv, {}).")
-LOSS = (DRAWN, "µCode's best of N with a verifier of each loss, MBPP.")
+N = (DRAWN, "Best of N with pt+lv on MBPP, three turns{}.")  # axis, caption
+TURN = ("turn", "MBPP after each turn, best of 5: {}.")
+WITH, WITHOUT = "with public tests (pt+lv{})", "without (lv{})"
+LOSS = (DRAWN, "Best of N on MBPP of µCode by each loss: of its verifier, and so of what the generator learned from{}.")
 Line = tuple[str, list[tuple[int, Spec]], set[int] | None]  # name, points, seeds (None: all that there are)
 
 
@@ -27,14 +27,15 @@ def figures(pieces: Sequence[Collected]) -> dict[str, Figure]:
     own = {piece.name: piece for piece in pieces if piece.name in {"candidates", "loss"}}
     both = list(own.values())
     ns = candidates(both)
-    turn = _turn_blind(pieces) if any(piece.name == "blind" for piece in pieces) else TURN
+    under = trained_under(pieces, "candidates", "loss")
     drawn = {
-        "n": _drawn("By N", both, _by_n(ns, ("instruct", "mucode"), ("bradley_terry",)), N),
+        "n": _drawn("By N", both, _by_n(ns, ("instruct", "mucode"), ("bradley_terry",)), (N[0], N[1].format(under))),
         "first": picks_figure(pieces),
-        "turns": _drawn("By turn", pieces, _by_turn(pieces), turn),
+        "turns": _drawn("By turn", pieces, _by_turn(pieces), (TURN[0], TURN[1].format(_turns(pieces)))),
     }
     if len(own) > 1 and find(both, Spec("mucode", n=ns[-1], loss="bce")):
-        drawn["loss"] = _drawn("By loss", both, _by_n(ns, ("mucode",), ("bradley_terry", "bce")), LOSS)
+        words = (LOSS[0], LOSS[1].format(under))
+        drawn["loss"] = _drawn("By loss", both, _by_n(ns, ("mucode",), ("bradley_terry", "bce")), words)
     return {f"study-{name}.svg": figure for name, figure in drawn.items() if figure}
 
 
@@ -46,10 +47,10 @@ def as_file(figure: Figure) -> str:
     return f"{head}>\n<style>{style}</style>\n{rest}\n"
 
 
-def _turn_blind(pieces: Sequence[Collected]) -> tuple[str, str]:
-    """Two kinds of searches may rest on other trainings: which, says the caption."""
-    axis, caption = TURN_BLIND
-    return axis, caption.format(*(named(seeds_of(pieces, BY_TURN[kind])) for kind in (BEST, BEST_BLIND)))
+def _turns(pieces: Sequence[Collected]) -> str:
+    """Which kinds of searches there are; they may rest on other trainings."""
+    kinds = {WITH: shared_seeds(pieces, BY_TURN[BEST]), WITHOUT: shared_seeds(pieces, BY_TURN[BEST_BLIND])}
+    return ", and ".join(words.format(f", {named(seeds)}") for words, seeds in kinds.items() if seeds is not None)
 
 
 def _by_n(ns: Sequence[int], methods: Sequence[str], losses: Sequence[str]) -> Iterable[Line]:
@@ -61,7 +62,7 @@ def _by_n(ns: Sequence[int], methods: Sequence[str], losses: Sequence[str]) -> I
 
 def _by_turn(pieces: Sequence[Collected]) -> Iterable[Line]:
     for kind, words in ((BEST, ""), (BEST_BLIND, ", no tests")):
-        seeds = seeds_of(pieces, BY_TURN[kind])
+        seeds = shared_seeds(pieces, BY_TURN[kind])
         for spec in BY_TURN[kind]:
             yield f"{spec.method}{words}", [(turn, replace(spec, turns=turn)) for turn in (1, 2, 3)], seeds
 

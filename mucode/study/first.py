@@ -18,6 +18,7 @@ from mucode.report.results import joined
 from mucode.report.sources import Material, Searches
 from mucode.study.cells import MBPP, Spec, bootstrap_of, verifier_of
 from mucode.study.collected import Collected
+from mucode.study.tables import named
 from mucode.study.words import minus, share
 
 PICKS, TRUSTED = (*SELECTORS, ORACLE), "pt+lv"
@@ -32,7 +33,8 @@ WORTH = (
     "The same at the largest N, paired over problems, in points: what each part of the choice is worth, and what a perfect "
     "one would add. N = 1 is a random pick, so the first column is also what N programs are worth instead of one."
 )
-FIGURE = "First turn on MBPP, µCode: the share of problems solved by each selector among N programs."
+FIGURE = "First turn on MBPP, µCode, {}: the share of problems solved by each selector among N programs."
+SEEDS = " Compare rows of the same seeds only: between trainings the level differs, and with it the order of methods."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Picks:
 
     method: str
     benchmark: str
+    seeds: tuple[int, ...]
     by: Mapping[str, Mapping[int, Outcomes]]  # selector -> N -> rewards of its pick, one value of each search
     size: str  # "150 × 4": problems, searches of each
 
@@ -67,8 +70,8 @@ def _of_piece(material: Material) -> Iterator[Picks]:
             continue  # nothing has been fed back at turn 1: the programs are those of the plain set
         chosen = PICKS if conditions.public_tests else UNTESTED
         for method in dict.fromkeys(_owner(material, method) for method in material.methods):
-            groups = [_drawn(material, found.of(benchmark)) for _, found in material.tests(method)]
-            if verifier_of(material, method) == PLAIN.verifier and any(groups):
+            groups = {seed: _drawn(material, found.of(benchmark)) for seed, found in material.tests(method)}
+            if verifier_of(material, method) == PLAIN.verifier and any(groups.values()):
                 yield _picks(material, method, benchmark, groups, chosen)
 
 
@@ -83,40 +86,50 @@ def _owner(material: Material, method: str) -> str:
 
 
 def _picks(
-    material: Material, method: str, benchmark: str, groups: Sequence[Sequence[SearchSample]], chosen: Sequence[str]
+    material: Material,
+    method: str,
+    benchmark: str,
+    groups: Mapping[int, Sequence[SearchSample]],
+    chosen: Sequence[str],
 ) -> Picks:
     by: dict[str, dict[int, Outcomes]] = {}
     for selector in chosen:
-        ranked = [ranked_rewards(samples, selector) for samples in groups]
+        ranked = [ranked_rewards(samples, selector) for samples in groups.values()]
         numbers = range(1, material.config.search.candidates + 1)
         by[selector] = {n: joined(subsets(each, n) for each in ranked) for n in numbers}
     rewards = by[chosen[0]][1]
-    return Picks(method, benchmark, by, f"{len(rewards)} × {min(map(len, rewards.values()))}")
+    seeds = tuple(sorted(seed for seed, samples in groups.items() if samples))
+    return Picks(method, benchmark, seeds, by, f"{len(rewards)} × {min(map(len, rewards.values()))}")
 
 
 def picks_table(found: Sequence[Picks], bootstrap: Bootstrap) -> Table:
     """Every selector by N."""
     numbers = sorted({n for one in found for by_n in one.by.values() for n in by_n})
-    head = ("test set", "method", "selector", "n", *(f"N = {n}" for n in numbers))
-    rows = [
-        (one.benchmark, one.method, selector, one.size, *(share(estimate(by_n.get(n, {}), bootstrap)) for n in numbers))
-        for one in found
-        for selector, by_n in one.by.items()
-    ]
-    return Table(head, tuple(rows), PICKED, labels=4)
+    head = ("test set", "method", "seeds", "selector", "n", *(f"N = {n}" for n in numbers))
+    rows = []
+    for one in found:
+        for selector, by_n in one.by.items():
+            cells = [share(estimate(by_n.get(n, {}), bootstrap)) for n in numbers]
+            rows.append((one.benchmark, one.method, _listed(one), selector, one.size, *cells))
+    return Table(head, tuple(rows), PICKED + SEEDS, labels=5)
+
+
+def _listed(one: Picks) -> str:
+    return ", ".join(map(str, one.seeds))
 
 
 def worth_table(found: Sequence[Picks], bootstrap: Bootstrap) -> Table:
     """pt+lv against what it is made of, and the oracle against pt+lv."""
     others = [selector for selector in SELECTORS if selector != TRUSTED]
-    head = ("test set", "method", *(f"{TRUSTED} minus {s}" for s in others), f"{ORACLE} minus {TRUSTED}")
+    head = ("test set", "method", "seeds", *(f"{TRUSTED} minus {s}" for s in others), f"{ORACLE} minus {TRUSTED}")
     rows = []
     for one in found:
         if TRUSTED in one.by:
             ours, n = one.by[TRUSTED], one.most
             cells = [minus(one.by[selector][n], ours[n], bootstrap) for selector in others]
-            rows.append((one.benchmark, one.method, *cells, minus(ours[n], one.by[ORACLE][n], bootstrap)))
-    return Table(head, tuple(rows), WORTH, labels=2)
+            perfect = minus(ours[n], one.by[ORACLE][n], bootstrap)
+            rows.append((one.benchmark, one.method, _listed(one), *cells, perfect))
+    return Table(head, tuple(rows), WORTH, labels=3)
 
 
 def picks_figure(pieces: Sequence[Collected]) -> Figure | None:
@@ -129,7 +142,8 @@ def picks_figure(pieces: Sequence[Collected]) -> Figure | None:
         for place, (selector, by_n) in enumerate(own.by.items())
     ]
     top = max(point.found.high for one in series for point in one.points if point.found)
-    return Figure("Who picks, first turn", lines("first turn", series, "N", "problems solved", top), FIGURE)
+    words = FIGURE.format(named(set(own.seeds)))
+    return Figure("Who picks, first turn", lines("first turn", series, "N", "problems solved", top), words)
 
 
 def _points(by_n: Mapping[int, Outcomes], bootstrap: Bootstrap) -> Iterator[Point]:

@@ -18,7 +18,8 @@ from mucode.study.sections import claims_nothing, facts, sections
 TITLE = "The study: does µCode beat Multi-STaR and STaR here?"
 BESIDE = (
     "The plan, written before any result, says what each piece is: [study.md](study.md#the-pieces). The numbers of every "
-    "seed are in results.json (without the control piece `feedback`)."
+    "seed are in results.json (without the control piece `feedback`); pieces that searched alike have a row each, told "
+    "apart by `piece` and `searches`."
 )
 
 

@@ -1,4 +1,4 @@
-"""results.json: a row for each method, seed, test set, selector, N and number of turns."""
+"""results.json: a row for each piece, method, seed, test set, selector, N and number of turns."""
 
 from __future__ import annotations
 

@@ -27,6 +27,12 @@ CELL = (
     "prompts on a part of the problems: what can be compared is the order of the rows, not their level, and where n "
     "differs not even that: such rows rest on different seeds or searches. Paired differences stand above."
 )
+UNTESTED = 6  # of HumanEval's first 82 problems, whose text shows no example
+HUMANEVAL_TESTS = (
+    f"{UNTESTED} of the 82 problems show no public test: every program passes there, so that a search ends at turn 1, pt "
+    "takes the first program and pt+lv the verifier's best; what is said of programs that pass the public test holds them, "
+    "too"
+)
 STAND_IN = "{}; a local copy in place of the hub's weights{}"
 QUANTISED = ", read from a quantised file and therefore not the published ones"
 METHODS = (
@@ -87,10 +93,16 @@ def facts(pieces: Sequence[Collected]) -> list[tuple[str, str]]:
         ("LoRA", f"rank {config.fine_tune.lora_rank}, learning rate {config.fine_tune.learning_rate:g}"),
         ("searches", f"temperature {search.temperature:g}, at most {search.max_new_tokens} new tokens"),
         ("intervals", f"{percent(config.report.confidence, 0)}, {config.report.resamples:,} resamples"),
+        *([("HumanEval", HUMANEVAL_TESTS)] if _searched(pieces, "humaneval", 82) else []),
         ("pieces run", ", ".join(_run(piece) for piece in pieces)),
         *(("closed", words) for words in _closed(pieces)),
         ("not yet", ", ".join(piece.name for piece in PIECES if piece.name not in run) or "none"),
     ]
+
+
+def _searched(pieces: Sequence[Collected], source: str, limit: int) -> bool:
+    sets = (found for piece in pieces for found in piece.material.config.test_sets)
+    return any((found.source, found.limit) == (source, limit) for found in sets)
 
 
 def _model(setting: str) -> str:

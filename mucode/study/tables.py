@@ -26,12 +26,12 @@ GROUPS = {  # Table 1: what the paper calls it
 }
 SINGLE_TURN = ("instruct_single", "star")
 BY_N_CAPTION = (
-    "With pt+lv, three turns; N = 1 is one program drawn at each turn here, a greedy one in the paper. Its further "
-    "numbers: {}."
+    "With pt+lv, three turns{}; N = 1 is one program drawn at each turn here, a greedy one in the paper. Its further "
+    "numbers: {}. BCE: the verifier's loss, and so also what the expert chose for the generator to learn."
 )
 TRAINING_CAPTION = (
     "Best of 5 with pt+lv, three turns, under the seeds that all methods run so far have, so that a row may differ from "
-    "Table 1's, which has all seeds:"
+    "Table 1's, which has all seeds: {}. What pieces of other seeds add ({}) stands among the claims alone."
 )
 PAPER_HEAD = ("paper 1B MBPP", "1B HumanEval", "8B MBPP", "8B HumanEval", "8B CodeContests")
 
@@ -59,7 +59,7 @@ def training_table(pieces: Sequence[Collected]) -> Table:
     return Table(
         head,
         tuple(lines),
-        f"{TRAINING_CAPTION} {'; '.join(f'{name}: {named(seeds)}' for name, seeds in shared.items())}.",
+        TRAINING_CAPTION.format("; ".join(f"{name}: {named(seeds)}" for name, seeds in shared.items()), "rft: rft_lv"),
     )
 
 
@@ -78,7 +78,8 @@ def selectors_table(pieces: Sequence[Collected]) -> Table:
     for selector in (*SELECTORS, "oracle"):
         found = _cell(own, Spec("mucode", selector=selector))
         lines.append((selector, found, *_reported(SELECTORS.get(selector, Reported()))[:2]))
-    return Table(head, tuple(lines), "µCode, best of 5, three turns; all rows from the same searches.")
+    under = trained_under(pieces, "selectors")
+    return Table(head, tuple(lines), f"µCode, best of 5, three turns; all rows from the same searches{under}.")
 
 
 def by_n_table(pieces: Sequence[Collected]) -> Table:
@@ -92,7 +93,13 @@ def by_n_table(pieces: Sequence[Collected]) -> Table:
         paper = _reported(BY_N.get(n, Reported()))[0]
         lines.append((str(n), *(_cell(own, spec) for spec in specs), paper))
     further = ", ".join(f"N = {n}: {row.mbpp_1b}" for n, row in BY_N.items() if n not in ns)
-    return Table(head, tuple(lines), BY_N_CAPTION.format(further))
+    return Table(head, tuple(lines), BY_N_CAPTION.format(trained_under(pieces, "candidates", "loss"), further))
+
+
+def trained_under(pieces: Sequence[Collected], *names: str) -> str:
+    """ ", seed 2": what the searches of these pieces rest on, for a caption; nothing where none has run."""
+    seeds = {seed for piece in pieces if piece.name in names for seed in piece.material.config.study.seeds}
+    return f", {named(seeds)}" if seeds else ""
 
 
 def candidates(pieces: Sequence[Collected]) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mucode.metrics import Bootstrap, Comparison, Outcomes, compare
@@ -25,7 +25,7 @@ BY_TURN = {
 }
 CAPTION = (
     "MBPP where not said otherwise, best of 5 or one greedy program a turn, under the seeds that all methods run so "
-    "far have ({}; the base model's greedy search counts once); a search that passed the public test keeps its answer. "
+    "far have{}; a search that passed the public test keeps its answer. "
     "Last column: turn 3 minus turn 1. Gains and differences are paired, in points; differences under all seeds that "
     "both have. A lead at turn 1 is not recovery, which shows in what later turns add, most cleanly in the greedy "
     "rows."
@@ -40,7 +40,7 @@ def by_turn_table(pieces: Sequence[Collected]) -> Table:
     for words, specs in BY_TURN.items():
         if not any(find(pieces, spec) for spec in specs):
             continue
-        seeds = seeds_of(pieces, specs)
+        seeds = shared_seeds(pieces, specs)
         shared.append(f"{words}: {named(seeds)}")
         for spec in specs:
             found = _cells(pieces, spec, seeds)
@@ -49,22 +49,13 @@ def by_turn_table(pieces: Sequence[Collected]) -> Table:
         rival, ours = (_cells(pieces, spec, None) for spec in specs[1:])
         changes = _differences(rival, ours, bootstrap_of(pieces))
         lines.append((words, "mucode minus multi_star", *(_points(change, _size(rival, ours)) for change in changes)))
-    return Table(head, tuple(lines), CAPTION.format("; ".join(shared)), labels=2)
-
-
-def seeds_of(pieces: Sequence[Collected], specs: Iterable[Spec]) -> set[int] | None:
-    """The seeds that the rows of one kind share; the base model's greedy search has one, and stands for all."""
-    return shared_seeds(pieces, [spec for spec in specs if not _same_under_every_seed(spec)])
-
-
-def _same_under_every_seed(spec: Spec) -> bool:
-    return (spec.method, spec.selector) == ("instruct", GREEDY)
+    under = f" ({'; '.join(shared)})" if shared else ""
+    return Table(head, tuple(lines), CAPTION.format(under), labels=2)
 
 
 def _cells(pieces: Sequence[Collected], spec: Spec, seeds: set[int] | None) -> list[Cell | None]:
     """Turn by turn."""
-    own = None if _same_under_every_seed(spec) else seeds
-    return [_under(find(pieces, replace(spec, turns=turn)), own) for turn in TURNS]
+    return [_under(find(pieces, replace(spec, turns=turn)), seeds) for turn in TURNS]
 
 
 def _under(cell: Cell | None, seeds: set[int] | None) -> Cell | None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from mucode.lineage.git import without_credentials
-from mucode.types import MucodeError
+from mucode.types import MucodeError, Unavailable
 
 EXPERIMENT = "mucode"
 ARTIFACTS = "mlartifacts"
@@ -29,10 +29,8 @@ _QUIET = {
 _TRANSFER = "3600"  # seconds for a request that carries weights: a server answers when its S3 has them
 
 
-class TrackingUnavailable(MucodeError):
+class TrackingUnavailable(Unavailable):
     """MLflow does not answer, or not as it should."""
-
-    exit_code = 75  # EX_TEMPFAIL of sysexits.h: what may go well in a minute
 
 
 def tracking_uri(workspace: Path) -> str:

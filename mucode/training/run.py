@@ -16,7 +16,7 @@ from tqdm import tqdm
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from mucode.training.settings import TrainingSettings
-from mucode.training.sharding import averaged, is_first, own_share
+from mucode.training.sharding import averaged, is_first, own_share, weigh
 from mucode.types import MucodeError
 
 Example = dict[str, Any]  # what the Trainer hands from data set to collate
@@ -43,9 +43,9 @@ def run_training(
     """Train `module` in place, with all of it but the adapters' dropout in evaluation mode; so it is left.
 
     Args:
-        module: its forward takes what `collate` returns and gives {"loss": scalar}, a mean over the batch's examples.
-            Where several processes train together, each has a part of the batch, and the mean is to be multiplied by
-            the keyword argument `share`; 0: the examples are none of its own.
+        module: its forward takes what `collate` returns and gives {"loss": scalar}, a mean over the pass's examples,
+            multiplied by the keyword argument `share`: 1 where the passes of a step are of one size and one process
+            trains; else what makes all examples of the step weigh alike; 0: the examples are none of its own.
         examples: what `collate` takes.
         collate: examples -> keyword arguments of `module`.
         rates: every trainable parameter, with its learning rate.
@@ -87,7 +87,7 @@ def _drop_out_in_adapters_only(module: nn.Module, _given: object) -> None:
 
 
 class _OrderedTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped here
-    """A Trainer that is told the order of its examples."""
+    """A Trainer that is told the order of its examples, all of which weigh alike in their step."""
 
     def __init__(self, order: Sampler[int], **options: Any) -> None:
         self._order = order
@@ -95,6 +95,11 @@ class _OrderedTrainer(Trainer):  # type: ignore[misc]  # transformers is untyped
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return self._order
+
+    def get_batch_samples(self, *given: Any) -> Any:
+        passes, items = super().get_batch_samples(*given)
+        weigh(passes)
+        return passes, items
 
 
 def _arguments(settings: TrainingSettings, seed: int, scratch: str) -> Any:

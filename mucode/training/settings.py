@@ -13,7 +13,7 @@ class TrainingSettings:
     learning_rate: float  # peak; of the language model's weights (adapters or all)
     epochs: int
     batch_size: int  # examples per optimizer step (Bradley-Terry: pairs)
-    accumulation: int  # forward passes of one step, in which they weigh alike; divides batch_size
+    accumulation: int  # forward passes of one step; divides batch_size
     max_tokens: int  # longest sequence
     lora_rank: int  # 0: full fine-tuning
     lora_alpha: int  # the adapters' product is scaled by alpha / rank

@@ -67,7 +67,7 @@ class _Share:
     """The examples of a pass that are this process's own.
 
     Gradients are averaged over the processes, whose shares may be unequal: each one's loss, a mean over its examples, is
-    to be multiplied by `share` for their average to be that of the whole pass.
+    to be multiplied by `share` for their average to be that of the whole pass. `examples` says how many the pass has.
     """
 
     collate: Callable[[list[Batch]], Batch]
@@ -78,12 +78,21 @@ class _Share:
         start, end = (len(examples) * rank // self.processes for rank in (self.rank, self.rank + 1))
         own = examples[start:end]
         # with none it computes one for nothing, as weights and gradients are exchanged by all
-        return self.collate(own or examples[:1]) | {"share": len(own) * self.processes / len(examples)}
+        share = len(own) * self.processes / len(examples)
+        return self.collate(own or examples[:1]) | {"share": share, "examples": len(examples)}
 
 
 def own_share(collate: Callable[[list[Batch]], Batch]) -> Callable[[list[Batch]], Batch]:
-    """As `collate`, of this process's own examples."""
-    return collate if is_alone() else _Share(collate, dist.get_rank(), dist.get_world_size())
+    """As `collate`, of this process's own examples, with their `share` of the pass and its number of `examples`."""
+    return _Share(collate, 0, 1) if is_alone() else _Share(collate, dist.get_rank(), dist.get_world_size())
+
+
+def weigh(passes: Sequence[Batch]) -> None:
+    """Set the `share` of each pass of a step so that all its examples weigh alike, in place, where the passes' losses are
+    averaged: an epoch's last pass may have fewer examples than the others of its step. Takes `examples` out."""
+    sizes = [each.pop("examples") for each in passes]
+    for each, size in zip(passes, sizes, strict=True):
+        each["share"] *= size * len(sizes) / sum(sizes)
 
 
 def averaged(values: Sequence[float]) -> tuple[float, ...]:

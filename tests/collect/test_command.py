@@ -111,24 +111,6 @@ def test_nothing_is_collected_while_what_was_collected_elsewhere_is_to_come(work
     assert sorted((workspace / "data").rglob("*")) == before
 
 
-@pytest.mark.slow  # the Hub's client waits 23 s before it gives up
-@pytest.mark.parametrize("asked", [(), ("--hub", f"acme/tasks@{COMMIT}")], ids=["a test set", "a revision"])
-def test_a_hub_that_is_not_reached_costs_a_line_of_waiting_and_a_sentence(
-    workspace: Path, asked: tuple[str, ...]
-) -> None:
-    drop(INCOMING, "new.jsonl", NEW)
-    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0", "HF_HOME": str(workspace / "hf")}
-    surroundings = {name: value for name, value in os.environ.items() if name != PATH_VARIABLE}
-    environment = {**surroundings, **nowhere, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "mucode", "collect", *asked]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    waiting, sentence = done.stderr.splitlines()
-    assert waiting == "the Hub does not answer: trying again, for up to a minute"
-    assert sentence.startswith("mucode: ")
-    assert "did not come from the Hub" in sentence
-    assert not COLLECTED_FILE.exists()
-
-
 def test_a_problem_that_was_taken_out_is_not_accepted_again_while_its_row_lies_in_the_drop_folder(
     workspace: Path,
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from mucode.types import Half, Job, Problem, Sandbox, Test, TestKind, Verdict
 
+UNFINISHED = "The program ran out of time or memory."  # what a program is told of either
+
 
 def job(program: str, *tests: str, setup: str = "", preamble: str = "", entry_point: str = "f") -> Job:
     """A job whose public and private tests are the same asserts."""

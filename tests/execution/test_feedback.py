@@ -25,6 +25,24 @@ def test_the_first_failing_test_is_shown(sandbox: Pool) -> None:
     assert text == "assert f(2, y=[1]) == 3\n  f(2, y=[1]) returned 2"
 
 
+def test_a_call_is_shown_with_the_arguments_that_it_was_given(sandbox: Pool) -> None:
+    program = "def f(x, y=()):\n    x.sort()\n    x.append(y)\n    return x[0]"
+    text = feedback(sandbox, program, "xs = [3, 1, 2]\nassert f(xs, y=[xs]) == 2")
+    assert text == "assert f(xs, y=[xs]) == 2\n  f([3, 1, 2], y=[[3, 1, 2]]) returned 1"
+
+
+def test_arguments_that_are_no_plain_data_are_shown(sandbox: Pool) -> None:
+    program = "class Odd(Exception): pass\nclass A: pass\ndef f(*xs): return 1\nt = (1, 2)"
+    setup = "class B:\n    def __init__(self): self.x = 1\n    def __repr__(self): return f'B({self.x})'"
+    setup += "\nimport math\nfrom fractions import Fraction\ndef own(): pass"
+    test = "a = A()\nassert f(a, f, Odd, own, math.sin, B(), Fraction(1, 2), t) == 2"
+    text = verdict_on(sandbox, job(program, test, setup=setup), "public").feedback
+    assert text.split("\n")[2] == (
+        "  f(<an object of the program>, <an object of the program>, <class 'solution.Odd'>, <function own>, "
+        "<built-in function sin>, B(1), Fraction(1, 2), (1, 2)) returned 1"
+    )
+
+
 def test_an_exception_shows_the_program_s_own_lines(sandbox: Pool) -> None:
     program = "def g(x):\n    return 1 / x\n\ndef f(x):\n    return g(x)\n"
     assert feedback(sandbox, program, "assert f(0) == 2") == (

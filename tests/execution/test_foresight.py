@@ -36,6 +36,21 @@ from tests.execution.builders import job, verdict_on
         ("for x in range(3):\n    assert f(1) == 1", []),
         ("if f:\n    assert f(1) == 1", []),
         ("assert map(f, [1])", []),
+        ("X = [1]\nimport math as m\ndef near(a, b):\n    return a\nassert f(1) == X[0] + m.pi", [("f", [1])]),
+        ("def run(x):\n    return f(x)\nassert run(1) == 1\nassert f(2) == 3", []),
+        ("def run(x):\n    return f(x)\nassert f(1) == 1\nassert f(2) == run(3)\nassert f(4) == 8", [("f", [1])]),
+        ("def abs(x):\n    return f(x)\nassert abs(1) == 1\nassert f(2) == 3", []),
+        ("h = f\nassert h(1) == 1\nassert f(10) == 11", []),
+        ("h = [f]\nassert h[0](1) == 1\nassert f(10) == 11", []),
+        ("h = lambda: f(1)\nassert h() == 1\nassert f(10) == 11", []),
+        ("assert globals()['f'](1) == 1\nassert f(10) == 11", []),
+        ("assert eval('f(1)') == 1\nassert f(10) == 11", []),
+        ("import sys\nassert getattr(sys.modules['tests'], 'f')(1) == 1\nassert f(10) == 11", []),
+        ("before = f.count\nassert f(5) == 5\nassert before == 0", []),
+        ("def run(x, y=f(1)):\n    return y\nassert f(2) == 2", []),
+        ("@g\ndef run(x):\n    return x\nassert f(2) == 2", []),
+        ("def f(x):\n    return x\nassert f(2) == 2", []),
+        ("def run(x):\n    return f(x)\ndef check(c):\n    assert c(1) == 1\n    assert f(2) == 2\ncheck(run)", []),
     ],
 )
 def test_only_sure_calls_are_foreseen(test: str, calls: list[object]) -> None:
@@ -63,3 +78,22 @@ def test_a_false_assert_in_a_check_hides_what_would_come_after(sandbox: Pool) ->
     program = "def f(x):\n    while x > 1: pass\n    return x"
     check = "def check(c):\n    assert c(1) == 5\n    assert c(2) == 2\ncheck(f)"
     assert verdict_on(sandbox, job(program, check)).status == "failed"
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def run(xs):\n    for x in xs: last = f(x)\n    return last\nassert run([1, 2]) == 3\nassert f(10) == 13",
+        "h = f\nassert h(3) == 3\nassert f(10) == 13",
+        "before = f.calls\nassert f(3) == 3\nassert before == 0 and f.calls == 1",
+    ],
+)
+def test_a_helper_or_another_name_calls_the_program_in_its_turn(sandbox: Pool, test: str) -> None:
+    program = "total = 0\ndef f(x):\n    global total\n    f.calls, total = f.calls + 1, total + x\n    return total\nf.calls = 0"
+    assert verdict_on(sandbox, job(program, test)).passed
+
+
+def test_a_helper_of_the_prompt_calls_the_program_in_its_turn(sandbox: Pool) -> None:
+    program = "total = 0\ndef f(x):\n    global total\n    total += x\n    return total"
+    preamble = "def abs(x):\n    return f(x)\n"
+    assert verdict_on(sandbox, job(program, "assert abs(3) == 3\nassert f(10) == 13", preamble=preamble)).passed

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from mucode.execution.channel import Channel
 from mucode.execution.clock import Clock
 from mucode.execution.inside import frames
-from mucode.execution.inside.plain import Decoder, Encoder
+from mucode.execution.inside.plain import Decoder, Encoder, record_classes
 
 Point = namedtuple("Point", "x y")
 
@@ -101,6 +101,20 @@ def test_views_and_typed_arrays_come_back() -> None:
     assert math.isnan(across([math.nan])[0])
 
 
+def test_an_ordered_dictionary_keeps_the_order_that_it_was_given() -> None:
+    value = OrderedDict.fromkeys("abc")
+    value.move_to_end("a")
+    assert list(across(value)) == ["b", "c", "a"]
+
+
+def test_records_of_one_name_and_fields_are_of_one_class() -> None:
+    record: Any = namedtuple
+    form = Encoder(str).encode([Point(1, 2), Point(3, 4), record("Point", "x z")(1, 2)])
+    one, like, other = Decoder({}, record_class=record_classes()).decode(form)
+    assert type(one) is type(like) is not type(other)
+    assert other._fields == ("x", "z")
+
+
 def test_shared_and_cyclic_structure_survives() -> None:
     row = [1]
     grid = across([row, row, {"row": row}])
@@ -157,6 +171,25 @@ def test_bytes_that_are_no_message_are_refused_and_harm_nobody(body: bytes) -> N
 def test_a_message_that_is_nested_without_end_is_refused() -> None:
     with pytest.raises(frames.WireError):
         frames.unpack(b"[" * 200_000 + b"]" * 200_000)
+
+
+@pytest.mark.parametrize("depth", [0, 3000])
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, 1.0), (1, True), (0.0, -0.0), ([{"t": [0]}], [{"t": [False]}]), ("a", "b")]
+)
+def test_what_is_equal_and_not_the_same_is_told_apart(one: Any, other: Any, depth: int) -> None:
+    def nested(value: Any) -> Any:
+        for _ in range(depth):
+            value = [value]
+        return value
+
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 2 * depth)
+    try:
+        assert frames.same(nested(one), nested(one))
+        assert not frames.same(nested(one), nested(other))
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def test_a_message_above_the_cap_is_refused() -> None:

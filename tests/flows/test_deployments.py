@@ -34,6 +34,7 @@ from tests.test_processes import is_gone
 
 pytestmark = pytest.mark.slow
 SECONDS = 300  # a busy machine
+AT_WORK = {"RUNNING", "PENDING", "CANCELLING"}
 LONG = "import time, tqdm; [time.sleep(0.5) for _ in tqdm.trange(16, desc='train', delay=2)]"  # as a stage does
 
 
@@ -175,7 +176,24 @@ def test_a_run_is_stopped_when_its_hours_are_over(site: tuple[Path, str]) -> Non
     run = start(api, "retrain/weekly", {"hours": 0.01})
     failed = eventually(lambda: [each for each in runs_in(api, "FAILED", "COMPLETED", "CRASHED") if each["id"] == run])
     assert failed[0]["state"]["message"].startswith("the run's hours are over before label@base-0 has ended: run again")
-    assert [stage for stage in Path("/proc").glob("[0-9]*/cmdline") if _says(stage, b"sleep\x00601")] == []
+    assert labelling() == []
+
+
+def test_a_cancelled_run_ends_with_its_stage_and_the_next_one_begins(site: tuple[Path, str]) -> None:
+    _, api = site
+    run = start(api, "retrain/weekly")
+    eventually(labelling)
+    before = {each["id"] for each in runs_in(api, "COMPLETED")}
+    ask(api, f"flow_runs/{run}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})  # as the UI does
+    eventually(lambda: run in {each["id"] for each in runs_in(api, "CANCELLED")})
+    eventually(lambda: not labelling())
+    of_the_run = {"flow_runs": {"id": {"any_": [run]}}}
+    eventually(lambda: {task["state"]["type"] for task in ask(api, "task_runs/filter", of_the_run)}.isdisjoint(AT_WORK))
+    eventually(lambda: {each["id"] for each in runs_in(api, "COMPLETED")} - before)  # it has got run.lock
+
+
+def labelling() -> list[Path]:
+    return [stage for stage in Path("/proc").glob("[0-9]*/cmdline") if _says(stage, b"sleep\x00601")]
 
 
 def _says(command: Path, words: bytes) -> bool:

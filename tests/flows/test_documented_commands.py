@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mucode.lineage import Git, commit_run
 from mucode.workspace import make_workspace
 from tests.flows.conftest import DVC_YAML, make_toy
 
@@ -49,6 +50,39 @@ def test_a_piece_of_the_study_comes_back_from_the_remote_into_a_clone(root: Path
     commands = recipe.split("```")[1].strip()
     typed(commands.replace("s3://bucket/study", str(tmp_path / "shelf")), root)
     assert (root / "runs/study-main/data/reports/report.html").read_text() == "page\n"
+
+
+def test_a_run_is_taken_over_where_it_happened_with_the_files_that_are_new_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("LC_ALL", "C")
+    root = make_toy(tmp_path / "root")
+    (root / "dvc.lock").write_text("stages: {}\n")
+    (root / "profiles").mkdir()
+    (root / "profiles/full.yaml").touch()
+    (root / ".gitignore").write_text(".mucode/\n")
+    typed("git init -q; git add -A; git -c user.name=x -c user.email=x@x commit -qm first", root)
+    of_the_run = {
+        "dvc.lock": "stages: {prepare: {}}\n",
+        "params.yaml": "n: 2\n",
+        "profiles/mine.yaml": "n: 3\n",
+        "data/collected/problems.jsonl.dvc": "outs: []\n",
+    }
+    for name, text in of_the_run.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    made = commit_run(root, "run/2026-11-26-weekly", Git(root))
+    refused = subprocess.run(["git", "merge", made.name], cwd=root, capture_output=True, text=True, check=False)
+    changed, _, untracked = refused.stderr.partition("untracked working tree files")
+    text = (REPOSITORY / "docs/operations.md").read_text(encoding="utf-8")
+    commands = text.partition("To take a run over")[2].split("```")[1].strip().replace("run/DATE-NAME", made.name)
+    for word, said in {"CHANGED": changed, "UNTRACKED": untracked}.items():
+        commands = commands.replace(word, " ".join(re.findall(r"^\t(\S+)$", said, re.MULTILINE)))
+    typed(commands, root)
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, check=True)
+    assert status.stdout == ""
+    assert {name: (root / name).read_text() for name in of_the_run} == of_the_run
 
 
 def test_freeing_space_leaves_what_the_repository_and_its_sizes_use(root: Path) -> None:

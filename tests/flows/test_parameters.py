@@ -17,6 +17,7 @@ from mucode.config import load_config
 from mucode.types import MucodeError
 from mucode.workspace import make_workspace
 from mucode.yaml_files import load_yaml
+from tests.repository import make_repository
 
 REPOSITORY = Path(__file__).parent.parent.parent
 
@@ -43,6 +44,17 @@ def test_of_a_method_that_trains_nothing_each_flow_runs_what_there_is(workspace:
     folder = workspace_of(workspace, Variation(method=method))
     assert ("fine_tune@star-0-1" in closure(folder, STAGES)) is (method == "star")
     assert "train_verifier@base-0" in closure(folder)
+
+
+def test_a_run_goes_by_the_profile_and_not_by_what_the_workspace_was_made_of(tmp_path: Path) -> None:
+    root = make_repository(tmp_path / "root")
+    workspace = make_workspace("small", root)
+    (root / "profiles/small.yaml").write_text("rollout:\n  turns: 4\nstudy:\n  seeds: [3]\n")
+    assert workspace_of(workspace, AS_COMMITTED) == workspace
+    assert load_config(workspace / "params.yaml").rollout.turns == 4
+    (root / "profiles/small.yaml").write_text("rollout:\n  turns: 5\n")
+    varied = load_config(workspace_of(workspace, Variation(seeds=[7])) / "params.yaml")
+    assert (varied.rollout.turns, varied.study.seeds) == (5, (7,))
 
 
 def test_a_run_without_parameters_of_its_own_happens_in_the_workspace(workspace: Path) -> None:

@@ -41,7 +41,7 @@ def test_a_study_without_a_trained_method_is_not_registered(tmp_path: Path) -> N
         values = read_yaml(REPOSITORY / "params.yaml")
         del values["plan"]
         values["study"]["methods"] = methods
-        params.write_text(with_plan(dump_yaml(values)))
+        params.write_text(with_plan(dump_yaml(values), params))
         assert [name for name, _, _ in commands_after(tmp_path, "weekly")] == follow
 
 
@@ -53,8 +53,9 @@ def test_the_promotion_decision_reads_as_a_sentence_with_its_pairs() -> None:
         "promoted": False,
         "reason": "it loses 0.1",
         "champion": [1, 1],
+        "registry": "sqlite:////w/mlflow.db",
     }
     said = promotion(report)
-    assert said.startswith("Challenger **mucode-0** is not promoted: it loses 0.1\n")
-    assert "Champion: generator 1 with verifier 1" in said
+    assert said.startswith("Challenger **mucode-0** is not promoted in `sqlite:////w/mlflow.db`: it loses 0.1\n")
+    assert "Champion there: generator 1 with verifier 1" in said
     assert "| mucode-0 | 2 | 1 |" in said

@@ -199,6 +199,19 @@ def test_a_worktree_that_a_kill_left_half_made_is_in_nobodys_way(finished: Path)
     assert (again.returncode, again.stderr.count("Running stage")) == (0, 5)
 
 
+def test_a_run_that_nobody_knows_is_refused_with_the_mlflow_that_was_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, "git", "init", "--quiet")
+    run(tmp_path, "git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--allow-empty", "-m", "x")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(MucodeError, match=f"no run in MLflow at sqlite:///{tmp_path}/mlflow.db is called 'x'"):
+        find("x", Git(tmp_path), tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/theirs.db")
+    with pytest.raises(MucodeError, match=f"at sqlite:///{tmp_path}/theirs.db is called .* MLFLOW_TRACKING_URI names"):
+        find("x", Git(tmp_path), tmp_path)
+
+
 @pytest.mark.slow
 def test_a_run_of_mlflow_is_found_by_the_digest_of_its_lock(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mucode.tracking.server import experiment_id, mlflow_at

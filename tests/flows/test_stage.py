@@ -59,7 +59,9 @@ def test_an_error_of_dvc_itself_is_the_culprit() -> None:
 @pytest.mark.parametrize(
     ("name", "code", "expected"),
     [
-        ("base_model", 1, True),  # it fetches
+        ("base_model", 75, True),  # the Hub or the package index did not answer
+        ("base_model", 1, False),  # it did: there is no such model
+        ("prepare", 1, False),  # a reference fails its tests
         ("base_model", -9, False),  # killed: the next run goes on
         ("label@base-0", 1, False),
         ("validate@base-0", GATE_REFUSED, False),

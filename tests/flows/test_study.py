@@ -75,7 +75,8 @@ def test_a_study_leaves_a_run_that_is_starting_in_a_piece_s_workspace_its_parame
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert f"a run is going on in {workspace} already" in done.stderr
     assert params.read_bytes() == before
-    assert sorted(path.name for path in (workspace / ".mucode").iterdir()) == ["quickstart.lock", "run.lock"]
+    there = sorted(path.name for path in (workspace / ".mucode").iterdir())
+    assert there == ["made.json", "quickstart.lock", "run.lock"]
     assert not documents_of("smoke", root).exists()
 
 

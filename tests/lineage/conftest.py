@@ -9,9 +9,21 @@ from pathlib import Path
 
 import pytest
 
+from mucode.lineage import repository_of
+from mucode.lineage.git import Git
+
+DAY = "run/2026-11-26-weekly"
+Ask = Callable[..., str]
+
+
+def git_of(workspace: Path) -> Git:
+    git = repository_of(workspace)
+    assert git is not None
+    return git
+
 
 @pytest.fixture
-def ask(tmp_path: Path) -> Callable[..., str]:
+def ask(tmp_path: Path) -> Ask:
     """Runs git in the repository, or says `at` which folder."""
 
     def run(*arguments: str, at: Path | None = None) -> str:
@@ -24,7 +36,7 @@ def ask(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path, ask: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> Path:
+def repository(tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No git identity, no configuration but the repository's own."""
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)

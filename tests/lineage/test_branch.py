@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mucode.lineage import branch, commit_run, lineage, lock_digest, repository_of
-from mucode.lineage.branch import REMOTE
-from mucode.lineage.find import recorded_at, recorded_with
-from mucode.lineage.git import Git, without_credentials
+from mucode.lineage import branch, commit_run, lineage
 from mucode.lineage.locked import folder_md5
 from mucode.types import MucodeError
 from mucode.yaml_files import dump_yaml
+from tests.lineage.conftest import DAY, Ask, git_of
 
 REPOSITORY = Path(__file__).parent.parent.parent
-DAY = "run/2026-11-26-weekly"
-Ask = Callable[..., str]
-
-
-def git_of(workspace: Path) -> Git:
-    git = repository_of(workspace)
-    assert git is not None
-    return git
-
-
-def a_size(root: Path, name: str = "tiny") -> Path:
-    """A workspace as `mucode workspace` makes it."""
-    workspace = root / "runs" / name
-    workspace.mkdir(parents=True)
-    (workspace / "mucode").symlink_to("../../mucode")
-    (workspace / "dvc.lock").write_text(f"stages: {{}}  # {name}\n")
-    return workspace
 
 
 def test_the_users_branch_index_and_files_stay_as_they_are(repository: Path, ask: Ask) -> None:
@@ -125,40 +104,6 @@ def test_where_git_knows_nobody_the_commit_is_nobodys_in_particular(repository: 
     assert ask("log", "-1", "--format=%an %ae %cn", f"{DAY}-2") == "Ada ada@example.org Ada\n"
 
 
-def test_another_size_is_kept_where_it_runs_though_git_ignores_that(repository: Path, ask: Ask) -> None:
-    workspace = a_size(repository)
-    made = commit_run(workspace, DAY, git_of(workspace))
-    assert ask("show", f"{made.commit}:runs/tiny/dvc.lock") == "stages: {}  # tiny\n"
-    found = recorded_at(git_of(repository), DAY)
-    assert found is not None
-    assert (found.commit, found.place) == (made.commit, "runs/tiny")
-
-
-@pytest.mark.parametrize("name", ["elsewhere", "else where", " else\u00a0where "])
-def test_a_workspace_outside_the_repository_is_kept_as_a_run_of_its_name(
-    repository: Path, tmp_path: Path, ask: Ask, name: str
-) -> None:
-    ask("add", "dvc.lock")
-    ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", "the repository's own run")
-    workspace = tmp_path / name
-    workspace.mkdir()
-    (workspace / "mucode").symlink_to(repository / "mucode")
-    (workspace / "dvc.lock").write_text("stages: {}  # elsewhere\n")
-    made, git = commit_run(workspace, DAY, git_of(workspace)), git_of(repository)
-    for found in (recorded_at(git, DAY), recorded_with(git, None, lock_digest(b"stages: {}  # elsewhere\n"))):
-        assert found is not None
-        assert (found.commit, found.place) == (made.commit, f"runs/{name}")
-
-
-@pytest.mark.parametrize("said", ["Workspace: runs/a/b", "Workspace: see below", "Workspace:"])
-def test_a_run_that_does_not_say_clearly_where_it_lies_is_refused(repository: Path, ask: Ask, said: str) -> None:
-    ask("add", "dvc.lock")
-    ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", f"run\n\n{said}\nLock: x")
-    with pytest.raises(MucodeError, match=r'main: the line "Workspace:" of its message names neither'):
-        recorded_at(git_of(repository), "main")
-    assert recorded_with(git_of(repository), None, lock_digest(b"stages: {}\n")) is None
-
-
 def test_what_a_kill_left_of_an_attempt_is_in_nobodys_way(repository: Path) -> None:
     left = repository / ".mucode/branch"
     left.mkdir(parents=True)
@@ -208,169 +153,6 @@ def test_a_dry_run_makes_no_branch(repository: Path, ask: Ask, monkeypatch: pyte
     monkeypatch.chdir(repository)
     assert branch(dry_run=True) is None
     assert ask("branch", "--list", "run/*") == ""
-
-
-def test_a_branch_goes_to_the_remote_that_is_named_and_beside_one_that_somebody_has_rewritten_there(
-    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    remote = tmp_path / "remote.git"
-    ask("init", "--quiet", "--bare", str(remote))
-    ask("remote", "add", "team", str(remote))
-    monkeypatch.chdir(repository)
-    monkeypatch.setenv(REMOTE, "team")
-    made = branch(name="weekly")
-    assert made is not None
-    assert ask("rev-parse", made.name, at=remote).strip() == made.commit
-
-    (repository / "mucode/code.py").write_text("second\n")
-    ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--all", "-m", "second")
-    ask("push", "--quiet", "--force", "team", f"main:{made.name}")  # somebody else's doing
-    ask("checkout", "--quiet", "--detach", "HEAD^")
-    branch(name="weekly")
-    assert ask("rev-parse", made.name, at=remote) == ask("rev-parse", "main")
-    assert ask("rev-parse", f"{made.name}-2", at=remote).strip() == made.commit
-
-
-def test_what_is_said_of_a_remote_does_not_tell_its_token(
-    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    url = "https://ada:t0ken@example.org/runs.git"
-    ask("init", "--quiet", "--bare", str(tmp_path / "remote.git"))
-    ask("config", f"url.{tmp_path}/remote.git.insteadOf", url)  # no server is asked
-    monkeypatch.chdir(repository)
-    monkeypatch.setenv(REMOTE, url)
-    with caplog.at_level(logging.INFO, logger="mucode"):
-        made = branch(name="weekly")
-    assert made is not None
-    assert ask("rev-parse", made.name, at=tmp_path / "remote.git").strip() == made.commit
-    assert "https://example.org/runs.git" in caplog.text
-    assert "t0ken" not in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("fatal: no 'https://t0ken@host/r.git'", "fatal: no 'https://host/r.git'"),
-        ("to ssh://ada:p@ss@host:22/r", "to ssh://host:22/r"),
-        ("https://host/r@1 and git@host:r", "https://host/r@1 and git@host:r"),
-    ],
-)
-def test_only_what_stands_before_a_host_is_left_out(said: str, told: str) -> None:
-    assert without_credentials(said) == told
-
-
-def test_an_unreachable_remote_is_named_and_the_branch_is_kept(
-    repository: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(repository)
-    monkeypatch.setenv(REMOTE, "nowhere")
-    with pytest.raises(MucodeError, match=r"\(fatal: 'nowhere' does not appear to be a git repository\)"):
-        branch(name="weekly")
-    assert ask("branch", "--list", "run/*").strip().endswith("-weekly")
-
-
-def test_a_remote_that_never_answers_is_given_up_and_named(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_SSH_COMMAND", "sleep 20; true")
-    git, asked = Git(repository, patience=0.5), ("ls-remote", "ssh://nowhere/at/all")
-    assert git.answer(*asked) is None
-    with pytest.raises(MucodeError, match=r"git ls-remote .* failed .*no end after 0\.5 s"):
-        git(*asked)
-
-
-def test_a_remote_that_takes_nothing_is_quoted_with_its_reason(
-    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    remote = tmp_path / "remote.git"
-    ask("init", "--quiet", "--bare", str(remote))
-    (remote / "hooks/pre-receive").write_text("#!/bin/sh\necho not from here\nexit 1\n")
-    (remote / "hooks/pre-receive").chmod(0o755)
-    monkeypatch.chdir(repository)
-    monkeypatch.setenv(REMOTE, str(remote))
-    with pytest.raises(MucodeError, match=r"git push .* \(! \[remote rejected\] .*pre-receive hook declined"):
-        branch(name="weekly")
-
-
-def test_of_two_machines_each_has_its_runs_on_the_remote_under_names_of_their_own(
-    repository: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    remote, other = tmp_path / "remote.git", tmp_path / "other"
-    ask("init", "--quiet", "--bare", str(remote))
-    ask("clone", "--quiet", str(repository), str(other))
-
-    def weekly(machine: Path, lock: str, reached: bool = True) -> str:
-        (machine / "dvc.lock").write_text(lock)
-        monkeypatch.chdir(machine)
-        monkeypatch.setenv(REMOTE, str(remote if reached else tmp_path / "nowhere"))
-        with contextlib.nullcontext() if reached else pytest.raises(MucodeError, match="git ls-remote"):
-            branch(name="weekly")
-        return lock
-
-    def locks() -> list[str]:
-        names = ask("for-each-ref", "--format=%(refname)", "refs/heads/run", at=remote).split()
-        return [ask("show", f"{name}:dvc.lock", at=remote) for name in names]
-
-    ours, theirs = weekly(repository, "stages: {a: {}}\n"), weekly(other, "stages: {b: {}}\n")
-    assert locks() == [ours, theirs]
-    weekly(repository, "stages: {c: {}}\n", reached=False)  # and meanwhile the other takes that name, too
-    third = weekly(other, "stages: {d: {}}\n")
-    assert locks() == [ours, theirs, third]
-    last = weekly(repository, "stages: {e: {}}\n")
-    assert sorted(locks()) == sorted([ours, theirs, third, "stages: {c: {}}\n", last])
-    weekly(repository, last)
-    assert len(locks()) == 5
-
-
-def test_a_run_is_found_by_its_branch_its_tag_its_commit_and_the_digest_of_its_lock(repository: Path, ask: Ask) -> None:
-    git = git_of(repository)
-    made = commit_run(repository, DAY, git)
-    ask("tag", "champion-1", made.commit)
-    for name in (DAY, "champion-1", made.commit, made.commit[:10]):
-        found = recorded_at(git, name)
-        assert found is not None
-        assert found.commit == made.commit
-    assert recorded_at(git, "no-such-run") is None
-    facts = lineage(repository)
-    assert facts == {"git_commit": ask("rev-parse", "main").strip(), "dvc_lock_sha256": lock_digest(b"stages: {}\n")}
-    by_lock = recorded_with(git, facts["git_commit"], facts["dvc_lock_sha256"])
-    assert by_lock is not None
-    assert by_lock.commit == made.commit
-    assert recorded_with(git, None, lock_digest(b"another")) is None
-
-
-def test_a_run_is_its_branch_and_not_what_the_branch_that_took_it_over_has_become(repository: Path, ask: Ask) -> None:
-    def commit(text: str) -> str:
-        (repository / "mucode/code.py").write_text(text)
-        ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "--all", "-m", text)
-        return ask("rev-parse", "main").strip()
-
-    git, facts = git_of(repository), lineage(repository)
-    made = commit_run(repository, DAY, git)
-    (repository / "dvc.lock").unlink()  # a merge wants its place
-    ask("merge", "--quiet", DAY)
-    second = commit("second\n")
-    later = commit_run(repository, "run/2026-11-25-other", git)  # sorts before
-    assert second != facts["git_commit"]
-    commit("third\n")
-    for base, branched in ((facts["git_commit"], made), (None, later)):
-        found = recorded_with(git, base, facts["dvc_lock_sha256"])
-        assert found is not None
-        assert found.commit == branched.commit
-
-
-def test_a_run_whose_lock_a_later_commit_has_replaced_is_found_in_the_past(repository: Path, ask: Ask) -> None:
-    facts = lineage(repository)
-    for lock in ("stages: {}\n", "stages: {a: {}}\n", "stages: {b: {}}\n"):
-        (repository / "dvc.lock").write_text(lock)
-        ask("add", "dvc.lock")
-        ask("-c", "user.name=x", "-c", "user.email=x@x", "commit", "--quiet", "-m", lock)
-    found = recorded_with(git_of(repository), facts["git_commit"], facts["dvc_lock_sha256"])
-    assert found is not None
-    assert found.commit == ask("rev-parse", "main~2").strip()
-
-
-def test_a_commit_whose_graph_has_not_run_is_refused(repository: Path) -> None:
-    with pytest.raises(MucodeError, match=r"main holds no dvc\.lock"):
-        recorded_at(git_of(repository), "main")
 
 
 def test_a_change_of_the_code_is_recorded_and_one_of_the_lock_alone_is_none(repository: Path) -> None:

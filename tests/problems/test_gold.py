@@ -42,6 +42,29 @@ def test_a_reference_slower_than_programs_may_be_is_sound_and_named(caplog: pyte
     assert "and programs get 0.2 s" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("setup", "test", "named"),
+    [
+        ("", "assert isclose(double(1.5), 3)", "isclose"),
+        ("", "assert double(1.5) == mul(1.5, 2)", "mul"),
+        ("", "assert double(mul(1, 1)) == 2", ""),
+        ("from math import isclose", "assert isclose(double(1.5), 3)", ""),
+        ("", "from math import isclose\nassert isclose(double(1.5), 3)", ""),
+        ("", "assert abs(double(1.5) - 3) < 1e-9", ""),
+    ],
+)
+def test_what_else_of_a_program_s_own_an_assert_calls_is_named(
+    setup: str, test: str, named: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    reference = "from math import isclose\nfrom operator import mul\ndef double(x): return 2 * x"
+    row = {"task_id": 7, "code": reference, "test_setup_code": setup, "test_list": [test]}
+    problem, answer = problem_from_mbpp_row(row, "mbpp", "train")
+    assert problem.entry_point == "double"
+    with caplog.at_level(logging.WARNING, logger="mucode"), open_sandbox(workers=1) as sandbox:
+        assert gold_check([problem], [answer], sandbox) == []
+    assert caplog.text.count("mbpp/7 call " + named) == (named != "")
+
+
 def test_a_problem_without_any_test_is_broken() -> None:
     problem, answer = make_pair(1, "def double(x): return 2 * x")
     empty = replace(problem, public_tests=()), replace(answer, private_tests=())

@@ -21,6 +21,9 @@ from mucode.types import MucodeError, Problem
 needs_mbpp = pytest.mark.skipif(PATH_VARIABLE not in os.environ, reason=f"{PATH_VARIABLE} names no local mbpp.jsonl")
 
 
+_UNCALLED = "def test():\n    assert double(1) == 2"
+
+
 def row(**changes: Any) -> dict[str, Any]:
     plain = {
         "task_id": 602,
@@ -71,10 +74,34 @@ def test_a_function_of_the_setup_is_no_entry_point() -> None:
     ("changes", "complaint"),
     [
         ({"test_list": []}, "mbpp/602 has no tests"),
+        ({"test_list": ["def test_one():\n    assert double(1) == 2"]}, "nothing runs them"),
+        ({"test_list": ["class TestOne:\n    def test(self):\n        assert double(1) == 2"]}, "nothing runs them"),
+        ({"test_list": [f"import pytest\n@pytest.mark.slow\n{_UNCALLED}"]}, "nothing runs them"),
+        ({"test_list": [f"from pytest import mark\n@mark.slow\n{_UNCALLED}"]}, "nothing runs them"),
+        ({"test_list": [f"import pytest as pt\n@pt.mark.slow\n{_UNCALLED}"]}, "nothing runs them"),
+        ({"test_list": ["class A(object):\n    def test(self):\n        assert double(1) == 2"]}, "nothing runs them"),
+        (
+            {
+                "test_list": [
+                    "import unittest as u\nclass A(u.TestCase):\n    def test(self):\n        assert double(1) == 2"
+                ]
+            },
+            "nothing runs them",
+        ),
+        ({"test_list": ["if __name__ == '__main__':\n    assert double(1) == 2"]}, "nothing runs them"),
+        ({"test_list": [f"{_UNCALLED}\nif __name__ == '__main__':\n    test()"]}, "nothing runs them"),
+        ({"test_list": [f"{_UNCALLED}\ndef main():\n    test()"]}, "nothing runs them"),
         ({"test_list": ["assert double(1 == 2"]}, "is no Python"),
         ({"test_list": ["double(1) == 2"]}, "asserts nothing"),
         ({"test_list": ["assert double(1) == 2; return"]}, "is no Python"),
         ({"test_setup_code": "def double("}, "mbpp/602: test_setup_code is no Python"),
+        ({"test_list": ["assert eval(double(1)) == 2"]}, r"a test runs data as code \(eval\)"),
+        ({"test_list": ["assert list(map(eval, double(['1']))) == [2]"]}, r"\(eval\)"),
+        ({"test_list": ["import pickle\nassert pickle.loads(double(b'')) == 2"]}, r"\(pickle.loads\)"),
+        ({"test_list": ["from pickle import dumps, loads\nassert loads(double(b'')) == 2"]}, r"\(pickle.loads\)"),
+        ({"test_setup_code": "def value(text): exec(text)"}, r"test_setup_code runs data as code \(exec\)"),
+        ({"test_setup_code": "def a(exec): exec(1)\ndef b(text): exec(text)"}, r"runs data as code \(exec\)"),
+        ({"test_setup_code": "from builtins import eval\ndef b(text): eval(text)"}, r"runs data as code \(eval\)"),
         ({"test_list": "assert double(1) == 2"}, "test_list must be a list of texts"),
         ({"test_list": [1]}, "test_list must be a list of texts"),
         ({"code": 3}, "code must be text"),
@@ -85,6 +112,46 @@ def test_a_function_of_the_setup_is_no_entry_point() -> None:
 def test_a_malformed_row_is_refused_in_one_sentence(changes: dict[str, Any], complaint: str) -> None:
     with pytest.raises(MucodeError, match=complaint):
         parsed(**changes)
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        f"{_UNCALLED}\ntest()",
+        f"def main():\n    test()\n{_UNCALLED}\nmain()",
+        f"{_UNCALLED}\nif __name__ == '__main__':\n    pass\nelse:\n    test()",
+        f"{_UNCALLED}\nfor value in list(globals().values()):\n    if callable(value):\n        value()",
+        "import asyncio\nasync def test():\n    assert double(1) == 2\nasyncio.run(test())",
+        "class Test:\n    def one(self):\n        assert double(1) == 2\nTest().one()",
+        "class Test:\n    def one(self):\n        assert double(1) == 2\ngetattr(Test(), 'o' + 'ne')()",
+        "class Test:\n    def a(self):\n        assert double(1) == 2\n[Test.__dict__[n](0) for n in dir(Test) if n == 'a']",
+        f"import inspect, sys\n{_UNCALLED}\nfor _, each in inspect.getmembers(sys.modules[__name__]):\n    each()",
+        "import ast\nclass V(ast.NodeVisitor):\n    def visit_Name(self, n):\n        assert n.id\nV().visit(double('a'))",
+        "class Test:\n    def __init__(self):\n        assert double(1) == 2\nTest()",
+        "def at_once(run):\n    run()\n@at_once\ndef test():\n    assert double(1) == 2",
+        "try:\n    double('')\nexcept TypeError:\n    pass\nelse:\n    assert False",
+        "for x in (1, 2):\n    with open('/dev/null'):\n        assert double(x) == 2 * x",
+    ],
+)
+def test_asserts_that_run_by_whatever_way_are_a_test(test: str) -> None:
+    assert parsed(test_list=[test]).public_tests[0].code == test
+
+
+def test_a_test_may_run_text_that_it_spells_out() -> None:
+    tests = ["assert double(1) == eval('1 + 1')", "import json\nassert json.loads(double('1')) == 11"]
+    assert len(parsed(test_list=tests).public_tests) == 1
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "def eval(text):\n    return int(text)\nassert eval(double('1')) == 11",
+        "def check(exec):\n    assert exec(double(1)) == 2\ncheck(int)",
+        "eval = int\nassert list(map(eval, double(['1']))) == [1, 1]",
+    ],
+)
+def test_a_test_may_call_its_own_function_by_a_built_in_name(test: str) -> None:
+    assert parsed(test_list=[test]).public_tests[0].code == test
 
 
 def test_a_local_file_is_sorted_into_the_splits_of_its_authors(tmp_path: Path) -> None:
@@ -126,7 +193,9 @@ def test_a_hub_that_is_not_reached_is_one_sentence(tmp_path: Path) -> None:
     environment.pop(PATH_VARIABLE, None)
     ended = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode != 0
-    assert f"name a local file in {PATH_VARIABLE}" in ended.stderr.strip().splitlines()[-1]
+    raised, _, sentence = ended.stderr.strip().splitlines()[-1].partition(": ")
+    assert raised == "mucode.types.Unavailable"
+    assert f"name a local file in {PATH_VARIABLE}" in sentence
 
 
 def test_a_file_that_only_looks_like_mbpp_is_refused_where_mbpp_itself_is_meant(

@@ -88,10 +88,22 @@ def test_a_split_gives_its_first_problems_and_refuses_to_give_fewer(tmp_path: Pa
     path = write_rows(tmp_path / "s.jsonl", [starter_row(n, "train" if n % 2 else "test") for n in range(6)])
     assert [p.id for p, _ in load_split("starter", "train", 2, path)] == ["starter/1", "starter/3"]
     assert len(load_split("starter", "test", path=path)) == 3
-    with pytest.raises(MucodeError, match="starter/test holds 3 problems, not 4"):
-        load_split("starter", "test", 4, path)
-    with pytest.raises(MucodeError, match="starter/validation holds 0 problems"):
-        load_split("starter", "validation", path=path)
+    for split, number in (("train", r"problems\.train"), ("test", r"its limit in problems\.benchmarks")):
+        with pytest.raises(MucodeError, match=rf"s\.jsonl: starter/{split} holds 3 problems, not 4: lower {number} "):
+            load_split("starter", split, 4, path)
+
+
+@pytest.mark.parametrize(
+    ("split", "other"), [("test", r"set in problems\.benchmarks"), ("validation", r"problems\.source")]
+)
+@pytest.mark.parametrize("limit", [0, 40])
+def test_a_split_without_a_problem_is_refused_with_a_way_out(
+    split: str, other: str, limit: int, tmp_path: Path
+) -> None:
+    path = write_rows(tmp_path / "s.jsonl", [starter_row(1, "train")])
+    complaint = rf"s\.jsonl: starter has no problem of split {split}: give rows of it, or name another {other}$"
+    with pytest.raises(MucodeError, match=complaint):
+        load_split("starter", split, limit, path)
 
 
 @pytest.mark.parametrize(

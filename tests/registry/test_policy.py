@@ -138,7 +138,9 @@ def test_the_policy_of_the_repository_is_valid_and_a_misspelt_key_is_named(tmp_p
     assert load_policy(committed).first == "promote"
     path = tmp_path / "promotion.yaml"
     path.write_text(committed.read_text().replace("regression:", "regresion:").replace("0.0 ", "0   "))
-    with pytest.raises(MucodeError, match="regres"):
+    with pytest.raises(
+        MucodeError, match=r"promotion\.yaml: regresion is no parameter: .*; README\.md beside it explains"
+    ):
         load_policy(path)
 
 

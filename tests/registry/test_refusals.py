@@ -36,7 +36,7 @@ def spoil_timeout(folder: Path) -> None:
 
 def train_nothing(folder: Path) -> None:
     params = folder / "params.yaml"
-    params.write_text(with_plan(params.read_text().replace("methods: [mucode]", "methods: [instruct]")))
+    params.write_text(with_plan(params.read_text().replace("methods: [mucode]", "methods: [instruct]"), params))
 
 
 def stopped_before(out: str, read: str) -> Callable[[Path], None]:

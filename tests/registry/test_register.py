@@ -45,6 +45,7 @@ def test_the_first_pair_is_registered_with_what_it_is_made_of_and_becomes_champi
     report = register(workspace)
     assert report.promoted
     assert report.champion == (1, 1)
+    assert report.registry == f"sqlite:///{workspace}/mlflow.db"
     assert champions(workspace) == {"generator": 1, "verifier": 1}
     (version,) = versions(workspace)
     assert version.tags["dvc_md5"] == folder_md5(workspace / "data/selected/mucode-0/generator")
@@ -193,6 +194,6 @@ def test_one_process_at_a_time_changes_the_registry(
 
 
 def test_a_registration_report_is_what_its_file_says(tmp_path: Path) -> None:
-    report = RegistrationReport((), "mucode-0", False, "why", None)
+    report = RegistrationReport((), "mucode-0", False, "why", None, "sqlite:////w/mlflow.db")
     write_json(tmp_path / "report.json", dataclasses.asdict(report))
     assert RegistrationReport(**{**json.loads((tmp_path / "report.json").read_text()), "pairs": ()}) == report

@@ -14,6 +14,7 @@ import yaml
 from mucode.config import load_config
 from mucode.lineage.locked import folder_md5, md5_of
 from mucode.records import SearchChoice, write_json, write_rows
+from mucode.registry import register
 from mucode.registry.trail import Entry, entries
 from mucode.tracking import open_registry
 from mucode.tracking.models import NAMES, Kind
@@ -55,6 +56,14 @@ def write_workspace(
     weights(selected / "generator", generator)
     weights(selected / "verifier", verifier)
     finish_workspace(folder, validation, test, blind)
+
+
+def crown_two(folder: Path) -> None:
+    """Register a pair that solves nothing and one that solves all: 1/1 was champion, 2/2 is."""
+    for name, solved in (("1", 0), ("2", 12)):
+        rewards = [1.0] * solved + [0.0] * (12 - solved)
+        write_workspace(folder, generator=f"g{name}", verifier=f"v{name}", validation=rewards)
+        register(folder)
 
 
 def finish_workspace(

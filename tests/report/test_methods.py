@@ -125,6 +125,27 @@ def test_a_search_that_ends_early_draws_fewer_programs(study: Study, material: M
     assert found["mucode", 4, "pt+lv"].drawn == pytest.approx(4 * (2 - passed))
     blind = {(b.method, b.n, b.selector): b for b in budgets(material, BLIND)}
     assert blind["mucode", 4, "lv"].drawn == 8
+    _, choices = study.searches("multi_star-0")
+    right = fmean(r.reward for r in choices if (r.benchmark, r.selector, r.n, r.turn) == (BLIND, "oracle", 4, 1))
+    assert blind["multi_star", 4, "oracle"].drawn == pytest.approx(4 * (2 - right))
+    assert 0 < right < 1
+
+
+def test_where_nobody_else_can_choose_the_page_goes_by_the_greedy_search(tmp_path: Path) -> None:
+    blind = {"source": "starter", "split": "test", "limit": 40, "public_tests": False, "feedback": "execution"}
+    search = {"greedy": True, "selectors": ["pt", "pt+lv"], "validation_selectors": ["pt+lv"]}
+    config = make_config(report={"resamples": 100}, problems={"benchmarks": [blind]}, search=search)
+    study = write_study(tmp_path, config, problems=3)
+    write_report(out=tmp_path / "out", **study.arguments())
+    assert headline(material_of(study), BLIND).selector == "greedy"
+    assert "On starter/test/no-public-tests (3 problems), greedy solves" in (tmp_path / "out/report.html").read_text()
+
+
+def test_a_number_of_programs_that_is_named_twice_is_searched_once(tmp_path: Path) -> None:
+    study = write_study(tmp_path, make_config(search={"other_candidates": [2, 4, 2]}), problems=3)
+    _, choices = study.searches("mucode-0")
+    assert len(choices) == len(set(choices))
+    assert {choice.n for choice in choices} == {2, 4}
 
 
 def test_pass_at_n_stands_beside_pass_at_1_in_the_file_only(material: Material) -> None:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from mucode.serving.settings import ServeSettings, default_environment
 from mucode.serving.weights import weights_name
 from mucode.types import Demonstration, MucodeError, Problem, Rollout, Sampling, State, StopReason
 from mucode.workspace import make_workspace
+from tests.serving.server_processes import is_guard, leaders, processes, session_ends
 
 ROOT = Path(__file__).parent.parent.parent
 BASE = Path(os.environ.get("MUCODE_TEST_BASE", ROOT / "data/generators/base"))
@@ -140,27 +141,6 @@ def server_of_its_own(settings: ServeSettings) -> Iterator[tuple[ServerGenerator
     with served_generator(BASE, settings=settings) as generator:
         (server,) = leaders() - before
         yield generator, server
-
-
-def leaders() -> set[int]:
-    """Our children that lead a session."""
-    return {pid for pid, parent, session in processes() if parent == os.getpid() and session == pid}
-
-
-def processes() -> Iterator[tuple[int, int, int]]:
-    """(process, parent, session) of all that have not ended."""
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, parent, _, session = path.read_text().rpartition(")")[2].split()[:4]
-            if state != "Z":
-                yield int(path.parent.name), int(parent), int(session)
-
-
-def session_ends(server: int, seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while any(session == server for _, _, session in processes()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return all(session != server for _, _, session in processes())
 
 
 def test_a_server_killed_in_the_middle_is_started_again_and_one_killed_twice_is_an_error_with_its_log(
@@ -305,9 +285,3 @@ def test_a_killed_stage_goes_on_with_other_weights_where_it_was(workspace: Path,
         BASE, workspace / "data/generators/trained"
     )
     assert sum("return 42" in step.reply for step in steps) > len(steps) // 2  # it speaks as it was taught
-
-
-def is_guard(pid: int) -> bool:
-    with suppress(OSError):
-        return b"serving/guard.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False

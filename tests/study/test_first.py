@@ -82,10 +82,11 @@ def test_the_tables_name_problems_and_searches_and_the_figure_has_a_line_for_eac
 ) -> None:
     found = [of(pieces, "mucode")]
     rows = picks_table(found, bootstrap_of(pieces)).rows
-    assert {row[3] for row in rows} == {"8 \N{MULTIPLICATION SIGN} 4"}
+    assert {(row[2], row[4]) for row in rows} == {("0, 1", "8 \N{MULTIPLICATION SIGN} 4")}
     figure = picks_figure(pieces)
     assert figure is not None
     assert all(f">{selector}<" in str(figure.drawing) for selector in found[0].by)
+    assert "µCode, seeds 0, 1:" in figure.caption
 
 
 def test_a_piece_without_its_first_turns_is_refused(folder: Path, tmp_path: Path) -> None:

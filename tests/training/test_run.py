@@ -60,7 +60,7 @@ def test_a_training_by_itself_uses_one_gpu_of_several(tmp_path: Path, monkeypatc
 
 
 class Recording(nn.Module):
-    """Its loss is one weight times the mean of a pass's numbers, so that the pass's gradient is what that is divided by."""
+    """Its loss is one weight times the mean of a pass's numbers, so that its gradient says how a step weighs them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,9 +69,10 @@ class Recording(nn.Module):
         self.gradients: list[float] = []
         self.weight.register_hook(lambda found: self.gradients.append(found.item()))  # type: ignore[no-untyped-call]
 
-    def forward(self, numbers: Tensor, **rest: Any) -> dict[str, Tensor]:  # such as the verifier's takes any, too
+    def forward(self, numbers: Tensor, share: float, **rest: Any) -> dict[str, Tensor]:  # takes any, as the verifier's
+        assert not rest
         self.seen.append(numbers.tolist())
-        return {"loss": self.weight * numbers.mean()}
+        return {"loss": self.weight * numbers.mean() * share}
 
 
 def recorded(count: int, settings: TrainingSettings) -> tuple[Recording, list[float], tuple[float, ...]]:
@@ -98,11 +99,24 @@ def test_the_examples_come_in_the_order_that_is_asked_for_epoch_by_epoch() -> No
     assert asked[:24] != asked[24:]
 
 
-def test_the_passes_of_a_step_weigh_alike_and_are_divided_by_how_many_it_has() -> None:
-    module, _, _ = recorded(10, tiny_settings(batch_size=4, accumulation=2, epochs=1))
-    assert [len(numbers) for numbers in module.seen] == [2] * 5  # the last step has one pass
-    means = [sum(numbers) / len(numbers) for numbers in module.seen]
-    assert module.gradients == pytest.approx([mean / passes for mean, passes in zip(means, [2] * 4 + [1], strict=True)])
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [
+        (8, [[2, 2], [2, 2]]),
+        (10, [[2, 2], [2, 2], [2]]),
+        (11, [[2, 2], [2, 2], [2, 1]]),
+        (9, [[2, 2], [2, 2], [1]]),
+        (3, [[2, 1]]),
+    ],
+)
+def test_the_examples_of_a_step_weigh_alike_however_its_passes_cut_them(count: int, sizes: list[list[int]]) -> None:
+    module, asked, losses = recorded(count, tiny_settings(batch_size=4, accumulation=2, epochs=1))
+    assert [len(numbers) for numbers in module.seen] == [size for step in sizes for size in step]
+    passes, whole = iter(module.gradients), [asked[at : at + 4] for at in range(0, count, 4)]
+    gradients = [sum(next(passes) for _ in step) for step in sizes]
+    means = [sum(numbers) / len(numbers) for numbers in whole]
+    assert gradients == pytest.approx(means)
+    assert losses == pytest.approx([sum(means) / len(means)])
 
 
 def test_an_epochs_loss_is_the_mean_over_its_steps_the_short_last_one_as_much_as_any() -> None:

@@ -3,31 +3,38 @@
 Nothing here is trusted by the judge; the program shares this interpreter and may break it. Requests are JSON lists:
   ["load", source, trusted, names, report, calls] -> ["loaded", {name: form}] or ["raised", exception, []]; then,
       when all forms are functions, the answer to each of the calls [name, operands], as to "do"; the first that is not
-      plain data is ["last", form, []] and ends them
-  ["names", names]                      -> ["loaded", {name: form}]
+      plain data is ["last", form, []]; it ends them, and so does the first with news
   ["do", operation, operands, keywords] -> ["value", form, changes] or ["raised", exception, changes]
+  ["refill", read, form]                -> ["value", null, []]: what the judge read and changed since; `read` is the JSON
+      of [operation, operands]
   ["output"]                            -> ["value", tail of what was printed, []]
   ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
+Every answer ends with the news: {name: form} for the `names`, when these stand for something else than was told last.
 While it works on a request the child may ask for a callback, ["callback", number, operands, keywords], and reads
-["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes.
+["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes. Which of
+the program's threads reads and writes, `turns` says.
 """
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import gc
+import operator
 import os
 import sys
 import types
 from collections.abc import Iterable
 from typing import Any
 
-from . import exceptions, exports, frames, operations, output, surroundings
-from .plain import Decoder, Encoder
+from . import exceptions, exports, frames, mutable, operations, output, surroundings, turns
+from .plain import Decoder, Encoder, record_classes
 from .surroundings import FILE
 
 _WIRE_RECURSION = 5000
 _OWN_FRAMES = 10  # between the interpreter's start and the program
+_CALLBACK_FRAMES = 8  # of ours, between what asks for a callback and what this calls in turn
+_ABSENT = object()
 
 
 class Conversation:
@@ -35,13 +42,21 @@ class Conversation:
 
     def __init__(self) -> None:
         self.descriptor = -1
+        self.turns = turns.Turns()
         self.exports = exports.Exports(self.callback)
+        self.record_class = record_classes()
         self.module = types.ModuleType("solution")
         self.globals: dict[str, Any] = self.module.__dict__
         self.tail = output.Tail()
         self.source = ""
-        self.recursion = sys.getrecursionlimit() + _OWN_FRAMES
+        self.read: dict[str, Any] = {}  # containers that the judge read from objects, by the JSON of how
+        self.server = _thread.get_ident()  # the only thread that changes the recursion limit, which all share
+        self.recursion = sys.getrecursionlimit()  # the program's, while our own code has a higher one
         self.report = self.foreseeable = False
+        self.names: list[str] = []  # what the tests borrow
+        self.lent: list[Any] = []  # what these stood for at last
+        self.told = ""  # what the judge was told of it
+        self.settled = False  # whether what they stand for can only change by standing for something else
 
     def encoder(self, known: Iterable[Any] = ()) -> Encoder:
         """For one message to the judge."""
@@ -49,22 +64,41 @@ class Conversation:
 
     def decoder(self) -> Decoder:
         """For one message from the judge."""
-        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals))
+        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals), self.record_class)
 
     def callback(self, number: int, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Ask the judge to call one of its own functions."""
         encoder = self.encoder()
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
-        frames.write_message(self.descriptor, ["callback", number, *forms])
-        while (message := frames.read_turn(self.descriptor))[0] not in ("value", "raised"):
-            self.answer(message)  # the judge's function uses an object that is here
+        self.turns.begin()
+        try:
+            frames.write_message(self.descriptor, ["callback", number, *forms])
+            while (message := self.receive())[0] not in ("value", "raised"):
+                self.answer(message, _CALLBACK_FRAMES)  # the judge's function uses an object that is here
+        finally:
+            self.turns.end()
         if message[0] == "raised":
             raise exceptions.rebuild(message[1])
         return self.decoder().decode(message[1])
 
-    def answer(self, request: list[Any]) -> None:
-        """Serve one request."""
-        answer = self.outcome(_REQUESTS[request[0]], request[1:])
+    def receive(self) -> Any:
+        """The judge's next message. While nothing has come, the limit is the program's, whose threads may be running."""
+        body = frames.read_turn_body(self.descriptor)
+        limit = sys.getrecursionlimit()
+        if _thread.get_ident() != self.server or limit >= _WIRE_RECURSION:
+            return frames.unpack(body)
+        sys.setrecursionlimit(_WIRE_RECURSION)
+        try:
+            return frames.unpack(body)
+        finally:
+            sys.setrecursionlimit(limit)
+
+    def answer(self, request: list[Any], deeper: int = 0) -> None:
+        """Serve one request, by the thread that read it; `deeper`: so many frames of ours are added to the program's."""
+        level = self.turns.level
+        self.turns.give()
+        answer = self.outcome(_REQUESTS[request[0]], request[1:], deeper)
+        self.turns.take_at(level)
         if request[0] == "load" and self.foreseeable:
             for name, operands in request[5]:
                 answer += self.outcome(Conversation.call, [name, operands])
@@ -74,15 +108,25 @@ class Conversation:
                     break
         frames.write_all(self.descriptor, answer)
 
-    def outcome(self, work: Any, arguments: list[Any]) -> bytes:
+    def outcome(self, work: Any, arguments: list[Any], deeper: int = 0) -> bytes:
         """Do the work; the message about its result, or about what it raised."""
+        limit, serving = sys.getrecursionlimit(), _thread.get_ident() == self.server
+        if serving:
+            self.recursion = limit + deeper
+            sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
         try:
-            return frames.pack(work(self, *arguments))
+            return frames.pack([*work(self, *arguments), self.news()])
         except BaseException as error:
-            return frames.pack(self.raised(error, []))
+            self.foreseeable |= work == Conversation.call  # this answer says of no end
+            return frames.pack([*self.raised(error, []), {}])
+        finally:
+            if serving:
+                sys.setrecursionlimit(limit if self.recursion == limit + deeper else self.recursion)
 
     def as_program(self, work: Any, *operands: Any, **keywords: Any) -> Any:
         """Run the program's code under its own recursion limit; ours is higher, for long linked lists on the wire."""
+        if _thread.get_ident() != self.server:
+            return work(*operands, **keywords)
         sys.setrecursionlimit(self.recursion)
         try:
             return work(*operands, **keywords)
@@ -92,7 +136,10 @@ class Conversation:
 
     def call(self, name: str, operands: list[Any]) -> list[Any]:
         """A foreseen call: its arguments are used once, so that nobody will ask whether they changed."""
-        result = self.as_program(self.globals[name], *self.decoder().items(operands))
+        try:
+            result = self.as_program(self.globals[name], *self.decoder().items(operands))
+        except Exception as error:
+            return self.raised(error, [])
         self.exports.used = False
         form = self.encoder().encode(result)
         self.foreseeable = not self.exports.used
@@ -112,14 +159,25 @@ class Conversation:
             exec(compile(trusted, "<prompt>", "exec", dont_inherit=True), self.globals)
             self.exports.trust(self.globals)
         self.as_program(exec, compile(source, FILE, "exec", dont_inherit=True), self.globals)
-        lent = self.names(names)
-        self.foreseeable = all(exports.is_function(form) for form in lent[1].values())
-        return lent
+        self.names = names
+        lent = self.news()
+        self.foreseeable = all(map(exports.is_function, lent.values()))
+        return ["loaded", lent]
 
-    def names(self, names: list[str]) -> list[Any]:
-        """What the program's globals hold under `names` now."""
+    def news(self) -> dict[str, Any]:
+        """What the names that tests borrow stand for now, if that is not what the judge was told last."""
+        lent = [self.globals.get(name, _ABSENT) for name in self.names]
+        if self.settled and all(map(operator.is_, lent, self.lent)):
+            return {}
         encoder = self.encoder()
-        return ["loaded", {name: encoder.encode(self.globals[name]) for name in names if name in self.globals}]
+        pairs = zip(self.names, lent, strict=True)
+        forms = {name: encoder.encode(value) for name, value in pairs if value is not _ABSENT}
+        self.lent, self.settled = lent, all(map(exports.is_settled, forms.values()))
+        told, self.told = self.told, frames.text(forms)
+        if told == self.told:
+            return {}
+        self.foreseeable = False
+        return forms
 
     def do(self, operation: str, operands: list[Any], keywords: dict[str, Any]) -> list[Any]:
         """One operation on decoded operands, and what it changed in those that the judge holds."""
@@ -128,17 +186,24 @@ class Conversation:
         named = {name: decoder.decode(form) for name, form in keywords.items()}
         theirs = decoder.containers
         forms = self.encoder().items(values[1:]) if theirs else []
-        failure = result = None
+        failed = result = None
         try:
             result = self.as_program(operations.TABLE[operation], *values, **named)
         except Exception as error:
-            failure = error
+            failed = self.raised(error, [])  # the error itself would hold this frame, which would hold the error
+        if operation in operations.READS and type(result) in mutable.KINDS:
+            self.read[frames.text([operation, operands])] = result
         encoder = self.encoder(theirs)
-        changed = theirs and (named or self.encoder().items(values[1:]) != forms)
+        changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
-        if failure is not None:
-            return self.raised(failure, changes)
+        if failed is not None:
+            return [*failed[:2], changes]
         return ["value", encoder.encode(result), changes]
+
+    def refill(self, read: str, form: Any) -> list[Any]:
+        """Change what was read as the judge changed its copy."""
+        operations.refill(self.read[read], self.decoder().decode(form))
+        return ["value", None, []]
 
     def run(self, source: str) -> list[Any]:
         """Run a program that talks over standard input and output; leaving by exit is leaving."""
@@ -154,8 +219,8 @@ class Conversation:
 
 _REQUESTS: dict[str, Any] = {
     "load": Conversation.load,
-    "names": Conversation.names,
     "do": Conversation.do,
+    "refill": Conversation.refill,
     "run": Conversation.run,
     "output": lambda self: ["value", self.tail.text(), []],
 }
@@ -167,11 +232,11 @@ def serve(conversation: Conversation, descriptor: int, stdio: list[int]) -> None
         os.dup2(replacement, number)
         os.close(replacement)
     conversation.descriptor = descriptor
-    sys.setrecursionlimit(_WIRE_RECURSION)
+    sys.setrecursionlimit(sys.getrecursionlimit() + _OWN_FRAMES)
     gc.enable()
     while True:
         try:
-            request = frames.read_turn(descriptor)
+            request = conversation.receive()
         except frames.Closed:
             os._exit(0)
         conversation.answer(request)

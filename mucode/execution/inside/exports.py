@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -39,14 +40,16 @@ class Exports:
     """The child's table of handles."""
 
     def __init__(self, ask: Callable[[int, tuple[Any, ...], dict[str, Any]], Any]) -> None:
-        self.objects: list[Any] = []
+        self.objects: dict[int, Any] = {}
         self.numbers: dict[int, int] = {}
+        self.free = itertools.count()  # which no two of the program's threads get the same of
         self.shared: dict[str, type] = {}  # classes of the prompt's or the setup's: their instances cross as data
         self.ask = ask
+        self.callbacks: dict[int, Callback] = {}  # functions of the judge's, by its numbers
         self.used = False  # whether `opaque` was needed
         self.foreign: dict[str, Callable[[Any, Decoder], Any]] = {
             "h": lambda form, decoder: self.objects[form],
-            "cb": lambda form, decoder: Callback(form, self.ask),
+            "cb": lambda form, decoder: self.callbacks.setdefault(form, Callback(form, self.ask)),
             "m": lambda form, decoder: _member(*form),
         }
 
@@ -56,21 +59,23 @@ class Exports:
 
     def by_name(self, namespace: dict[str, Any]) -> dict[str, type]:
         """The shared classes; where the program defines one of that name, its own."""
-        own = {name: mine if type(mine := namespace.get(name)) is type else kind for name, kind in self.shared.items()}
+        shared = self.shared.copy()  # which another thread may add to
+        own = {name: mine if type(mine := namespace.get(name)) is type else kind for name, kind in shared.items()}
         return Classes(own, self.shared, namespace)
 
     def names(self, namespace: dict[str, Any]) -> dict[type, str]:
         """The other way round, for both."""
         if not self.shared:
             return {}
-        return {kind: name for table in (self.shared, self.by_name(namespace)) for name, kind in table.items()}
+        return {kind: name for table in (self.shared.copy(), self.by_name(namespace)) for name, kind in table.items()}
 
     def number_of(self, value: Any) -> int:
         """The handle of an object, the same each time."""
         number = self.numbers.get(id(value))
         if number is None:
-            number = self.numbers[id(value)] = len(self.objects)
-            self.objects.append(value)
+            number = next(self.free)
+            self.objects[number] = value
+            self.numbers[id(value)] = number
         return number
 
     def opaque(self, value: Any) -> Any:
@@ -86,6 +91,11 @@ class Exports:
 def is_function(form: Any) -> bool:
     """Whether a form is a handle of something to call."""
     return type(form) is dict and type(form.get("h")) is list and form["h"][1:] == [CALLABLE]
+
+
+def is_settled(form: Any) -> bool:
+    """Whether a form is a handle, or of a value that cannot change."""
+    return type(form) is not list and (type(form) is not dict or "h" in form)
 
 
 def shared_classes(namespace: dict[str, Any]) -> dict[str, type]:

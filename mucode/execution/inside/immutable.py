@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections import namedtuple
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import arrays
+from . import arrays, mutable
 from .frames import WireError
 
 if TYPE_CHECKING:
@@ -48,9 +47,9 @@ def encode(kind: type, value: Any, encoder: Encoder) -> Any:
 
 def _encode_view(kind: type, value: Any, encoder: Encoder) -> Any:
     if kind is _KEYS:
-        return {"dk": encoder.items(value)}
+        return {"dk": encoder.items(list(value))}
     if kind is _ITEMS:
-        return {"di": encoder.items([part for pair in value for part in pair])}
+        return {"di": encoder.items(mutable.flat(value))}
     if kind is type and value in _TYPES:
         return {"ty": value.__name__}
     if _is_record(kind, value):
@@ -100,7 +99,7 @@ def _record(payload: Any, decoder: Decoder) -> Any:
     name, fields, values = payload
     if not all(type(text) is str and text.isidentifier() for text in (name, *fields)):
         raise WireError("a record needs names")
-    return namedtuple(name, fields)(*decoder.items(values))
+    return decoder.record_class(name, tuple(fields))(*decoder.items(values))
 
 
 def _integer(text: Any) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from . import arrays
@@ -23,9 +25,9 @@ _TAG_OF: dict[type, str] = {
     OrderedDict: "O",
     Counter: "C",
 }
+KINDS = frozenset(_TAG_OF)
 TAGS = frozenset(_TAG_OF.values()) | {"np", "o"}
 _WITH_HEAD = frozenset({"q", "dd", "o"})
-_MAPPINGS = frozenset({"d", "dd", "O", "C"})
 _FACTORIES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, bool, list, dict, set, tuple)}
 
 
@@ -41,19 +43,24 @@ def tag_of(kind: type, classes: Mapping[type, str]) -> str | None:
 
 
 def payload(tag: str, value: Any, encoder: Encoder) -> Any:
-    """The content of `value` as JSON."""
-    if tag in _MAPPINGS:
-        pairs = encoder.items([part for pair in dict.items(value) for part in pair])
+    """The content of `value` as JSON, of a copy that no thread of the program can change the size of meanwhile."""
+    if tag in _ITEMS:
+        pairs = encoder.items(flat(_ITEMS[tag](value)))
         return [_factory_name(value.default_factory), pairs] if tag == "dd" else pairs
     if tag == "ba":
         return value.decode("latin-1")
     if tag == "q":
-        return [value.maxlen, encoder.items(value)]
+        return [value.maxlen, encoder.items(list(value))]
     if tag == "np":
         return arrays.payload(value)
     if tag == "o":
-        return [encoder.classes[type(value)], encoder.items([part for pair in vars(value).items() for part in pair])]
-    return encoder.items(value)
+        return [encoder.classes[type(value)], encoder.items(flat(vars(value).items()))]
+    return encoder.items(list(value) if tag == "s" else value)
+
+
+def flat(pairs: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """The parts of all pairs, in one step of the interpreter: no other thread runs meanwhile."""
+    return list(chain.from_iterable(pairs))
 
 
 def new(tag: str, form: Any, classes: Mapping[str, type]) -> Any:
@@ -82,7 +89,7 @@ def fill(tag: str, container: Any, form: Any, decoder: Decoder) -> None:
         _fill_object(container, values)
         return
     container.clear()
-    if tag in _MAPPINGS:
+    if tag in _ITEMS:
         if len(values) % 2:
             raise WireError("a key without a value")
         for index in range(0, len(values), 2):
@@ -94,14 +101,20 @@ def fill(tag: str, container: Any, form: Any, decoder: Decoder) -> None:
 
 
 def _fill_object(target: Any, values: list[Any]) -> None:
-    """Set attributes, not through the class, and none that would take the place of something the class computes."""
+    """Set attributes, not through the class, and none that would take the place of something the class computes. What it
+    computes once, each side computes itself; a field of a dataclass is data, whatever its default in the class is."""
     kind = type(target)
-    for name in values[::2]:
+    fields = getattr(kind, "__dataclass_fields__", ())
+    attributes = {}
+    for name, value in zip(values[::2], values[1::2], strict=True):
         taken = getattr(kind, name, None)  # TypeError unless a string
-        if callable(taken) or hasattr(type(taken), "__get__") or name[:2] == "__":
+        hides = name not in fields and (callable(taken) or hasattr(type(taken), "__get__"))
+        if name[:2] == "__" or (hides and type(taken) is not cached_property):
             raise WireError("an attribute that the class has itself")
+        if not hides:
+            attributes[name] = value
     vars(target).clear()
-    vars(target).update(zip(values[::2], values[1::2], strict=True))
+    vars(target).update(attributes)
 
 
 def _factory_name(factory: Any) -> str | None:
@@ -109,4 +122,6 @@ def _factory_name(factory: Any) -> str | None:
     return name if type(name) is str and _FACTORIES.get(name) is factory else None
 
 
+# A dict keeps the order of insertion, an OrderedDict one of its own, which `move_to_end` changes.
+_ITEMS: dict[str, Any] = {"d": dict.items, "dd": dict.items, "C": dict.items, "O": OrderedDict.items}
 _EMPTY: dict[str, Any] = {"l": list, "d": dict, "s": set, "ba": bytearray, "O": OrderedDict, "C": Counter}

@@ -19,9 +19,8 @@ def _delete_item(container: Any, key: Any) -> None:
     del container[key]
 
 
-def _refill(owner: Any, name: str, content: Any) -> None:
-    """A container that the judge read from `owner` and changed: the same object here gets its content."""
-    held = getattr(owner, name)
+def refill(held: Any, content: Any) -> None:
+    """A container that the judge read (`READS`) and changed: the same object here gets its content."""
     if isinstance(held, (list, bytearray)):
         held[:] = content
     else:
@@ -29,6 +28,7 @@ def _refill(owner: Any, name: str, content: Any) -> None:
         held.extend(content) if isinstance(held, deque) else held.update(content)
 
 
+READS = frozenset({"getattr", "getitem"})
 TABLE: dict[str, Callable[..., Any]] = {
     "call": _call,
     "getattr": getattr,
@@ -48,7 +48,6 @@ TABLE: dict[str, Callable[..., Any]] = {
     "int": int,
     "float": float,
     "isinstance": lambda kind, value: isinstance(value, kind),
-    "refill": _refill,
     "issubclass": lambda kind, other: issubclass(other, kind),
     "enter": lambda manager: type(manager).__enter__(manager),
     "exit": lambda manager: type(manager).__exit__(manager, None, None, None),

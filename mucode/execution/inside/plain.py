@@ -9,18 +9,27 @@ program could lie, and crosses as whatever `opaque` makes of it (a handle).
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from . import immutable, mutable
 from .frames import WireError
 
 Foreign = dict[str, Callable[[Any, "Decoder"], Any]]
+RecordClass = Callable[[str, tuple[str, ...]], Any]
 _NO_CLASSES: Mapping[Any, Any] = {}
 DIRECT = frozenset({type(None), bool, float, str})
 BIG = (
     1 << 1000
 )  # longer integers travel in hexadecimal: decimal conversion is quadratic, and limited by the interpreter
+
+
+def record_classes() -> RecordClass:
+    """`namedtuple` that remembers the classes it made, each of which takes as long as twenty records. One for each
+    conversation: a test may change the class of what it was given."""
+    return lru_cache(maxsize=64)(namedtuple)
 
 
 class Encoder:
@@ -76,10 +85,16 @@ class Encoder:
 class Decoder:
     """JSON to values; the mirror of `Encoder`. `foreign` maps a tag that is not plain data to its decoder."""
 
-    __slots__ = ("classes", "containers", "foreign")
+    __slots__ = ("classes", "containers", "foreign", "record_class")
 
-    def __init__(self, foreign: Foreign, known: Iterable[Any] = (), classes: Mapping[str, type] = _NO_CLASSES) -> None:
-        self.foreign, self.classes = foreign, classes
+    def __init__(
+        self,
+        foreign: Foreign,
+        known: Iterable[Any] = (),
+        classes: Mapping[str, type] = _NO_CLASSES,
+        record_class: RecordClass = namedtuple,
+    ) -> None:
+        self.foreign, self.classes, self.record_class = foreign, classes, record_class
         self.containers: list[Any] = list(known)
 
     def decode(self, form: Any) -> Any:

@@ -32,14 +32,15 @@ _REQUESTS = [
 
 def rehearse() -> None:
     """Leaves nothing behind but a warm interpreter."""
-    keep, ours, theirs = sys.stdout, *socket.socketpair()
+    keep, limit, (ours, theirs) = sys.stdout, sys.getrecursionlimit(), socket.socketpair()
     with ours, theirs:
         for _ in range(_TIMES):
             conversation = Conversation()
             conversation.descriptor = theirs.fileno()
             for request in _REQUESTS:
                 frames.write_message(ours.fileno(), request)
-                conversation.answer(frames.read_turn(theirs.fileno()))
+                conversation.answer(conversation.receive())
                 os.read(ours.fileno(), 1 << 16)
     sys.stdout = keep
+    sys.setrecursionlimit(limit)
     sys.modules.pop("solution", None)

@@ -24,11 +24,14 @@ def patient() -> Iterator[None]:
 
 
 class _FirstRetry(logging.Handler):
-    """Tells of the first of the client's retries, and of nothing else that the client says."""
+    """Tells of the first of the client's retries, of every wait for a limit, and of nothing else that it says."""
 
     told = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        if not self.told and record.getMessage().startswith("Retrying in"):
+        said = record.getMessage()
+        if said.startswith("Rate limited"):
+            _log.info("the Hub: %s", said)
+        elif not self.told and said.startswith("Retrying in"):
             self.told = True
-            _log.info("the Hub does not answer: trying again, for up to a minute")
+            _log.info("the Hub does not answer: trying again, for up to three minutes")

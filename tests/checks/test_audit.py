@@ -20,7 +20,7 @@ from mucode.dataset import label_steps
 from mucode.execution import open_sandbox
 from mucode.records import Label, Step
 from mucode.types import Answer, Half, Job, Status, Test, Verdict
-from tests.test_checks import GATES, names, problem, step
+from tests.checks.rows import GATES, names, problem, step
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_.*' is deprecated")
 

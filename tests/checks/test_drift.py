@@ -10,7 +10,7 @@ from mucode.checks import GateReport, check_labels
 from mucode.checks.drift import drift
 from mucode.records import Experience, Label, Step
 from mucode.types import Status
-from tests.test_checks import GATES, PROBLEMS, label, names, step
+from tests.checks.rows import GATES, PROBLEMS, label, names, step
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_.*' is deprecated")
 

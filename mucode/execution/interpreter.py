@@ -1,0 +1,38 @@
+"""What a test may change in the judge's own interpreter, which the next program's tests must find as it was."""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import decimal
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import TextIO
+
+
+@contextlib.contextmanager
+def left_as_found() -> Iterator[None]:
+    """Put back at the end: built-in names, decimal context, recursion limit, standard streams, warning filters, the path."""
+    names, path, depth = vars(builtins), list(sys.path), sys.getrecursionlimit()
+    own, streams = dict(names), (sys.stdin, sys.stdout, sys.stderr)
+    kinds = [(each.encoding, each.errors) if each else (None, None) for each in streams]
+    with warnings.catch_warnings(), decimal.localcontext():
+        try:
+            yield
+        finally:
+            names.update(own)
+            if len(names) > len(own):
+                for added in names.keys() - own.keys():
+                    del names[added]
+            sys.stdin, sys.stdout, sys.stderr = map(_opened, streams, range(3), kinds)
+            sys.path[:] = path
+            sys.setrecursionlimit(depth)
+
+
+def _opened(stream: TextIO | None, number: int, kind: tuple[str | None, str | None]) -> TextIO | None:
+    """The stream; where a test closed or detached it, one of its encoding over the descriptor, which is still open."""
+    with contextlib.suppress(ValueError):  # detached
+        if stream is None or not stream.closed:
+            return stream
+    return open(number, "w" if number else "r", encoding=kind[0], errors=kind[1], closefd=False)
