@@ -50,7 +50,14 @@ def by_hand(workspace: Path) -> str:
     return subprocess.run(command, cwd=workspace, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize(("edited", "name"), [(EDITS[name], name) for name in EDITS], indirect=["edited"])
+@pytest.mark.parametrize(
+    ("edited", "name"),
+    [
+        pytest.param(EDITS["params.yaml"], "params.yaml", marks=pytest.mark.slow),
+        (EDITS["code"], "code"),
+    ],
+    indirect=["edited"],
+)
 def test_an_edit_while_a_stage_runs_is_refused_by_name_and_the_next_run_takes_it(edited: Path, name: str) -> None:
     state = run_stage.fn(STAGE, edited)
     assert state.is_failed()

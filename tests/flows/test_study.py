@@ -98,6 +98,7 @@ def test_two_pieces_make_a_page_and_share_all_but_their_searches(root: Path) -> 
     assert (again.returncode, "Running stage" in again.stderr) == (0, False)
 
 
+@pytest.mark.slow
 def test_a_closed_piece_is_passed_over_and_its_page_is_made_of_what_was_kept(root: Path) -> None:
     kept = documents_of("smoke", root) / "study/main"
     collect(finish(chosen(["main"])[0], root / "elsewhere", "random:tiny"), kept)
