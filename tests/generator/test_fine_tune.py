@@ -176,6 +176,17 @@ def test_full_fine_tuning_leaves_a_model_folder_that_transformers_loads_by_itsel
     assert load_tokenizer(tmp_path / "g").chat_template == load_tokenizer(base).chat_template
 
 
+def test_in_bfloat16_a_trained_model_is_what_transformers_loads_in_it(base: Path, tmp_path: Path) -> None:
+    fine_tune(twenty(), [PROBLEM], base, tiny_settings(epochs=1, lora_rank=0), 0, tmp_path / "g", True)
+    alone = load_causal_model(tmp_path / "g", "bfloat16")
+    ours = load_trained_causal(base, tmp_path / "g", "bfloat16")
+    tensors = [dict([*model.named_parameters(), *model.named_buffers()]) for model in (alone, ours)]
+    assert tensors[0].keys() == tensors[1].keys()
+    assert {each.dtype for each in tensors[0].values()} == {torch.bfloat16, torch.float32}  # RoPE's frequencies
+    assert all(each.dtype == tensors[1][name].dtype for name, each in tensors[0].items())
+    assert all(torch.equal(each, tensors[1][name]) for name, each in tensors[0].items())
+
+
 def test_another_base_is_refused(base: Path, tmp_path: Path) -> None:
     fine_tune(twenty(), [PROBLEM], base, tiny_settings(epochs=1), 0, tmp_path / "g", True)
     with pytest.raises(MucodeError, match="use the base it was trained on"):
