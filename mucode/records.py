@@ -186,8 +186,8 @@ def read_rows(path: Path, row_type: type[Row]) -> list[Row]:
         raise MucodeError(f"{path} is missing: `dvc repro` makes it, `dvc pull` fetches it")
     try:
         table = pq.read_table(path)
-    except pa.ArrowException as error:
-        raise MucodeError(f"{path} is no parquet file ({error}): remove it and run `dvc repro`") from error
+    except (pa.ArrowException, OSError) as error:  # a page that does not decompress is an OSError
+        raise MucodeError(f"{path} is no whole parquet file ({error}): remove it and run `dvc repro`") from error
     missing = set(_schema(row_type).names) - set(table.column_names)
     if missing:
         raise MucodeError(f"{path} lacks the columns {sorted(missing)}: remake it with `dvc repro`")

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from mucode.arithmetic import arithmetic
 from mucode.journal import Journal, journal_beside
 from mucode.records import read_rows, row_from_json, row_to_json, write_rows
 
@@ -34,14 +34,15 @@ class Shards:
 
     Args:
         stage: the instance's name, for people who look into the folder.
-        inputs: files and folders whose bytes the work depends on; this package's code and the processor count besides.
+        inputs: files and folders whose bytes the work depends on; this package's code, the libraries' versions and the
+            processor besides, for whoever goes on after an upgrade or on another machine.
         settings: everything else that it depends on; JSON values.
     """
 
     def __init__(self, stage: str, inputs: Sequence[Path], settings: object, root: Path = ROOT) -> None:
         code = Path(__file__).parent
         address = [digest(path) for path in inputs] + [digest(file) for file in sorted(code.rglob("*.py"))]
-        address += [platform.machine(), str(os.cpu_count()), os.environ.get("OMP_NUM_THREADS", "")]
+        address += [str(os.cpu_count()), os.environ.get("OMP_NUM_THREADS", ""), *map(str, sorted(arithmetic().items()))]
         name = hashlib.sha256(json.dumps([address, settings], sort_keys=True, default=str).encode()).hexdigest()
         self.folder = root / f"{stage}-{name[:16]}"
 

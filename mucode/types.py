@@ -210,7 +210,7 @@ class Sampling:
 
 
 class Generator(Protocol):
-    """pi: states in, completions out, in order; row i depends on states[i] and seeds[i] only."""
+    """pi: states in, completions out, in order; row i answers states[i], drawn by seeds[i] and nothing else."""
 
     def generate(self, states: Sequence[State], seeds: Sequence[int], sampling: Sampling) -> list[Completion]: ...
 

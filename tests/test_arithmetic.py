@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mucode.arithmetic import arithmetic, processor
 from mucode.serving.install import VERSION, name_the_build
-from mucode.tracking.arithmetic import arithmetic, processor
 
 CPU = (
     "processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu avx2 {}avx512f sse\n\nprocessor\t: 1\nmodel name\t: Other\n"

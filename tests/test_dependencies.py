@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 # What a stage runs through without its result depending on it, and the nouns, whose change shows in what uses them.
 NEUTRAL = {
     "mucode",
+    "mucode.arithmetic",
     "mucode.config",  # params.yaml's values are dependencies themselves
     "mucode.generator",  # only hands on its engines
     "mucode.journal",
@@ -35,7 +36,7 @@ HEAVY = {  # stages that would be too dear to repeat for code that they import a
     "base_model": {"mucode.programs", "mucode.prompts", "mucode.seeds"},  # the scripted player's, not its script's
     "train_verifier": BESIDE_EXPERT,
     "fine_tune": BESIDE_EXPERT,
-    "evaluate": {"mucode.training.batch"},  # padding, which no score depends on
+    "evaluate": {"mucode.training.batch"},  # padding, which moves a score by no more than rounding
     "benchmark": {"mucode.training.batch"},
 }
 

@@ -79,8 +79,23 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     write_rows(path, [make_experience("x")], Experience)
     path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(MucodeError, match="no parquet file"):
+    with pytest.raises(MucodeError, match="no whole parquet file"):
         read_rows(path, Experience)
+
+
+def test_a_damaged_page_is_refused_by_the_file_s_name_or_read_but_never_a_riddle(tmp_path: Path) -> None:
+    path = tmp_path / "rows.parquet"
+    write_rows(path, [make_experience(f"x = {number * 7919 % 1013}") for number in range(300)], Experience)
+    whole = path.read_bytes()
+    told = []
+    for place in range(4, len(whole) // 2, len(whole) // 80):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x5A]) + whole[place + 1 :])
+        try:
+            read_rows(path, Experience)
+        except MucodeError as error:
+            told.append(str(error))
+    assert told
+    assert all(each.startswith(f"{path} is no whole parquet file") for each in told)
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_half_written(tmp_path: Path) -> None:

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mucode.records import Experience
+from mucode.serving.install import name_the_build
 from mucode.shards import EDITORS, Shards, digest, pieces
 from tests.conftest import make_experience
 
@@ -26,6 +29,16 @@ def test_other_inputs_or_settings_never_see_the_old_pieces(tmp_path: Path) -> No
     assert Shards("s", [data], {"turns": 3}, tmp_path).folder != first
     data.write_text("two")
     assert Shards("s", [data], {"turns": 2}, tmp_path).folder != first
+
+
+def test_pieces_of_another_version_of_a_library_are_not_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUCODE_SERVE_ENV", str(tmp_path))
+    before = Shards("s", [], {}, tmp_path).folder
+    (tmp_path / "lib/python3.11/site-packages").mkdir(parents=True)
+    name_the_build(tmp_path)  # a vLLM is installed
+    assert Shards("s", [], {}, tmp_path).folder != before
 
 
 def test_cleared_shards_are_gone(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from mucode.training.settings import TrainingSettings
 from mucode.training.sharding import gather, is_first, shard
 from mucode.training.weights import (
     CARD,
+    add_language,
     base_digest,
     folder_written_whole,
     hold_frozen_in_bfloat16,
@@ -31,6 +32,8 @@ from mucode.training.weights import (
     save_weights,
 )
 from mucode.types import Demonstration, History, MucodeError, Problem, State
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +133,14 @@ def fine_tune(
     if not demonstrations:
         raise MucodeError("there is nothing to fine-tune on: take more rollouts or easier problems")
     encoded = _encode_all(demonstrations, problems, load_tokenizer(base), settings.max_tokens, show_public_tests)
+    if shortened := sum(e.shortened for e in encoded):
+        _log.warning(
+            "%d of %d demonstrations are longer than fine_tune.max_tokens (%d): trained without the oldest of their state, "
+            "of which inference leaves nothing out",
+            shortened,
+            len(encoded),
+            settings.max_tokens,
+        )
     weights = [demonstration.weight for demonstration in demonstrations]
     scale = sum(w * len(e.answer) for w, e in zip(weights, encoded, strict=True)) / len(encoded)
     examples = [answer_example(e.prompt, e.answer, weight / scale) for e, weight in zip(encoded, weights, strict=True)]
@@ -148,7 +159,7 @@ def fine_tune(
         losses=losses,
         final_loss=losses[-1],
         demonstrations=len(demonstrations),
-        shortened=sum(e.shortened for e in encoded),
+        shortened=shortened,
         tokens=sum(len(e.prompt) + len(e.answer) for e in encoded),
         target_tokens=sum(len(e.answer) for e in encoded),
         shares_prefixes=collate.shared,
@@ -182,6 +193,4 @@ def _save(model: Any, folder: Path, base: Path, settings: TrainingSettings) -> N
         {"base_sha256": base_digest(base), "lora": settings.lora_rank > 0, "training_dtype": settings.dtype},
     )
     if settings.lora_rank == 0:  # a whole model folder, which any engine loads by itself
-        for file in sorted(base.iterdir()):
-            if file.suffix in {".json", ".jinja", ".model", ".txt"} and not file.name.endswith(".index.json"):
-                shutil.copyfile(file, folder / file.name)
+        add_language(base, folder)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 
 from mucode.training.weights import (
     ADAPTER_CONFIG,
     DType,
+    add_language,
     base_digest,
     folder_written_whole,
     load_trained_causal,
     quiet,
 )
-
-_LANGUAGE = {".json", ".jinja", ".model", ".txt"}  # tokenizer, chat template, generation settings
 
 
 def weights_name(base: Path, trained: Path | None = None) -> str:
@@ -43,9 +41,7 @@ def merge_adapter(base: Path, trained: Path, out: Path, dtype: DType) -> None:
     model = load_trained_causal(base, trained, dtype)
     with folder_written_whole(out) as folder, quiet():
         model.save_pretrained(folder, max_shard_size="100GB")
-        for file in sorted(base.iterdir()):
-            if file.suffix in _LANGUAGE and not file.name.endswith(".index.json") and not (folder / file.name).exists():
-                shutil.copyfile(file, folder / file.name)
+        add_language(base, folder)
 
 
 def servable(base: Path, trained: Path | None, cache: Path, dtype: DType) -> Path:

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mucode.arithmetic import arithmetic
 from mucode.lineage import code_of, lock_of
 from mucode.records import digests, written_whole
 from mucode.section import Section
-from mucode.tracking.arithmetic import arithmetic
 from mucode.tracking.server import experiment_id, is_there, mlflow_at
 from mucode.types import MucodeError
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mucode.training.batch import pad
+
 Tokens = Sequence[int]
 _ROW_TOKENS = 1024  # a tree's attention is a square of it
 
@@ -101,8 +103,9 @@ def lay_out(sequences: Sequence[Tokens], shared: bool) -> tuple[dict[str, Tensor
         What the model takes; of each sequence, the places of its tokens in the flattened rows.
     """
     if not shared:  # a causal model needs no mask for rows padded on the right
-        packed = pack([grow(sequences, [member]) for member in range(len(sequences))])
-        return {"input_ids": packed.input_ids}, packed.paths
+        ids, lengths = pad(sequences, 0)
+        paths = (torch.arange(length) + row * ids.shape[1] for row, length in enumerate(lengths.tolist()))
+        return {"input_ids": ids}, tuple(paths)
     packed = pack(grown_into_rows(sequences, _ROW_TOKENS))
     taken = {"input_ids": packed.input_ids, "attention_mask": packed.visible, "position_ids": packed.positions}
     return taken, packed.paths

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,7 @@ CARD = "trained.json"
 ADAPTER = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
 FULL = "model.safetensors"
+LANGUAGE = {".json", ".jinja", ".model", ".txt"}  # of files: tokenizer, chat template, configuration
 DType = Literal["float32", "bfloat16"]
 
 
@@ -45,10 +47,14 @@ def base_digest(base: Path) -> str:
 
 
 def load_causal_model(base: Path, dtype: DType) -> Any:
-    """The base as a transformers causal language model, for a forward pass without dropout."""
+    """The base as a transformers causal language model, for a forward pass without dropout.
+
+    Raises:
+        MucodeError: the folder is damaged.
+    """
     from transformers import AutoModelForCausalLM
 
-    with quiet():
+    with quiet(), intact(base):
         return AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, dtype)).eval()
 
 
@@ -56,11 +62,12 @@ def load_tokenizer(base: Path) -> Any:
     """The base's tokenizer.
 
     Raises:
-        MucodeError: it has no chat template.
+        MucodeError: it has no chat template, or is damaged.
     """
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(base)
+    with intact(base):
+        tokenizer = AutoTokenizer.from_pretrained(base)
     if not tokenizer.chat_template:
         raise MucodeError(f"{base} has no chat template: choose an instruction-tuned base model")
     return tokenizer
@@ -124,6 +131,13 @@ def save_weights(model: Any, folder: Path) -> None:
     write_json(folder / ADAPTER_CONFIG, config | steady | {"inference_mode": True})
 
 
+def add_language(base: Path, folder: Path) -> None:
+    """Copy the base's tokenizer, chat template and settings to a folder of weights, but for what it has of them."""
+    for file in sorted(base.iterdir()):
+        if file.suffix in LANGUAGE and not file.name.endswith(".index.json") and not (folder / file.name).exists():
+            shutil.copyfile(file, folder / file.name)
+
+
 def _untied(model: Any) -> dict[str, torch.Tensor]:
     """The state without second names of one tensor (tied embeddings), which safetensors refuses."""
     seen: set[int] = set()
@@ -139,16 +153,17 @@ def with_trained(model: Any, trained: Path) -> Any:
     """The base model (float32) with a folder's trained weights in it; adapters are merged: inference pays nothing.
 
     Raises:
-        MucodeError: the folder holds no trained weights, or those of another architecture.
+        MucodeError: the folder holds no trained weights, those of another architecture, or damaged ones.
     """
     if (trained / ADAPTER).exists():
         from peft import PeftModel
 
-        with quiet():
+        with quiet(), intact(trained):
             return PeftModel.from_pretrained(model, trained).merge_and_unload().eval()
     if not (trained / FULL).exists():
         raise MucodeError(f"{trained} holds no trained weights: train them first (`dvc repro` does)")
-    state = load_file(trained / FULL)
+    with intact(trained):
+        state = load_file(trained / FULL)
     if state.keys() != _untied(model).keys():
         raise MucodeError(f"{trained} holds the weights of another kind of model than its base: train it anew")
     model.load_state_dict(state, strict=False)  # a tied tensor is stored under its first name only
@@ -183,15 +198,18 @@ def rounded(model: Any, dtype: DType) -> Any:
 
 
 def read_card(trained: Path) -> dict[str, Any]:
-    """What a folder of trained weights says about itself.
+    """What a folder of trained weights says about itself; `base_sha256` is in it, whatever else.
 
     Raises:
-        MucodeError: there is no such folder, or it is none of ours.
+        MucodeError: there is no such folder, it is none of ours, or its card is damaged.
     """
     try:
-        card: dict[str, Any] = json.loads((trained / CARD).read_text())
+        text = (trained / CARD).read_text()
     except FileNotFoundError as error:
         raise MucodeError(f"{trained} holds no {CARD}: name a folder that mucode trained") from error
+    with intact(trained):
+        card: dict[str, Any] = json.loads(text)
+        _ = card["base_sha256"]
     return card
 
 
@@ -219,6 +237,23 @@ def folder_written_whole(out: Path) -> Iterator[Path]:
             yield partial
         except SafetensorError as error:
             raise OSError(str(error)) from error
+
+
+@contextlib.contextmanager
+def intact(folder: Path) -> Iterator[None]:
+    """Tell what libraries raise over a damaged file by the name of its folder, which they leave out.
+
+    Raises:
+        MucodeError: something could not be read.
+    """
+    try:
+        yield
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise MucodeError(
+            f"{folder} cannot be loaded ({reason}): "
+            "if it is damaged, fetch it again (`dvc pull`), or remove it and run `dvc repro`"
+        ) from error
 
 
 @contextlib.contextmanager

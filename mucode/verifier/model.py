@@ -21,6 +21,7 @@ from mucode.training.weights import (
     CARD,
     check_base,
     hold_frozen_in_bfloat16,
+    intact,
     load_causal_model,
     load_tokenizer,
     read_card,
@@ -142,18 +143,19 @@ def load_verifier(base: Path, trained: Path) -> TransformerVerifier:
     """Load what `train_verifier` saved, adapters merged.
 
     Raises:
-        MucodeError: `trained` is no verifier, or was trained on another base than `base`.
+        MucodeError: `trained` is no verifier, is damaged, or was trained on another base than `base`.
     """
     card = read_card(trained)
     if not (trained / HEAD).exists():
         raise MucodeError(f"{trained} is no verifier (it has no {HEAD}): name a verifier's folder")
     check_base(base, card, trained)
     transformer = with_trained(load_causal_model(base, "float32").get_decoder(), trained).requires_grad_(False)
-    low_precision = card["dtype"] == "bfloat16"
+    head = new_head(transformer.config.hidden_size, seed=0)
+    with intact(trained):
+        head.load_state_dict(load_file(trained / HEAD))
+        reader = Reader(load_tokenizer(base), card["max_tokens"], card["show_public_tests"])
+        batch_size, loss, low_precision = card["score_batch_size"], card["loss"], card["dtype"] == "bfloat16"
     if low_precision:
         hold_frozen_in_bfloat16(transformer)
-    head = new_head(transformer.config.hidden_size, seed=0)
-    head.load_state_dict(load_file(trained / HEAD))
     model = RewardModel(transformer, head).to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    reader = Reader(load_tokenizer(base), card["max_tokens"], card["show_public_tests"])
-    return TransformerVerifier(model, reader, card["score_batch_size"], card["loss"], low_precision)
+    return TransformerVerifier(model, reader, batch_size, loss, low_precision)
