@@ -7,6 +7,7 @@ and functions of the standard library are named, and instances of classes that t
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -34,6 +35,7 @@ class Crossing:
     def __init__(self, session: Session, raised: Raised) -> None:
         self.raised = raised
         self.handles: dict[int, Handle] = {}  # objects of the program, by its numbers
+        self.arrivals: Counter[int] = Counter()  # how often each of them came, but for the values of names
         self.callbacks: list[Any] = []  # functions of the tests, by ours
         self.numbers: dict[Any, int] = {}  # the same the other way round
         self.shared: dict[str, type] = {}  # classes whose instances cross as data
@@ -80,6 +82,7 @@ class Crossing:
             raise frames.WireError("a bad handle")
         if kind == exports.EXCEPTION:
             return self.raised.stand_in(number, form[2], form[3])
+        self.arrivals[number] += 1
         if number not in self.handles:
             self.handles[number] = (Function if kind == exports.CALLABLE else Handle)(session, {"h": number})
         return self.handles[number]

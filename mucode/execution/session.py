@@ -34,7 +34,7 @@ class Session:
     channel: Channel
     ended: Ended | None = None
     was_opaque: bool = False
-    roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it is borrowed under
+    roots: dict[int, set[str]] = field(default_factory=dict)  # number of a handle -> its names
     # The last of those in a test, for feedback; arguments as sent
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_TOLD))
     depth: int = 0
@@ -132,6 +132,7 @@ class Session:
         encoder = self.crossing.new_encoder()
         forms = encoder.items(operands)
         named = {name: encoder.encode(value) for name, value in keywords.items()} if keywords else {}
+        was_class = operation == "call" and self._is_class(forms[0]["h"])
         reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
         result = self._result(reply, encoder.containers, operation)
         if operation in operations.READS and type(result) in mutable.KINDS:
@@ -139,11 +140,22 @@ class Session:
             if len(self.linked) > _LINKS:
                 del self.linked[next(iter(self.linked))]
         if operation == "call" and forms[0].get("h") in self.roots:
-            name = self.roots[forms[0]["h"]]
-            self.calls.append((name, forms[1:], named, result))
-            if isinstance(result, Handle) and name[:1].isupper():
+            self.calls.append((max(self.roots[forms[0]["h"]]), forms[1:], named, result))
+            if isinstance(result, Handle) and was_class:
                 result._mucode_own()
         return result
+
+    def is_own(self, handle: Handle) -> bool:
+        """Whether the test treats this object as one of the program's own class, and can mean no other by it: to the
+        program, which may give its one object as the answer to everything, an element to look for shows what is expected."""
+        number = handle._mucode_form["h"]
+        ways = self.crossing.arrivals[number] + len(self.roots.get(number, ()))
+        return handle._mucode_is_own and ways == 1
+
+    def _is_class(self, number: int) -> bool:
+        """Whether capitalised names alone stand for this number: which one an attribute has, the program says."""
+        names = self.roots.get(number, ())
+        return bool(names) and all(name[:1].isupper() for name in names) and not self.crossing.arrivals[number]
 
     def _give_back(self) -> None:
         """What a test read from an object and has changed since, as in `root.children.append(leaf)`, changes there."""
@@ -245,8 +257,11 @@ class Session:
         the tests."""
         decoder = self.crossing.decoder()
         values = {name: decoder.decode(forms[name]) for name in self.names if name in forms}
-        handles = {name: value for name, value in values.items() if isinstance(value, Handle)}
-        self.roots |= {value._mucode_form["h"]: name for name, value in handles.items()}
+        for name, value in values.items():
+            if isinstance(value, Handle):
+                number = value._mucode_form["h"]
+                self.roots.setdefault(number, set()).add(name)
+                self.crossing.arrivals[number] -= 1  # told again with every news
         return values
 
     def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
