@@ -110,7 +110,8 @@ def _question(tree: ast.Module, source: str, index: int) -> Question:
 
 
 def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
-    """Every global name that is read, no builtin, and assigned by no trusted code; the entry point whatever it is."""
+    """Every global name that is read, no builtin, and assigned by no trusted code; the entry point whatever it is. None with
+    two underscores on both sides: such a global is the interpreter's, and `__builtins__` decides all others."""
     read: set[str] = set()
     assigned = _assigned(symtable.symtable(preamble, "<prompt>", "exec"))
     for source in sources:
@@ -119,7 +120,8 @@ def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
         read |= {
             symbol.get_name() for table in _tables(top) for symbol in table.get_symbols() if _is_global(table, symbol)
         }
-    return {name for name in read - assigned if not hasattr(builtins, name)} | ({entry_point} if entry_point else set())
+    borrowed = {name for name in read - assigned if not hasattr(builtins, name) and not name[:2] == "__" == name[-2:]}
+    return borrowed | ({entry_point} if entry_point else set())
 
 
 def _libraries(trees: list[ast.Module], names: set[str]) -> dict[str, list[str]]:

@@ -144,6 +144,13 @@ def test_which_module_a_name_is_does_not_depend_on_what_was_imported_before(sand
     assert [each.status for each in sandbox.judge(asked, "private")] == [Status.PASSED] * 3
 
 
+@pytest.mark.parametrize("names", ["{'abs': lambda x: 0, 'len': len}", "7"])
+def test_what_a_test_reads_of_its_interpreter_is_no_program_s(sandbox: Pool, names: str) -> None:
+    test = "b = __builtins__\nassert abs(f(1) - 2) < 1e-6"
+    assert verdict_on(sandbox, job(f"__builtins__ = {names}\ndef f(x): return 99", test)).status is Status.FAILED
+    assert verdict_on(sandbox, job("def f(x): return 2", test)).passed
+
+
 _COUNTS = """
 def check(candidate):
     global failures
