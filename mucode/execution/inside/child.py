@@ -34,6 +34,7 @@ from .surroundings import FILE
 _WIRE_RECURSION = 5000
 _OWN_FRAMES = 10  # between the interpreter's start and the program
 _CALLBACK_FRAMES = 8  # of ours, between what asks for a callback and what this calls in turn
+_HIGHEST = 2**31 - 1  # limit of recursion that an interpreter takes
 _ABSENT = object()
 
 
@@ -111,8 +112,9 @@ class Conversation:
     def outcome(self, work: Any, arguments: list[Any], deeper: int = 0) -> bytes:
         """Do the work; the message about its result, or about what it raised."""
         limit, serving = sys.getrecursionlimit(), _thread.get_ident() == self.server
+        deepest = min(limit + deeper, _HIGHEST)
         if serving:
-            self.recursion = limit + deeper
+            self.recursion = deepest
             sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
         try:
             return frames.pack([*work(self, *arguments), self.news()])
@@ -121,7 +123,7 @@ class Conversation:
             return frames.pack([*self.raised(error, []), {}])
         finally:
             if serving:
-                sys.setrecursionlimit(limit if self.recursion == limit + deeper else self.recursion)
+                sys.setrecursionlimit(limit if self.recursion == deepest else self.recursion)
 
     def as_program(self, work: Any, *operands: Any, **keywords: Any) -> Any:
         """Run the program's code under its own recursion limit; ours is higher, for long linked lists on the wire."""
