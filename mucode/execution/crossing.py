@@ -71,6 +71,7 @@ class Crossing:
         known: Foreign = {
             "h": lambda form, decoder: stand_ins[form],
             "cb": lambda form, decoder: self.callbacks[form],
+            "fn": lambda form, decoder: self.callbacks[form],
             "m": lambda form, decoder: getattr(sys.modules[form[0]], form[1]),
         }
         decoder = Decoder(known, (), self.shared, self.record_class)
@@ -100,7 +101,7 @@ class Crossing:
             self._learn(type(value))
             return self.encoder.encode(value)
         if isinstance(value, _CALLABLES) or callable(value):
-            return {"cb": self._number(value)}
+            return {"fn" if type(value) is FunctionType else "cb": self._number(value)}
         raise Failure(f"cannot pass a {type(value).__name__} to the program")
 
     def _number(self, function: Any) -> int:

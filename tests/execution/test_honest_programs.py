@@ -54,6 +54,16 @@ HONEST = {
         "import functools\ndef f(g):\n    known = {}\n    @functools.wraps(g)\n    def h(n):\n        if n not in known: known[n] = g(n)\n        return known[n]\n    return h",
         "@f\ndef fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nassert len(str(fib(290))) == 61",
     ),
+    "functions in what the program copies": (
+        "import copy\nfrom dataclasses import asdict, dataclass\n@dataclass\nclass H:\n    name: str\n    g: object\n"
+        "def f(g): return copy.deepcopy({'g': g})['g'](2) + copy.copy(g)(3) + asdict(H('a', g))['g'](4)",
+        "import functools\ndef twice(x): return 2 * x\nassert f(lambda x: x * x) == 29 and f(twice) == f(functools.partial(twice)) == 18",
+    ),
+    "functions that become methods": (
+        "def f(kind, **gs):\n    for name, g in gs.items(): setattr(kind, name, g)\n    return type('Made', (), gs)\nclass K:\n    def __init__(self): self.v = 4",
+        "seen = []\ndef go(self, n=0): return (self.v if n == 0 else n)\nMade = f(K, go=go, put=seen.append)\nk = K()\n"
+        "assert k.go() == 4 and Made().go(7) == 7\nk.put(5)\nassert seen == [5] and K.go(k) == 4",
+    ),
     "the highest limit of recursion, and a function of the test's": (
         "import sys\nsys.setrecursionlimit(2**31 - 1)\ndef f(g):\n    known = {}\n    def h(n):\n        if n not in known: known[n] = g(n)\n        return known[n]\n    return h",
         "@f\ndef fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nassert fib(10) == 55",
