@@ -128,6 +128,20 @@ HONEST = {
         "class f:\n    def __init__(self): self.xs, self.rows = [1], [[1], [2]]\n    def reset(self):\n        self.xs = []\n        self.rows.pop(0)\n    def __getitem__(self, i): return self.rows[i]",
         "a = f()\nold, row = a.xs, a[0]\na.reset()\nold.append(2)\nrow.append(3)\nassert a.xs == [] and a[0] == [2] and old == [1, 2] and row == [1, 3]",
     ),
+    "a list of an object that is read twice": (
+        "class f:\n    def __init__(self): self.items = []\n    def n(self): return len(self.items)",
+        "b = f()\na = b.items\nc = b.items\na.append(1)\nassert b.n() == 1",
+    ),
+    "a list that is read while another is": (
+        "class f:\n    def __init__(self, g): self.g, self.a, self.b = g, [1], [2]\n    @property\n    def both(self):\n        self.g(self)\n        return self.b\n"
+        "    def total(self): return sum(self.a + self.b)",
+        "seen = []\ndef g(o): seen.append(o.a)\no = f(g)\nb = o.both\nseen[0].append(5)\nb.append(6)\nassert o.total() == 14",
+    ),
+    "rows that were read and let go of": (
+        "import sys\nclass f:\n    def __init__(self): self.rows = [[i] for i in range(100)]\n    def __getitem__(self, i): return self.rows[i]\n"
+        "    def held(self): return sum(sys.getrefcount(row) > 3 for row in self.rows)",
+        "m = f()\nfor i in range(100): assert m[i] == [i]\nassert m.held() <= 17",
+    ),
     "a class of the test": (
         "def f(n):\n    n.seen = True\n    return n.v + (f(n.next) if n.next else 0)",
         "class Node:\n    def __init__(self, v, next=None): self.v, self.next = v, next\nn = Node(1, Node(2))\nassert f(n) == 3 and n.next.seen",

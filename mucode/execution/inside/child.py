@@ -4,9 +4,9 @@ Nothing here is trusted by the judge; the program shares this interpreter and ma
   ["load", source, trusted, names, report, calls] -> ["loaded", {name: form}] or ["raised", exception, []]; then,
       when all forms are functions, the answer to each of the calls [name, operands], as to "do"; the first that is not
       plain data is ["last", form, []]; it ends them, and so does the first with news
-  ["do", operation, operands, keywords] -> ["value", form, changes] or ["raised", exception, changes]
-  ["refill", read, form]                -> ["value", null, []]: what the judge read and changed since; `read` is the JSON
-      of [operation, operands]
+  ["do", operation, operands, keywords, *reads] -> ["value", form, changes] or ["raised", exception, changes]; of one that
+      reads, the first of `reads` is its number, the others are those of earlier ones whose containers the judge still has
+  ["refill", read, form]                -> ["value", null, []]: what the judge read by that number, and changed since
   ["output"]                            -> ["value", tail of what was printed, []]
   ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
 Every answer ends with the news: {name: form} for the `names`, when these stand for something else than was told last.
@@ -50,7 +50,7 @@ class Conversation:
         self.globals: dict[str, Any] = self.module.__dict__
         self.tail = output.Tail()
         self.source = ""
-        self.read: dict[str, Any] = {}  # containers that the judge read from objects, by the JSON of how
+        self.read: dict[int, Any] = {}  # containers that the judge read from objects and still has, by its numbers
         self.server = _thread.get_ident()  # the only thread that changes the recursion limit, which all share
         self.recursion = sys.getrecursionlimit()  # the program's, while our own code has a higher one
         self.report = self.foreseeable = False
@@ -181,8 +181,10 @@ class Conversation:
         self.foreseeable = False
         return forms
 
-    def do(self, operation: str, operands: list[Any], keywords: dict[str, Any]) -> list[Any]:
+    def do(self, operation: str, operands: list[Any], keywords: dict[str, Any], *reads: int) -> list[Any]:
         """One operation on decoded operands, and what it changed in those that the judge holds."""
+        if reads:  # before the work, in which a callback may read, too
+            self.read = {number: self.read[number] for number in reads[1:] if number in self.read}
         decoder = self.decoder()
         values = decoder.items(operands)
         named = {name: decoder.decode(form) for name, form in keywords.items()}
@@ -193,8 +195,8 @@ class Conversation:
             result = self.as_program(operations.TABLE[operation], *values, **named)
         except Exception as error:
             failed = self.raised(error, [])  # the error itself would hold this frame, which would hold the error
-        if operation in operations.READS and type(result) in mutable.KINDS:
-            self.read[frames.text([operation, operands])] = result
+        if reads and type(result) in mutable.KINDS:
+            self.read[reads[0]] = result
         encoder = self.encoder(theirs)
         changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
@@ -202,7 +204,7 @@ class Conversation:
             return [*failed[:2], changes]
         return ["value", encoder.encode(result), changes]
 
-    def refill(self, read: str, form: Any) -> list[Any]:
+    def refill(self, read: int, form: Any) -> list[Any]:
         """Change what was read as the judge changed its copy."""
         operations.refill(self.read[read], self.decoder().decode(form))
         return ["value", None, []]
