@@ -76,6 +76,13 @@ def test_a_signal_handler_that_interrupts_a_call_does_not_wait_for_it(sandbox: P
     assert verdict_on(sandbox, job(program, test)).status is Status.PASSED
 
 
+def test_a_signal_handler_that_raises_out_of_a_call_does_not_end_the_conversation(sandbox: Pool) -> None:
+    program = "import signal\nclass T(Exception): pass\ndef handler(*_): raise T\ndef f(g):\n    signal.signal(signal.SIGALRM, handler)\n    signal.setitimer(signal.ITIMER_REAL, 0.1)\n    try: return g(3)\n    except T: return 'late'\ndef h(g): return g(3)\ndef s(): return 4"
+    for g in ("lambda x: time.sleep(0.4)", "lambda x: s() and time.sleep(0.4)"):
+        test = f"import time\nassert f({g}) == 'late'\nassert s() == 4 and h(lambda x: x) == 3"
+        assert verdict_on(sandbox, job(program, test)).status is Status.PASSED
+
+
 def test_an_exception_that_was_told_is_freed_at_once(sandbox: Pool) -> None:
     program = "import gc, weakref\ngc.disable()\nclass E(Exception): pass\ndef f(xs):\n    global ref\n    error = E()\n    ref = weakref.ref(error)\n    try: raise error\n    finally: del error\ndef freed(): return ref() is None"
     test = "try: f([1])\nexcept Exception: pass\nassert freed()"

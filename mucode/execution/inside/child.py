@@ -33,7 +33,7 @@ from .surroundings import FILE
 
 _WIRE_RECURSION = 5000
 _OWN_FRAMES = 10  # between the interpreter's start and the program
-_CALLBACK_FRAMES = 8  # of ours, between what asks for a callback and what this calls in turn
+_CALLBACK_FRAMES = 9  # of ours, between what asks for a callback and what this calls in turn
 _HIGHEST = 2**31 - 1  # limit of recursion that an interpreter takes
 _ABSENT = object()
 
@@ -74,13 +74,22 @@ class Conversation:
         self.turns.begin()
         try:
             frames.write_message(self.descriptor, ["callback", number, *forms])
-            while (message := self.receive())[0] not in ("value", "raised"):
-                self.answer(message, _CALLBACK_FRAMES)  # the judge's function uses an object that is here
+            try:
+                message = self.answered()
+            except BaseException:  # a signal handler's; the judge's function goes on, and what it comes to is nobody's
+                self.answered()
+                raise
         finally:
             self.turns.end()
         if message[0] == "raised":
             raise exceptions.rebuild(message[1])
         return self.decoder().decode(message[1])
+
+    def answered(self) -> Any:
+        """The answer to a callback, after requests that the judge's function makes of objects that are here."""
+        while (message := self.receive())[0] not in ("value", "raised"):
+            self.answer(message, _CALLBACK_FRAMES)
+        return message
 
     def receive(self) -> Any:
         """The judge's next message. While nothing has come, the limit is the program's, whose threads may be running."""
