@@ -213,13 +213,15 @@ class Session:
             raise self.end(end) from None
 
     def _callback(self, request: list[Any]) -> None:
-        if len(request) != 4 or type(request[3]) is not dict:
+        if len(request) != 5 or type(request[3]) is not dict or type(request[4]) is not dict:
             raise Ended(Status.ERROR, "a bad callback")
         if self.depth >= _DEPTH:
             self.channel.send(["raised", exceptions.simple(RecursionError("maximum recursion depth exceeded"))])
             return
         self.depth += 1
         try:
+            if request[4]:
+                self._refresh(request[4])
             function = self.crossing.callbacks[request[1]]
             decoder = self.crossing.decoder()
             operands = decoder.items(request[2])
@@ -227,7 +229,12 @@ class Session:
         except (frames.WireError, IndexError, TypeError) as error:
             raise Ended(Status.ERROR, f"a bad callback: {error}") from None
         try:
-            result = function(*operands, **named)
+            try:
+                result = function(*operands, **named)
+            except Exception:
+                self.links.give_back(self)
+                raise  # but an exit is the test's: nothing that the program answers may come in its place
+            self.links.give_back(self)
             answer = ["value", self.crossing.new_encoder().encode(result)]
         except (Ended, Opaque) as error:  # the program waits for an answer that it will not get
             raise self.end(error if isinstance(error, Ended) else Ended(Status.OPAQUE)) from None

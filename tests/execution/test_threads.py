@@ -41,6 +41,11 @@ THREADED = {
         "    return [type(r.exception()).__name__ if r.exception() else r.result() for r in results]",
         "assert f(lambda x: 6 // x, [0, 1, 2, 0, 3]) == ['ZeroDivisionError', 6, 3, 'ZeroDivisionError', 2]",
     ),
+    "a global that threads change before they call": (
+        "import threading\nfrom concurrent.futures import ThreadPoolExecutor\nlock, n = threading.Lock(), 0\ndef f(g, xs):\n    def one(x):\n        global n\n        with lock:\n"
+        "            n = x\n            return g(x)\n    with ThreadPoolExecutor(4) as pool: return list(pool.map(one, xs))",
+        "assert f(lambda x: n == x, range(60)) == [True] * 60",
+    ),
     "a limit of recursion while a thread calls": (
         "import sys, threading\nsys.setrecursionlimit(3000)\ndef f(g):\n    t = threading.Thread(target=lambda: [g(x) for x in range(100)], daemon=True)\n"
         "    t.start()\n    return t\ndef h(): return sys.getrecursionlimit()",

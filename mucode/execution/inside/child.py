@@ -10,7 +10,7 @@ Nothing here is trusted by the judge; the program shares this interpreter and ma
   ["output"]                            -> ["value", tail of what was printed, []]
   ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
 Every answer ends with the news: {name: form} for the `names`, when these stand for something else than was told last.
-While it works on a request the child may ask for a callback, ["callback", number, operands, keywords], and reads
+While it works on a request the child may ask for a callback, ["callback", number, operands, keywords, news], and reads
 ["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes. Which of
 the program's threads reads and writes, `turns` says.
 """
@@ -73,7 +73,7 @@ class Conversation:
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
         self.turns.begin()
         try:
-            frames.write_message(self.descriptor, ["callback", number, *forms])
+            frames.write_message(self.descriptor, ["callback", number, *forms, self.news_now()])
             try:
                 message = self.answered()
             except BaseException:  # a signal handler's; the judge's function goes on, and what it comes to is nobody's
@@ -107,32 +107,47 @@ class Conversation:
         """Serve one request, by the thread that read it; `deeper`: so many frames of ours are added to the program's."""
         level = self.turns.level
         self.turns.give()
-        answer = self.outcome(_REQUESTS[request[0]], request[1:], deeper)
+        outcome = self.outcome(_REQUESTS[request[0]], request[1:], deeper)
         self.turns.take_at(level)
+        answer = self.packed(outcome)
         if request[0] == "load" and self.foreseeable:
             for name, operands in request[5]:
-                answer += self.outcome(Conversation.call, [name, operands])
+                answer += self.packed(self.outcome(Conversation.call, [name, operands]), foreseen=True)
                 frames.write_all(self.descriptor, answer)  # each at once: the next call may never end
                 answer = b""
                 if not self.foreseeable:
                     break
         frames.write_all(self.descriptor, answer)
 
-    def outcome(self, work: Any, arguments: list[Any], deeper: int = 0) -> bytes:
-        """Do the work; the message about its result, or about what it raised."""
+    def outcome(self, work: Any, arguments: list[Any], deeper: int = 0) -> list[Any]:
+        """Do the work; what to say of its result, or of what it raised."""
         limit, serving = sys.getrecursionlimit(), _thread.get_ident() == self.server
         deepest = min(limit + deeper, _HIGHEST)
         if serving:
             self.recursion = deepest
             sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
         try:
-            return frames.pack([*work(self, *arguments), self.news()])
+            return list(work(self, *arguments))
         except BaseException as error:
             self.foreseeable |= work == Conversation.call  # this answer says of no end
-            return frames.pack([*self.raised(error, []), {}])
+            return self.raised(error, [])
         finally:
             if serving:
                 sys.setrecursionlimit(limit if self.recursion == deepest else self.recursion)
+
+    def packed(self, answer: list[Any], foreseen: bool = False) -> bytes:
+        """The message, with the news: told by the thread that has the turn, so that none is older than one told before."""
+        limit, serving = sys.getrecursionlimit(), _thread.get_ident() == self.server
+        if serving:
+            sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
+        try:
+            return frames.pack([*answer, self.news()])
+        except BaseException as error:
+            self.foreseeable |= foreseen  # as in `outcome`
+            return frames.pack([*self.raised(error, []), {}])
+        finally:
+            if serving:
+                sys.setrecursionlimit(limit)
 
     def as_program(self, work: Any, *operands: Any, **keywords: Any) -> Any:
         """Run the program's code under its own recursion limit; ours is higher, for long linked lists on the wire."""
@@ -189,6 +204,13 @@ class Conversation:
             return {}
         self.foreseeable = False
         return forms
+
+    def news_now(self) -> dict[str, Any]:
+        """The news in the middle of the program's work; what cannot be told there is told with the answer."""
+        try:
+            return self.news()
+        except Exception:
+            return {}
 
     def do(self, operation: str, operands: list[Any], keywords: dict[str, Any], *reads: int) -> list[Any]:
         """One operation on decoded operands, and what it changed in those that the judge holds."""
