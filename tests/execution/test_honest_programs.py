@@ -103,6 +103,12 @@ HONEST = {
         "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(): return P(1, 2)",
         "assert f() == (1, 2) and f().y == 2",
     ),
+    "a named tuple of the program's that comes back": (
+        "from collections import namedtuple\nfrom typing import NamedTuple\nP = namedtuple('P', 'x y')\nclass Q(NamedTuple):\n    x: int\n    y: int = 5\n    def norm(self): return self.x + self.y\n"
+        "def f(p):\n    if not isinstance(p, (P, Q)): raise TypeError\n    return p.norm() if isinstance(p, Q) else p\ndef make(): return P(1, 2)",
+        "assert f(P(1, 2)) == (1, 2) and isinstance(make(), P) and not isinstance(make(), Q) and isinstance(f(P(1, 2)), P)\n"
+        "assert f(Q(3, 4)) == 7 and f(Q(3)) == 8 and f([Q(1), make()][0]) == 6 and isinstance(Q(1), tuple)",
+    ),
     "keywords and defaults": ("def f(a, b=2, *c, d=4, **e): return (a, b, c, d, e)", "assert f(1, d=5, z=[6]) == (1, 2, (), 5, {'z': [6]})"),
     "check(candidate)": ("def f(x): return x", "def check(candidate):\n    for n in range(3):\n        assert candidate(n) == n\ncheck(f)"),
     "a test with a loop over cases": ("def f(x): return x", "cases = [(1, 1), (2, 2)]\nfor given, wanted in cases:\n    assert f(given) == wanted"),

@@ -65,7 +65,13 @@ class Conversation:
 
     def decoder(self) -> Decoder:
         """For one message from the judge."""
-        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals), self.record_class)
+        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals), self.record)
+
+    def record(self, name: str, fields: tuple[str, ...]) -> Any:
+        """The class of a named tuple: the program's own of that name and these fields, if there is one."""
+        own = self.globals.get(name)
+        is_own = type(own) is type and own.__bases__ == (tuple,) and getattr(own, "_fields", None) == fields
+        return own if is_own else self.record_class(name, fields)
 
     def callback(self, number: int, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Ask the judge to call one of its own functions."""
