@@ -82,7 +82,7 @@ class Crossing:
         if type(number) is not int:
             raise frames.WireError("a bad handle")
         if kind == exports.EXCEPTION:
-            return self.raised.stand_in(number, form[2], form[3])
+            return self.raised.stand_in(form[2], form[3])
         self.arrivals[number] += 1
         if number not in self.handles:
             self.handles[number] = (Function if kind == exports.CALLABLE else Handle)(session, {"h": number})

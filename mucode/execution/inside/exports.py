@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
-from .exceptions import nearest
+from .exceptions import lineage, nearest
 from .plain import Decoder
 
 CALLABLE, EXCEPTION = 1, 2  # kinds of handle; 0 for the rest
@@ -99,7 +99,7 @@ class Exports:
         if type(value) in (Callback, Function):
             return {"cb": value._number}
         if isinstance(value, type) and issubclass(value, BaseException):
-            return {"h": [self.number_of(value), EXCEPTION, value.__name__, nearest(value)]}
+            return {"h": [self.number_of(value), EXCEPTION, lineage(value, self), nearest(value)]}
         return {"h": [self.number_of(value), CALLABLE if callable(value) else 0]}
 
 
