@@ -7,6 +7,7 @@ and functions of the standard library are named, and instances of classes that t
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -34,6 +35,7 @@ class Crossing:
     def __init__(self, session: Session, raised: Raised) -> None:
         self.raised = raised
         self.handles: dict[int, Handle] = {}  # objects of the program, by its numbers
+        self.arrivals: Counter[int] = Counter()  # how often each of them came, but for the values of names
         self.callbacks: list[Any] = []  # functions of the tests, by ours
         self.numbers: dict[Any, int] = {}  # the same the other way round
         self.shared: dict[str, type] = {}  # classes whose instances cross as data
@@ -69,6 +71,7 @@ class Crossing:
         known: Foreign = {
             "h": lambda form, decoder: stand_ins[form],
             "cb": lambda form, decoder: self.callbacks[form],
+            "fn": lambda form, decoder: self.callbacks[form],
             "m": lambda form, decoder: getattr(sys.modules[form[0]], form[1]),
         }
         decoder = Decoder(known, (), self.shared, self.record_class)
@@ -79,7 +82,8 @@ class Crossing:
         if type(number) is not int:
             raise frames.WireError("a bad handle")
         if kind == exports.EXCEPTION:
-            return self.raised.stand_in(number, form[2], form[3])
+            return self.raised.stand_in(form[2], form[3])
+        self.arrivals[number] += 1
         if number not in self.handles:
             self.handles[number] = (Function if kind == exports.CALLABLE else Handle)(session, {"h": number})
         return self.handles[number]
@@ -97,7 +101,7 @@ class Crossing:
             self._learn(type(value))
             return self.encoder.encode(value)
         if isinstance(value, _CALLABLES) or callable(value):
-            return {"cb": self._number(value)}
+            return {"fn" if type(value) is FunctionType else "cb": self._number(value)}
         raise Failure(f"cannot pass a {type(value).__name__} to the program")
 
     def _number(self, function: Any) -> int:

@@ -70,7 +70,7 @@ class Handle:
 
     def __contains__(self, item: Any) -> bool:
         """`120 in solve(5)` shows the program what is expected: it may answer with elements, not with yes."""
-        if self._mucode_is_own:
+        if self._mucode_session.is_own(self):
             return bool(self._mucode_do("contains", item))
         return any(each is item or each == item for each in self)
 

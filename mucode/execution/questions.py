@@ -19,6 +19,15 @@ from mucode.execution.foresight import Call, foresee
 HELD = "__mucode_held__"
 _NUMPY = {"np": "numpy", "numpy": "numpy"}
 _SHARED_STATE = frozenset({"os", "shutil", "random", "tempfile", "pathlib"})  # files and state of the judge's
+# What a program sets and a test asks for: of the judge's own process the answers would be none
+_STATE = {
+    "decimal": {"getcontext"},
+    "gc": {"isenabled"},
+    "glob": {"glob"},
+    "logging": {"getLogger"},
+    "sys": {"getrecursionlimit", "modules", "path"},
+    "threading": {"active_count"},
+}
 _READ_GLOBAL = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"})
 _TRUSTED_STATEMENTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
@@ -81,7 +90,7 @@ def prepare(setup: str, preamble: str, entry_point: str, tests: tuple[str, ...])
     trees = [ast.parse(source) for source in tests]
     setup_tree, preamble_tree = ast.parse(setup), ast.parse(preamble)
     borrowed = _borrowed([setup, *tests], preamble, entry_point)
-    libraries = _libraries([setup_tree, *trees], borrowed - {entry_point})
+    libraries = _libraries([setup_tree, *trees], borrowed, entry_point)
     borrowed -= libraries.keys()
     foreseen = () if setup_tree.body else tuple(foresee([preamble_tree, *trees], borrowed))
     trusted = _for_the_program(setup_tree, preamble_tree, entry_point)
@@ -110,7 +119,8 @@ def _question(tree: ast.Module, source: str, index: int) -> Question:
 
 
 def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
-    """Every global name that is read, no builtin, and assigned by no trusted code; the entry point whatever it is."""
+    """Every global name that is read, no builtin, and assigned by no trusted code; the entry point whatever it is. None with
+    two underscores on both sides: such a global is the interpreter's, and `__builtins__` decides all others."""
     read: set[str] = set()
     assigned = _assigned(symtable.symtable(preamble, "<prompt>", "exec"))
     for source in sources:
@@ -119,26 +129,52 @@ def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
         read |= {
             symbol.get_name() for table in _tables(top) for symbol in table.get_symbols() if _is_global(table, symbol)
         }
-    return {name for name in read - assigned if not hasattr(builtins, name)} | ({entry_point} if entry_point else set())
+    borrowed = {name for name in read - assigned if not hasattr(builtins, name) and not name[:2] == "__" == name[-2:]}
+    return borrowed | ({entry_point} if entry_point else set())
 
 
-def _libraries(trees: list[ast.Module], names: set[str]) -> dict[str, list[str]]:
+def _libraries(trees: list[ast.Module], borrowed: set[str], entry_point: str) -> dict[str, list[str]]:
     """Which of these names are modules that the tests read without an import, and what to import for each: submodules,
     then itself. A test that compares with `sys.getsizeof(x)` means the library's: the program's own `sys` would decide.
 
     A name is a module's when all that the tests do with it is to read, in asserts, what the module has: the program may
-    have a `queue`, and a test that sets something (`random.seed(1)`) means the program's to see it.
+    have a `queue`, and a test that sets something (`random.seed(1)`) means the program's to see it. So does one that asks
+    for nothing but what the program has set (`assert decimal.getcontext().prec == 50`).
     """
     found = {}
-    for name in sorted(names):
+    for name in sorted(borrowed - {entry_point}):
         module = _NUMPY.get(name, name)
         if module in _NUMPY.values() or (module in sys.stdlib_module_names and module not in _SHARED_STATE):
             chains = [chain for tree in trees for chain in _chains(tree, name)]
             imports = [_resolved([module, *chain]) if chain else None for chain in chains]
             needed = {each for one in imports if one for each in one}
-            if imports and None not in imports:
+            if imports and None not in imports and not _is_state(trees, name, chains, borrowed):
                 found[name] = [*sorted(needed - {module}), module]
     return found
+
+
+def _is_state(trees: list[ast.Module], name: str, chains: list[list[str]], borrowed: set[str]) -> bool:
+    """Whether tests ask a module for what the program has set, and for no more. An assert that reads any other name may
+    compare with what the program returned: the program would say what is expected of it."""
+    if not all(chain[0] in _STATE.get(name, ()) for chain in chains):
+        return False
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    own = borrowed.union(*map(_bound, nodes))
+    asserts = [
+        {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+        for node in nodes
+        if isinstance(node, ast.Assert)
+    ]
+    others = set().union(*(read - {name} for read in asserts if name in read))
+    return all(hasattr(builtins, each) for each in others) and not others & own
+
+
+def _bound(node: ast.AST) -> set[str]:
+    """Names that a node gives something: as a target, a parameter, a function, a class, an import, an exception."""
+    if isinstance(node, ast.Name):
+        return set() if isinstance(node.ctx, ast.Load) else {node.id}
+    found = (getattr(node, attribute, None) for attribute in ("name", "arg", "asname"))
+    return {each for each in found if isinstance(each, str)}
 
 
 def _chains(tree: ast.Module, name: str) -> list[list[str]]:

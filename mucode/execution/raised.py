@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Any
 
 from mucode.execution.channel import Ended
 from mucode.execution.inside import exceptions, frames
+from mucode.execution.inside.plain import Decoder
 from mucode.types import Status
 
 _STEERED = frozenset({"asyncio", "bdb", "doctest", "unittest"})  # whose exceptions end a test, or count as its success
 _LIBRARIES = (sys.stdlib_module_names | {"numpy"}) - _STEERED
 _FATAL = frozenset({"SystemExit", "KeyboardInterrupt", "GeneratorExit", "BaseException", "BaseExceptionGroup"})
+_ANCESTORS = 100  # of an exception class
 
 
 class Raised:
     """What the program raised in this conversation, and the classes that stand for its own exception classes."""
 
     def __init__(self) -> None:
-        self.classes: dict[int, type[Exception]] = {}  # made here, by the program's number
+        self.classes: dict[int, type[Exception]] = {}  # by the program's number
         self.namespace: dict[str, Any] = {}  # globals of the tests
         self.trusted: frozenset[str] = frozenset()  # names in there that are no test's
         self.texts: dict[int, str] = {}  # id of an exception that came from the program -> its text
@@ -43,8 +46,8 @@ class Raised:
         try:
             name, arguments, own, text, attributes = form
             error = exceptions.rebuild([name, arguments])
-            kind = self._kind(*own) if own is not None else None
-            attributes = {key: value for key, value in attributes.items() if type(value) in exceptions.PLAIN}
+            kind = self.stand_in(own, name) if own and name not in _FATAL else None
+            attributes = {key: Decoder({}).decode(form) for key, form in attributes.items()}
         except (ValueError, TypeError, AttributeError, RecursionError, frames.WireError) as problem:
             return Ended(Status.ERROR, f"a bad exception: {problem}")
         text = text if type(text) is str else ""
@@ -60,34 +63,74 @@ class Raised:
         self.kept.append(error)
         return error
 
-    def _kind(self, number: int, names: list[list[str]]) -> type[Exception] | None:
-        """The class here that stands for the program's: made for it, or of that name in trusted code or the library. One
-        that a test defines may be its way to say that all went well."""
-        if number in self.classes:
-            return self.classes[number]
-        for module, name in names:
-            package = module.partition(".")[0]
-            library = package in _LIBRARIES and sys.modules.get(module)
-            kind = vars(library).get(name) if library else name in self.trusted and self.namespace.get(name)
-            if isinstance(kind, type) and issubclass(kind, Exception) and kind.__module__ in (module, "tests"):
-                return kind
-        return None
-
-    def stand_in(self, number: int, name: Any, base: Any) -> type:
-        """A class of the judge's own that stands for the program's exception class in `except` clauses: of the `number`
-        and the `name` that the program gave it, below the built-in class called `base`.
+    def stand_in(self, lineage: Any, nearest: Any) -> type[Exception]:
+        """The class that stands for the program's in `except` clauses: the last of its `lineage`, as `exceptions.lineage`
+        describes it, or else the built-in class called `nearest`.
 
         Raises:
-            WireError: no exception class that a test may catch is called `base`.
+            WireError: that is no exception class that a test may catch.
         """
-        if number not in self.classes:
-            parent = exceptions.CLASSES.get(base)
-            if parent is None or not issubclass(parent, Exception):
-                raise frames.WireError("a bad exception class")
-            if name == base:  # another name for a built-in one
-                return parent
-            self.classes[number] = type(str(name), (parent,), {"__module__": "solution", "_mucode_number": number})
-        return self.classes[number]
+        kind = exceptions.CLASSES.get(nearest) if type(nearest) is str else None
+        if type(lineage) is not list or len(lineage) > _ANCESTORS:
+            raise frames.WireError("a bad exception class")
+        try:
+            for number, module, name, bases in lineage:
+                kind = self._learn(number, module, name, bases) or kind
+        except (ValueError, TypeError):
+            raise frames.WireError("a bad exception class") from None
+        if kind is None or not issubclass(kind, Exception):
+            raise frames.WireError("a bad exception class")
+        return kind
+
+    def _learn(self, number: Any, module: Any, name: Any, bases: Any) -> type[Exception] | None:
+        if not (type(number) is int and type(module) is type(name) is str and type(bases) is list):
+            raise TypeError
+        before, known = self.classes.get(number), self._known(module, name)
+        if known is not None and (before is None or _is_made(before)):  # a test may have imported the library since
+            self.classes[number] = known
+            _move(before, known)
+        elif before is None:
+            parents = [parent for base in bases if (parent := self._parent(base)) is not None]
+            if parents:
+                self.classes[number] = _made(number, name, parents)
+        return self.classes.get(number)
+
+    def _known(self, module: str, name: str) -> type[Exception] | None:
+        """The class of that name in the library or in trusted code. One that a test defines may be its way to say that
+        all went well."""
+        library = module.partition(".")[0] in _LIBRARIES and sys.modules.get(module)
+        kind = vars(library).get(name) if library else name in self.trusted and self.namespace.get(name)
+        if isinstance(kind, type) and issubclass(kind, Exception) and kind.__module__ in (module, "tests"):
+            return kind
+        return None
+
+    def _parent(self, base: Any) -> type[Exception] | None:
+        if type(base) is int:
+            return self.classes.get(base)
+        kind = exceptions.CLASSES.get(base) if type(base) is str else None
+        return kind if kind is not None and issubclass(kind, Exception) else None
+
+
+def _made(number: int, name: str, parents: list[type[Exception]]) -> type[Exception]:
+    """A class of the judge's own; the first parent where there can be none of that kind, such as of two layouts."""
+    if max(len(parent.__mro__) for parent in parents) > _ANCESTORS:
+        return parents[0]
+    try:
+        return type(name, tuple(parents), {"__module__": "solution", "_mucode_number": number})
+    except TypeError:
+        return parents[0]
+
+
+def _is_made(kind: type) -> bool:
+    return "_mucode_number" in vars(kind)
+
+
+def _move(old: type | None, new: type) -> None:
+    """Let classes that were made below `old` be below `new`. No others: they are not this program's."""
+    subclasses: list[type] = [] if old is None else old.__subclasses__()
+    for kind in filter(_is_made, subclasses):
+        with contextlib.suppress(TypeError):  # of another layout
+            kind.__bases__ = tuple(new if base is old else base for base in kind.__bases__)
 
 
 def _is_taken(kind: type, name: str) -> bool:

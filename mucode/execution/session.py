@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 from mucode.execution.channel import Channel, Ended
 from mucode.execution.crossing import Crossing
 from mucode.execution.inside import exceptions, frames, mutable, operations
+from mucode.execution.links import Links
 from mucode.execution.proxy import Function, Handle, Opaque
 from mucode.execution.questions import Questions
 from mucode.execution.raised import Raised
@@ -20,8 +20,6 @@ from mucode.types import Status
 
 _DEPTH = 300  # callbacks within calls within callbacks; each takes some ten of the judge's frames
 _TOLD = 3  # calls in the feedback
-_LINKS = 16  # containers whose changes are looked for at each request
-_UNUSED = 4  # references to a value that the session alone holds
 _ABSENT = object()
 
 Call = tuple[str, list[Any], dict[str, Any], Any]  # name, operands, keywords, what came back
@@ -34,7 +32,7 @@ class Session:
     channel: Channel
     ended: Ended | None = None
     was_opaque: bool = False
-    roots: dict[int, str] = field(default_factory=dict)  # number of a handle -> the name it is borrowed under
+    roots: dict[int, set[str]] = field(default_factory=dict)  # number of a handle -> its names
     # The last of those in a test, for feedback; arguments as sent
     calls: deque[Call] = field(default_factory=lambda: deque(maxlen=_TOLD))
     depth: int = 0
@@ -43,7 +41,7 @@ class Session:
     names: tuple[str, ...] = ()  # that the tests borrow
     lent: dict[str, Any] = field(default_factory=dict)  # what these stand for, as last heard
     unread: dict[str, Any] = field(default_factory=dict)  # news of them from before there is a namespace
-    linked: dict[str, tuple[Any, bytes]] = field(default_factory=dict)  # containers read from objects, by how
+    links: Links = field(default_factory=Links)  # containers read from objects
     looks: dict[tuple[int, str], Any] = field(default_factory=dict)  # answers to `look`, by handle
     foreseen: deque[tuple[int | None, list[Any]]] = field(default_factory=deque)  # calls asked for and not yet used
     raised: Raised = field(default_factory=Raised)  # its exceptions
@@ -60,11 +58,11 @@ class Session:
         if reply[0] == "raised":
             raise self._exception(reply[1], "load")
         if reply[0] != "loaded" or type(reply[1]) is not dict:
-            raise self._end(Ended(Status.ERROR, "a bad answer"))
+            raise self.end(Ended(Status.ERROR, "a bad answer"))
         try:
             self.lent = self._names(reply[1])
         except frames.WireError as error:
-            raise self._end(Ended(Status.ERROR, str(error))) from None
+            raise self.end(Ended(Status.ERROR, str(error))) from None
         if all(isinstance(value, Function) for value in self.lent.values()):  # the program's side has the same rule
             numbers = {name: function._mucode_form["h"] for name, function in self.lent.items()}
             self.foreseen.extend((numbers.get(name), operands) for name, operands in questions.foreseen)
@@ -90,12 +88,19 @@ class Session:
         """An operation that changes nothing, such as `len`: the object answers it once, until something else is asked.
         A test that computes `sum(c * math.pow(x, n) for ...)` means one number, and asks for `float(x)` at each term."""
         with self.turn:
-            if self.linked:
-                self._give_back()
+            if self.links:
+                self.links.give_back(self)
             key = handle._mucode_form["h"], operation
             if key not in self.looks or self.crossing.callbacks:  # a test's function may have told the object something
                 self.looks[key] = self._do(operation, (handle,), {})
             return self.looks[key]
+
+    def refill(self, read: int, value: Any) -> None:
+        """Give a container that was read the content that it has here."""
+        self.looks.clear()
+        encoder = self.crossing.new_encoder()
+        reply = self._exchange(["refill", read, encoder.encode(value)])
+        self._result(reply, encoder.containers, "refill")
 
     def opaque(self) -> Opaque:
         """Note that a test needed to look into an opaque object."""
@@ -120,49 +125,41 @@ class Session:
         frames that it passed, the tests' globals by the functions among them."""
         self.namespace.clear()
         self.raised.close()
-        for held in (self.calls, self.lent, self.linked, self.looks):
+        for held in (self.calls, self.lent, self.links, self.looks):
             held.clear()
         if self.ended is not None:
             self.ended.__traceback__ = self.ended.__context__ = None
         self.crossing.close()
 
     def _do(self, operation: str, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        if self.linked:
-            self._give_back()
+        if self.links:
+            self.links.give_back(self)
         encoder = self.crossing.new_encoder()
         forms = encoder.items(operands)
         named = {name: encoder.encode(value) for name, value in keywords.items()} if keywords else {}
-        reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named])
+        was_class = operation == "call" and self._is_class(forms[0]["h"])
+        read = self.links.next_read() if operation in operations.READS else []
+        reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named, *read])
         result = self._result(reply, encoder.containers, operation)
-        if operation in operations.READS and type(result) in mutable.KINDS:
-            self.linked[frames.text([operation, forms])] = result, self._packed(result)
-            if len(self.linked) > _LINKS:
-                del self.linked[next(iter(self.linked))]
+        if read and type(result) in mutable.KINDS:
+            self.links.add(read[0], result, self)
         if operation == "call" and forms[0].get("h") in self.roots:
-            name = self.roots[forms[0]["h"]]
-            self.calls.append((name, forms[1:], named, result))
-            if isinstance(result, Handle) and name[:1].isupper():
+            self.calls.append((max(self.roots[forms[0]["h"]]), forms[1:], named, result))
+            if isinstance(result, Handle) and was_class:
                 result._mucode_own()
         return result
 
-    def _give_back(self) -> None:
-        """What a test read from an object and has changed since, as in `root.children.append(leaf)`, changes there."""
-        links, self.linked = self.linked, {}
-        for read, (value, form) in links.items():
-            now = self._packed(value)
-            if now != form:
-                self.looks.clear()
-                encoder = self.crossing.new_encoder()
-                reply = self._exchange(["refill", read, encoder.encode(value)])
-                self._result(reply, encoder.containers, "refill")
-            if sys.getrefcount(value) > _UNUSED:
-                self.linked.setdefault(read, (value, now))
+    def is_own(self, handle: Handle) -> bool:
+        """Whether the test treats this object as one of the program's own class, and can mean no other by it: to the
+        program, which may give its one object as the answer to everything, an element to look for shows what is expected."""
+        number = handle._mucode_form["h"]
+        ways = self.crossing.arrivals[number] + len(self.roots.get(number, ()))
+        return handle._mucode_is_own and ways == 1
 
-    def _packed(self, value: Any) -> bytes:
-        try:
-            return frames.pack(self.crossing.new_encoder().encode(value))
-        except frames.WireError as error:
-            raise self._end(Ended(Status.MEMORY, str(error))) from None
+    def _is_class(self, number: int) -> bool:
+        """Whether capitalised names alone stand for this number: which one an attribute has, the program says."""
+        names = self.roots.get(number, ())
+        return bool(names) and all(name[:1].isupper() for name in names) and not self.crossing.arrivals[number]
 
     def _refresh(self, news: dict[str, Any]) -> None:
         """The program's globals stand for something else since; what a test has assigned itself stays."""
@@ -198,7 +195,7 @@ class Session:
         try:
             self.channel.send(request)
         except Ended as end:
-            raise self._end(end) from None
+            raise self.end(end) from None
         return self._answer()
 
     def _answer(self) -> list[Any]:
@@ -213,16 +210,18 @@ class Session:
                     return reply
                 self._callback(reply)
         except Ended as end:
-            raise self._end(end) from None
+            raise self.end(end) from None
 
     def _callback(self, request: list[Any]) -> None:
-        if len(request) != 4 or type(request[3]) is not dict:
+        if len(request) != 5 or type(request[3]) is not dict or type(request[4]) is not dict:
             raise Ended(Status.ERROR, "a bad callback")
         if self.depth >= _DEPTH:
             self.channel.send(["raised", exceptions.simple(RecursionError("maximum recursion depth exceeded"))])
             return
         self.depth += 1
         try:
+            if request[4]:
+                self._refresh(request[4])
             function = self.crossing.callbacks[request[1]]
             decoder = self.crossing.decoder()
             operands = decoder.items(request[2])
@@ -230,10 +229,15 @@ class Session:
         except (frames.WireError, IndexError, TypeError) as error:
             raise Ended(Status.ERROR, f"a bad callback: {error}") from None
         try:
-            result = function(*operands, **named)
+            try:
+                result = function(*operands, **named)
+            except Exception:
+                self.links.give_back(self)
+                raise  # but an exit is the test's: nothing that the program answers may come in its place
+            self.links.give_back(self)
             answer = ["value", self.crossing.new_encoder().encode(result)]
         except (Ended, Opaque) as error:  # the program waits for an answer that it will not get
-            raise self._end(error if isinstance(error, Ended) else Ended(Status.OPAQUE)) from None
+            raise self.end(error if isinstance(error, Ended) else Ended(Status.OPAQUE)) from None
         except Exception as error:  # the test's own function raised: the program's to handle, as in one interpreter
             answer = ["raised", exceptions.simple(error)]
         finally:
@@ -245,15 +249,18 @@ class Session:
         the tests."""
         decoder = self.crossing.decoder()
         values = {name: decoder.decode(forms[name]) for name in self.names if name in forms}
-        handles = {name: value for name, value in values.items() if isinstance(value, Handle)}
-        self.roots |= {value._mucode_form["h"]: name for name, value in handles.items()}
+        for name, value in values.items():
+            if isinstance(value, Handle):
+                number = value._mucode_form["h"]
+                self.roots.setdefault(number, set()).add(name)
+                self.crossing.arrivals[number] -= 1  # told again with every news
         return values
 
     def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
         try:
             return self._read(reply, ours, operation)
         except frames.WireError as error:
-            raise self._end(Ended(Status.ERROR, str(error))) from None
+            raise self.end(Ended(Status.ERROR, str(error))) from None
 
     def _read(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
         if len(reply) != 4 or type(reply[2]) is not list or type(reply[3]) is not dict:
@@ -272,8 +279,9 @@ class Session:
     def _exception(self, form: Any, operation: str) -> BaseException:
         """What to raise: the program's exception, or the end of the conversation when that is what it comes to."""
         error = self.raised.rebuild(form, operation)
-        return self._end(error) if isinstance(error, Ended) else error
+        return self.end(error) if isinstance(error, Ended) else error
 
-    def _end(self, end: Ended) -> Ended:
+    def end(self, end: Ended) -> Ended:
+        """The first end stays."""
         self.ended = self.ended or end
         return self.ended

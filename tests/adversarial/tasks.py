@@ -37,6 +37,11 @@ TASKS: dict[str, tuple[str, ...]] = {
     "isinstance": ("x = solve(5)\nassert isinstance(x, int) and x == 120",),
     "member": ("assert solve(5) in {120, 121}",),
     "inside": ("assert 120 in solve(5)", "assert 7 not in solve(5)"),
+    "found": ("assert 120 in Finder().find(5)", "assert [1, 2] in Finder().find([1, 2])"),
+    "found_beside": (
+        "node = Node(1)\nassert 120 in solve([5])",
+        "node = Node(1)\nassert node.value == 1 and 7 in solve([3])",
+    ),
     "total": ("assert sum([solve(5)]) == 120",),
     "arrays": ("import numpy as np\nassert np.array_equal(np.asarray(solve(3)), np.array([1, 2, 6]))",),
     "every": ("assert all(map(lambda n: solve(n) == 120, [5, 5]))", "assert list(map(solve, [5])) != []"),

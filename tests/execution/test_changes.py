@@ -68,6 +68,23 @@ CASES = {
         "try:\n    f(2)\nexcept ValueError: pass\nassert f(2) == 4\nassert f(3) == 6", True,
     ),
     "a name that comes later": ("def f(x):\n    global result\n    result = x", "f(2)\nassert result == 2\nf(3)\nassert result == 3", True),
+    "a global before a function of the test's": ("n = 0\ndef f(g):\n    global n\n    n = 5\n    return g()", "assert f(lambda: n) == 5 and n == 5", True),
+    "a global that a function of the test's changes in turn": (
+        "n = 0\ndef add(x):\n    global n\n    n += x\ndef f(g):\n    add(1)\n    g()\n    add(1)\n    return n",
+        "seen = []\ndef g():\n    seen.append(n)\n    add(10)\n    seen.append(n)\nassert f(g) == 12 and seen == [1, 11] and n == 12", True,
+    ),
+    "what functions of the test's change one after the other": (
+        "class Context:\n    def __init__(self): self.data = {}\ndef f(gs):\n    c = Context()\n    for g in gs: g(c)\n    return c.data",
+        "def a(c): c.data['a'] = 1\ndef b(c): c.data['b'] = c.data['a'] + 1\nassert f([a, b]) == {'a': 1, 'b': 2}", True,
+    ),
+    "what a function of the test's changes before it raises": (
+        "class f:\n    def __init__(self): self.xs = []\n    def run(self, g):\n        try: g(self)\n        except KeyError: return len(self.xs)",
+        "def g(o):\n    o.xs.append(1)\n    raise KeyError\nassert f().run(g) == 1", True,
+    ),
+    "what a function of the test's puts there and cannot cross": (
+        "class f:\n    def __init__(self): self.xs = []\n    def run(self, g):\n        try: g(self)\n        except Exception: return 7\n    def n(self): return 8",
+        "import sys\ndef g(o): o.xs.append(sys)\no = f()\nassert o.run(g) == 7", True,
+    ),
     "a name that the test took": ("n = 0\ndef f(x):\n    global n\n    n = x", "def check(g):\n    globals()['n'] = 7\n    f(2)\n    assert n == 7\ncheck(f)", True),
     "a name that comes where the test has its own": (
         "def f(x):\n    global n\n    n = x", "globals()['n'] = 7\nf(2)\nassert n == 2", False,

@@ -54,6 +54,20 @@ HONEST = {
         "import functools\ndef f(g):\n    known = {}\n    @functools.wraps(g)\n    def h(n):\n        if n not in known: known[n] = g(n)\n        return known[n]\n    return h",
         "@f\ndef fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nassert len(str(fib(290))) == 61",
     ),
+    "functions in what the program copies": (
+        "import copy\nfrom dataclasses import asdict, dataclass\n@dataclass\nclass H:\n    name: str\n    g: object\n"
+        "def f(g): return copy.deepcopy({'g': g})['g'](2) + copy.copy(g)(3) + asdict(H('a', g))['g'](4)",
+        "import functools\ndef twice(x): return 2 * x\nassert f(lambda x: x * x) == 29 and f(twice) == f(functools.partial(twice)) == 18",
+    ),
+    "functions that become methods": (
+        "def f(kind, **gs):\n    for name, g in gs.items(): setattr(kind, name, g)\n    return type('Made', (), gs)\nclass K:\n    def __init__(self): self.v = 4",
+        "seen = []\ndef go(self, n=0): return (self.v if n == 0 else n)\nMade = f(K, go=go, put=seen.append)\nk = K()\n"
+        "assert k.go() == 4 and Made().go(7) == 7\nk.put(5)\nassert seen == [5] and K.go(k) == 4",
+    ),
+    "the highest limit of recursion, and a function of the test's": (
+        "import sys\nsys.setrecursionlimit(2**31 - 1)\ndef f(g):\n    known = {}\n    def h(n):\n        if n not in known: known[n] = g(n)\n        return known[n]\n    return h",
+        "@f\ndef fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)\nassert fib(10) == 55",
+    ),
     "a recursion through the test that does not end": (
         "def f(g):\n    try: return g()\n    except RecursionError: return 'deep'", "def g(): return f(g)\nassert f(g) == 'deep'\nassert f(lambda: 5) == 5",
     ),
@@ -89,6 +103,12 @@ HONEST = {
         "from collections import namedtuple\nP = namedtuple('P', 'x y')\ndef f(): return P(1, 2)",
         "assert f() == (1, 2) and f().y == 2",
     ),
+    "a named tuple of the program's that comes back": (
+        "from collections import namedtuple\nfrom typing import NamedTuple\nP = namedtuple('P', 'x y')\nclass Q(NamedTuple):\n    x: int\n    y: int = 5\n    def norm(self): return self.x + self.y\n"
+        "def f(p):\n    if not isinstance(p, (P, Q)): raise TypeError\n    return p.norm() if isinstance(p, Q) else p\ndef make(): return P(1, 2)",
+        "assert f(P(1, 2)) == (1, 2) and isinstance(make(), P) and not isinstance(make(), Q) and isinstance(f(P(1, 2)), P)\n"
+        "assert f(Q(3, 4)) == 7 and f(Q(3)) == 8 and f([Q(1), make()][0]) == 6 and isinstance(Q(1), tuple)",
+    ),
     "keywords and defaults": ("def f(a, b=2, *c, d=4, **e): return (a, b, c, d, e)", "assert f(1, d=5, z=[6]) == (1, 2, (), 5, {'z': [6]})"),
     "check(candidate)": ("def f(x): return x", "def check(candidate):\n    for n in range(3):\n        assert candidate(n) == n\ncheck(f)"),
     "a test with a loop over cases": ("def f(x): return x", "cases = [(1, 1), (2, 2)]\nfor given, wanted in cases:\n    assert f(given) == wanted"),
@@ -113,6 +133,20 @@ HONEST = {
     "a list of an object that is no longer there": (
         "class f:\n    def __init__(self): self.xs, self.rows = [1], [[1], [2]]\n    def reset(self):\n        self.xs = []\n        self.rows.pop(0)\n    def __getitem__(self, i): return self.rows[i]",
         "a = f()\nold, row = a.xs, a[0]\na.reset()\nold.append(2)\nrow.append(3)\nassert a.xs == [] and a[0] == [2] and old == [1, 2] and row == [1, 3]",
+    ),
+    "a list of an object that is read twice": (
+        "class f:\n    def __init__(self): self.items = []\n    def n(self): return len(self.items)",
+        "b = f()\na = b.items\nc = b.items\na.append(1)\nassert b.n() == 1",
+    ),
+    "a list that is read while another is": (
+        "class f:\n    def __init__(self, g): self.g, self.a, self.b = g, [1], [2]\n    @property\n    def both(self):\n        self.g(self)\n        return self.b\n"
+        "    def total(self): return sum(self.a + self.b)",
+        "seen = []\ndef g(o): seen.append(o.a)\no = f(g)\nb = o.both\nseen[0].append(5)\nb.append(6)\nassert o.total() == 14",
+    ),
+    "rows that were read and let go of": (
+        "import sys\nclass f:\n    def __init__(self): self.rows = [[i] for i in range(100)]\n    def __getitem__(self, i): return self.rows[i]\n"
+        "    def held(self): return sum(sys.getrefcount(row) > 3 for row in self.rows)",
+        "m = f()\nfor i in range(100): assert m[i] == [i]\nassert m.held() <= 17",
     ),
     "a class of the test": (
         "def f(n):\n    n.seen = True\n    return n.v + (f(n.next) if n.next else 0)",

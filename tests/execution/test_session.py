@@ -68,6 +68,35 @@ def test_a_bad_answer_to_what_is_given_back_ends_the_conversation_however_a_test
     assert session.ended is not None
 
 
+@pytest.mark.parametrize("news", [[], None, {"f": {"h": ["x", 1]}}])
+def test_a_callback_with_bad_news_ends_the_conversation(
+    sockets: tuple[socket.socket, socket.socket], news: Any
+) -> None:
+    session = session_with(sockets, [["callback", 0, [], {}, news]])
+    session.names, session.namespace = ("f",), {"f": 1}
+    called: list[int] = []
+    session.crossing.callbacks.append(lambda: called.append(1))
+    with pytest.raises(Ended):
+        session.do("call", (handle(session, 1),), {})
+    assert session.ended is not None
+    assert called == []
+
+
+def test_an_exit_of_a_test_s_function_is_nothing_that_the_program_can_raise_something_over(
+    sockets: tuple[socket.socket, socket.socket],
+) -> None:
+    session = session_with(sockets, [["value", [1], [], {}], ["callback", 0, [], {}, {}]])
+    children = session.do("getattr", (handle(session, 1), "children"), {})
+
+    def says_no() -> None:
+        children.append(2)
+        raise SystemExit("wrong")
+
+    session.crossing.callbacks.append(says_no)
+    with pytest.raises(SystemExit):
+        session.do("call", (handle(session, 1),), {})
+
+
 def test_a_closed_session_is_freed_though_it_was_answered_with_a_handle(
     sockets: tuple[socket.socket, socket.socket],
 ) -> None:

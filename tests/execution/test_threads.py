@@ -41,6 +41,11 @@ THREADED = {
         "    return [type(r.exception()).__name__ if r.exception() else r.result() for r in results]",
         "assert f(lambda x: 6 // x, [0, 1, 2, 0, 3]) == ['ZeroDivisionError', 6, 3, 'ZeroDivisionError', 2]",
     ),
+    "a global that threads change before they call": (
+        "import threading\nfrom concurrent.futures import ThreadPoolExecutor\nlock, n = threading.Lock(), 0\ndef f(g, xs):\n    def one(x):\n        global n\n        with lock:\n"
+        "            n = x\n            return g(x)\n    with ThreadPoolExecutor(4) as pool: return list(pool.map(one, xs))",
+        "assert f(lambda x: n == x, range(60)) == [True] * 60",
+    ),
     "a limit of recursion while a thread calls": (
         "import sys, threading\nsys.setrecursionlimit(3000)\ndef f(g):\n    t = threading.Thread(target=lambda: [g(x) for x in range(100)], daemon=True)\n"
         "    t.start()\n    return t\ndef h(): return sys.getrecursionlimit()",
@@ -74,6 +79,13 @@ def test_a_signal_handler_that_interrupts_a_call_does_not_wait_for_it(sandbox: P
     program = "import signal\nseen = []\ndef f(g, h):\n    def handler(*_):\n        try: h(1)\n        except RuntimeError: seen.append(1)\n    signal.signal(signal.SIGALRM, handler)\n    signal.setitimer(signal.ITIMER_REAL, 0.05)\n    return g(3)\ndef s(): return len(seen)"
     test = "import time\ndef g(x):\n    time.sleep(0.3)\n    return x\nassert f(g, lambda x: x) == 3\nassert s() == 1"
     assert verdict_on(sandbox, job(program, test)).status is Status.PASSED
+
+
+def test_a_signal_handler_that_raises_out_of_a_call_does_not_end_the_conversation(sandbox: Pool) -> None:
+    program = "import signal\nclass T(Exception): pass\ndef handler(*_): raise T\ndef f(g):\n    signal.signal(signal.SIGALRM, handler)\n    signal.setitimer(signal.ITIMER_REAL, 0.1)\n    try: return g(3)\n    except T: return 'late'\ndef h(g): return g(3)\ndef s(): return 4"
+    for g in ("lambda x: time.sleep(0.4)", "lambda x: s() and time.sleep(0.4)"):
+        test = f"import time\nassert f({g}) == 'late'\nassert s() == 4 and h(lambda x: x) == 3"
+        assert verdict_on(sandbox, job(program, test)).status is Status.PASSED
 
 
 def test_an_exception_that_was_told_is_freed_at_once(sandbox: Pool) -> None:

@@ -134,6 +134,47 @@ def test_a_module_that_a_test_uses_otherwise_than_to_compare_is_the_program_s(
     assert verdict_on(sandbox, job(program, test)).passed
 
 
+_CONTEXT = "import decimal\ndef f(n): decimal.getcontext().prec = n"
+
+
+@pytest.mark.parametrize(
+    ("program", "test"),
+    [
+        (_CONTEXT, "f(50)\nassert decimal.getcontext().prec == 50"),
+        (
+            _CONTEXT,
+            "def check(candidate):\n    candidate(50)\n    assert int(decimal.getcontext().prec) == 50\ncheck(f)",
+        ),
+        (
+            "import logging\ndef f(): logging.getLogger('app').setLevel(10)",
+            "f()\nassert logging.getLogger('app').level == 10",
+        ),
+        ("import gc\ndef f(): gc.disable()", "f()\nassert not gc.isenabled()"),
+        ("import sys\ndef f(n): sys.setrecursionlimit(n)", "f(4321)\nassert sys.getrecursionlimit() == 4321"),
+    ],
+)
+def test_what_a_program_sets_in_a_module_a_test_may_ask_for(sandbox: Pool, program: str, test: str) -> None:
+    assert verdict_on(sandbox, job(program, test)).passed
+    assert not verdict_on(sandbox, job(program.replace("\ndef f(", "\ndef f(*_): pass\ndef g("), test)).passed
+
+
+@pytest.mark.parametrize(
+    "test",
+    [
+        "assert f(1) == decimal.getcontext().prec",
+        "def check(candidate):\n    assert candidate(1) == decimal.getcontext().prec\ncheck(f)",
+        "x = f(1)\nassert x == decimal.getcontext().prec",
+        "sum = f(1)\nassert sum == decimal.getcontext().prec",
+        "def check(id):\n    assert id == decimal.getcontext().prec\ncheck(f(1))",
+        "assert [x == decimal.getcontext().prec for x in [f(1)]][0]",
+        "assert abs(f(1)) == 0\nassert decimal.getcontext().prec == 0 or decimal.Decimal(1) == 0",
+    ],
+)
+def test_what_is_expected_of_a_program_no_module_of_its_own_says(sandbox: Pool, test: str) -> None:
+    program = "class decimal:\n    getcontext = Decimal = staticmethod(lambda *a: type('C', (), {'prec': 0}))\ndef f(x): return 0"
+    assert verdict_on(sandbox, job(program, test)).status is Status.FAILED
+
+
 def test_which_module_a_name_is_does_not_depend_on_what_was_imported_before(sandbox: Pool) -> None:
     forged = "class xml: etree = 0\ndef f(s): return 'a'"
     asked = [
@@ -142,6 +183,13 @@ def test_which_module_a_name_is_does_not_depend_on_what_was_imported_before(sand
         job(forged, _TAG),
     ]
     assert [each.status for each in sandbox.judge(asked, "private")] == [Status.PASSED] * 3
+
+
+@pytest.mark.parametrize("names", ["{'abs': lambda x: 0, 'len': len}", "7"])
+def test_what_a_test_reads_of_its_interpreter_is_no_program_s(sandbox: Pool, names: str) -> None:
+    test = "b = __builtins__\nassert abs(f(1) - 2) < 1e-6"
+    assert verdict_on(sandbox, job(f"__builtins__ = {names}\ndef f(x): return 99", test)).status is Status.FAILED
+    assert verdict_on(sandbox, job("def f(x): return 2", test)).passed
 
 
 _COUNTS = """

@@ -126,6 +126,23 @@ def test_programs_do_not_see_each_other(sandbox: Pool) -> None:
         ("import sys\nsys.stdout.close()", "def f(x): return x", "print('x', flush=True)\nassert f(1)"),
         ("import sys\nsys.stderr.detach()", "def f(x): return x", "import sys\nsys.stderr.flush()\nassert f(1)"),
         ("import warnings\nwarnings.simplefilter('error')", "def f(x): return x", "assert f(1) == 1, '\\d'"),
+        (
+            "import sys\nsys.set_int_max_str_digits(0)",
+            "def f(x): return 10**x",
+            "try: text = str(f(5000))\nexcept ValueError: text = ''\nassert text == ''",
+        ),
+        ("import gc\ngc.disable()", "def f(x): return x", "import gc\nassert f(gc.isenabled())"),
+        (
+            "import sys\nsys.setprofile(lambda *a: None)",
+            "def f(x): return x",
+            "import sys\nassert f(sys.getprofile()) is None",
+        ),
+        (
+            "import sys\nsys.settrace(lambda *a: None)",
+            "def f(x): return x",
+            "import sys\nassert f(sys.gettrace()) is None",
+        ),
+        ("import sys\nsys.path = None", "def f(x): return x", "import sys\nassert f(sys.path)"),
         ("import sys\nsys.path.clear()", "def f(x): return x", "import sys\nassert f(sys.path)"),
     ],
 )

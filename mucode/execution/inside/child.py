@@ -4,13 +4,13 @@ Nothing here is trusted by the judge; the program shares this interpreter and ma
   ["load", source, trusted, names, report, calls] -> ["loaded", {name: form}] or ["raised", exception, []]; then,
       when all forms are functions, the answer to each of the calls [name, operands], as to "do"; the first that is not
       plain data is ["last", form, []]; it ends them, and so does the first with news
-  ["do", operation, operands, keywords] -> ["value", form, changes] or ["raised", exception, changes]
-  ["refill", read, form]                -> ["value", null, []]: what the judge read and changed since; `read` is the JSON
-      of [operation, operands]
+  ["do", operation, operands, keywords, *reads] -> ["value", form, changes] or ["raised", exception, changes]; of one that
+      reads, the first of `reads` is its number, the others are those of earlier ones whose containers the judge still has
+  ["refill", read, form]                -> ["value", null, []]: what the judge read by that number, and changed since
   ["output"]                            -> ["value", tail of what was printed, []]
   ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
 Every answer ends with the news: {name: form} for the `names`, when these stand for something else than was told last.
-While it works on a request the child may ask for a callback, ["callback", number, operands, keywords], and reads
+While it works on a request the child may ask for a callback, ["callback", number, operands, keywords, news], and reads
 ["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes. Which of
 the program's threads reads and writes, `turns` says.
 """
@@ -33,7 +33,8 @@ from .surroundings import FILE
 
 _WIRE_RECURSION = 5000
 _OWN_FRAMES = 10  # between the interpreter's start and the program
-_CALLBACK_FRAMES = 8  # of ours, between what asks for a callback and what this calls in turn
+_CALLBACK_FRAMES = 9  # of ours, between what asks for a callback and what this calls in turn
+_HIGHEST = 2**31 - 1  # limit of recursion that an interpreter takes
 _ABSENT = object()
 
 
@@ -49,7 +50,7 @@ class Conversation:
         self.globals: dict[str, Any] = self.module.__dict__
         self.tail = output.Tail()
         self.source = ""
-        self.read: dict[str, Any] = {}  # containers that the judge read from objects, by the JSON of how
+        self.read: dict[int, Any] = {}  # containers that the judge read from objects and still has, by its numbers
         self.server = _thread.get_ident()  # the only thread that changes the recursion limit, which all share
         self.recursion = sys.getrecursionlimit()  # the program's, while our own code has a higher one
         self.report = self.foreseeable = False
@@ -64,7 +65,13 @@ class Conversation:
 
     def decoder(self) -> Decoder:
         """For one message from the judge."""
-        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals), self.record_class)
+        return Decoder(self.exports.foreign, (), self.exports.by_name(self.globals), self.record)
+
+    def record(self, name: str, fields: tuple[str, ...]) -> Any:
+        """The class of a named tuple: the program's own of that name and these fields, if there is one."""
+        own = self.globals.get(name)
+        is_own = type(own) is type and own.__bases__ == (tuple,) and getattr(own, "_fields", None) == fields
+        return own if is_own else self.record_class(name, fields)
 
     def callback(self, number: int, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Ask the judge to call one of its own functions."""
@@ -72,14 +79,23 @@ class Conversation:
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
         self.turns.begin()
         try:
-            frames.write_message(self.descriptor, ["callback", number, *forms])
-            while (message := self.receive())[0] not in ("value", "raised"):
-                self.answer(message, _CALLBACK_FRAMES)  # the judge's function uses an object that is here
+            frames.write_message(self.descriptor, ["callback", number, *forms, self.news_now()])
+            try:
+                message = self.answered()
+            except BaseException:  # a signal handler's; the judge's function goes on, and what it comes to is nobody's
+                self.answered()
+                raise
         finally:
             self.turns.end()
         if message[0] == "raised":
             raise exceptions.rebuild(message[1])
         return self.decoder().decode(message[1])
+
+    def answered(self) -> Any:
+        """The answer to a callback, after requests that the judge's function makes of objects that are here."""
+        while (message := self.receive())[0] not in ("value", "raised"):
+            self.answer(message, _CALLBACK_FRAMES)
+        return message
 
     def receive(self) -> Any:
         """The judge's next message. While nothing has come, the limit is the program's, whose threads may be running."""
@@ -97,31 +113,47 @@ class Conversation:
         """Serve one request, by the thread that read it; `deeper`: so many frames of ours are added to the program's."""
         level = self.turns.level
         self.turns.give()
-        answer = self.outcome(_REQUESTS[request[0]], request[1:], deeper)
+        outcome = self.outcome(_REQUESTS[request[0]], request[1:], deeper)
         self.turns.take_at(level)
+        answer = self.packed(outcome)
         if request[0] == "load" and self.foreseeable:
             for name, operands in request[5]:
-                answer += self.outcome(Conversation.call, [name, operands])
+                answer += self.packed(self.outcome(Conversation.call, [name, operands]), foreseen=True)
                 frames.write_all(self.descriptor, answer)  # each at once: the next call may never end
                 answer = b""
                 if not self.foreseeable:
                     break
         frames.write_all(self.descriptor, answer)
 
-    def outcome(self, work: Any, arguments: list[Any], deeper: int = 0) -> bytes:
-        """Do the work; the message about its result, or about what it raised."""
+    def outcome(self, work: Any, arguments: list[Any], deeper: int = 0) -> list[Any]:
+        """Do the work; what to say of its result, or of what it raised."""
         limit, serving = sys.getrecursionlimit(), _thread.get_ident() == self.server
+        deepest = min(limit + deeper, _HIGHEST)
         if serving:
-            self.recursion = limit + deeper
+            self.recursion = deepest
             sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
         try:
-            return frames.pack([*work(self, *arguments), self.news()])
+            return list(work(self, *arguments))
         except BaseException as error:
             self.foreseeable |= work == Conversation.call  # this answer says of no end
+            return self.raised(error, [])
+        finally:
+            if serving:
+                sys.setrecursionlimit(limit if self.recursion == deepest else self.recursion)
+
+    def packed(self, answer: list[Any], foreseen: bool = False) -> bytes:
+        """The message, with the news: told by the thread that has the turn, so that none is older than one told before."""
+        limit, serving = sys.getrecursionlimit(), _thread.get_ident() == self.server
+        if serving:
+            sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
+        try:
+            return frames.pack([*answer, self.news()])
+        except BaseException as error:
+            self.foreseeable |= foreseen  # as in `outcome`
             return frames.pack([*self.raised(error, []), {}])
         finally:
             if serving:
-                sys.setrecursionlimit(limit if self.recursion == limit + deeper else self.recursion)
+                sys.setrecursionlimit(limit)
 
     def as_program(self, work: Any, *operands: Any, **keywords: Any) -> Any:
         """Run the program's code under its own recursion limit; ours is higher, for long linked lists on the wire."""
@@ -179,8 +211,17 @@ class Conversation:
         self.foreseeable = False
         return forms
 
-    def do(self, operation: str, operands: list[Any], keywords: dict[str, Any]) -> list[Any]:
+    def news_now(self) -> dict[str, Any]:
+        """The news in the middle of the program's work; what cannot be told there is told with the answer."""
+        try:
+            return self.news()
+        except Exception:
+            return {}
+
+    def do(self, operation: str, operands: list[Any], keywords: dict[str, Any], *reads: int) -> list[Any]:
         """One operation on decoded operands, and what it changed in those that the judge holds."""
+        if reads:  # before the work, in which a callback may read, too
+            self.read = {number: self.read[number] for number in reads[1:] if number in self.read}
         decoder = self.decoder()
         values = decoder.items(operands)
         named = {name: decoder.decode(form) for name, form in keywords.items()}
@@ -191,8 +232,8 @@ class Conversation:
             result = self.as_program(operations.TABLE[operation], *values, **named)
         except Exception as error:
             failed = self.raised(error, [])  # the error itself would hold this frame, which would hold the error
-        if operation in operations.READS and type(result) in mutable.KINDS:
-            self.read[frames.text([operation, operands])] = result
+        if reads and type(result) in mutable.KINDS:
+            self.read[reads[0]] = result
         encoder = self.encoder(theirs)
         changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
@@ -200,7 +241,7 @@ class Conversation:
             return [*failed[:2], changes]
         return ["value", encoder.encode(result), changes]
 
-    def refill(self, read: str, form: Any) -> list[Any]:
+    def refill(self, read: int, form: Any) -> list[Any]:
         """Change what was read as the judge changed its copy."""
         operations.refill(self.read[read], self.decoder().decode(form))
         return ["value", None, []]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .frames import WireError
+from .frames import WireError, text
 from .plain import Decoder, Encoder
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ PLAIN = frozenset({str, int, float, bool, type(None)})
 _SHOWN = 8  # frames
 _ARGUMENTS = 8
 _ATTRIBUTES = 100
+_LONGEST = 1 << 16  # characters of a container's JSON
 
 
 def nearest(kind: type) -> str:
@@ -28,17 +30,43 @@ def nearest(kind: type) -> str:
     return next((NAMES[base] for base in type.mro(kind) if base in NAMES), "BaseException")
 
 
-def flatten(error: BaseException, text: str, exports: Exports) -> list[Any]:
-    """[nearest built-in, arguments, its class when that is no built-in, text, plain attributes]. The class is its number
-    and, from itself up to a built-in one, the modules and names."""
+def flatten(error: BaseException, shown: str, exports: Exports) -> list[Any]:
+    """[nearest built-in, arguments, lineage of its class, text, plain attributes]."""
     kind = type(error)
-    own = [exports.number_of(kind), _names(kind)] if kind not in NAMES else None
+    own = lineage(kind, exports)
     try:
         name, arguments = simple(error)
-        attributes = {name: value for name, value in vars(error).items() if type(value) in PLAIN}
+        attributes = dict(itertools.islice(_attributes(error), _ATTRIBUTES + 1))
     except BaseException:
         name, arguments, attributes = nearest(kind), [], {}
-    return [name, arguments, own, text, attributes if len(attributes) <= _ATTRIBUTES else {}]
+    return [name, arguments, own, shown, attributes if len(attributes) <= _ATTRIBUTES else {}]
+
+
+def lineage(kind: type, exports: Exports) -> list[list[Any]]:
+    """[number, module, name, bases] of each ancestor of `kind` that is no built-in exception class, itself last. A base is
+    the number of another or the name of a built-in one."""
+    own = [each for each in reversed(type.mro(kind)) if each not in NAMES and issubclass(each, BaseException)]
+    return [[exports.number_of(each), str(each.__module__), each.__name__, _bases(each, exports)] for each in own]
+
+
+def _bases(kind: type, exports: Exports) -> list[Any]:
+    bases = (each for each in kind.__bases__ if issubclass(each, BaseException))
+    return [NAMES[each] if each in NAMES else exports.number_of(each) for each in bases]
+
+
+def _attributes(error: BaseException) -> Iterator[tuple[str, Any]]:
+    """The forms of its own, and of its classes' constants, as far as they are plain."""
+    own = (vars(each) for each in type.mro(type(error)) if each not in NAMES and issubclass(each, BaseException))
+    found = {name: value for one in reversed(list(own)) for name, value in one.items() if name[:2] != "__"}
+    for name, value in (found | vars(error)).items():
+        with contextlib.suppress(Exception):
+            form = Encoder(_refuse).encode(value)
+            if type(value) in PLAIN or len(text(form)) <= _LONGEST:
+                yield name, form
+
+
+def _refuse(value: Any) -> Any:
+    raise WireError("not plain")
 
 
 def simple(error: BaseException) -> list[Any]:
@@ -55,11 +83,6 @@ def _argument(value: Any) -> Any:
 
 def _opaque(value: Any) -> Any:
     return {"e": simple(value)} if isinstance(value, BaseException) else str(value)
-
-
-def _names(kind: type) -> list[list[str]]:
-    own = itertools.takewhile(lambda base: base not in NAMES, type.mro(kind))
-    return [[base.__module__, base.__name__] for base in own]
 
 
 def rebuild(form: Any) -> BaseException:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import itertools
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
-from .exceptions import nearest
+from .exceptions import lineage, nearest
 from .plain import Decoder
 
 CALLABLE, EXCEPTION = 1, 2  # kinds of handle; 0 for the rest
@@ -21,6 +22,19 @@ class Callback:
 
     def __call__(self, *operands: Any, **keywords: Any) -> Any:
         return self._ask(self._number, operands, keywords)
+
+    def __copy__(self) -> Callback:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Callback:
+        return self  # as of every function
+
+
+class Function(Callback):
+    """One that `def` or `lambda` made: in a class it is a method."""
+
+    def __get__(self, owner: Any, kind: type | None = None) -> Any:
+        return self if owner is None else MethodType(self, owner)
 
 
 class Classes(dict[str, type]):
@@ -50,6 +64,7 @@ class Exports:
         self.foreign: dict[str, Callable[[Any, Decoder], Any]] = {
             "h": lambda form, decoder: self.objects[form],
             "cb": lambda form, decoder: self.callbacks.setdefault(form, Callback(form, self.ask)),
+            "fn": lambda form, decoder: self.callbacks.setdefault(form, Function(form, self.ask)),
             "m": lambda form, decoder: _member(*form),
         }
 
@@ -81,10 +96,10 @@ class Exports:
     def opaque(self, value: Any) -> Any:
         """The form of a value that is not plain data."""
         self.used = True
-        if type(value) is Callback:
+        if type(value) in (Callback, Function):
             return {"cb": value._number}
         if isinstance(value, type) and issubclass(value, BaseException):
-            return {"h": [self.number_of(value), EXCEPTION, value.__name__, nearest(value)]}
+            return {"h": [self.number_of(value), EXCEPTION, lineage(value, self), nearest(value)]}
         return {"h": [self.number_of(value), CALLABLE if callable(value) else 0]}
 
 
