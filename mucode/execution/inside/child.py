@@ -84,11 +84,7 @@ class Conversation:
         self.turns.begin()
         try:
             frames.write_message(self.descriptor, ["callback", number, *forms, *self.news_now()])
-            try:
-                message = self.answered()
-            except BaseException:  # a signal handler's; the judge's function goes on, and what it comes to is nobody's
-                self.answered()
-                raise
+            message = self.answered()
         finally:
             self.turns.end()
         if message[0] == "raised":
@@ -97,9 +93,17 @@ class Conversation:
 
     def answered(self) -> Any:
         """The answer to a callback, after requests that the judge's function makes of objects that are here."""
-        while (message := self.receive())[0] not in ("value", "raised"):
+        while True:
+            try:
+                message = self.receive()
+            except frames.Closed:
+                raise
+            except BaseException:  # a signal handler's; the judge's function goes on, and what it comes to is nobody's
+                self.answered()
+                raise
+            if message[0] in ("value", "raised"):
+                return message
             self.answer(message, _CALLBACK_FRAMES)
-        return message
 
     def receive(self) -> Any:
         """The judge's next message. While nothing has come, the limit is the program's, whose threads may be running."""
