@@ -182,7 +182,7 @@ class Session:
     def _next_foreseen(self) -> list[Any]:
         """The next answer to a foreseen call; one that is no plain data, or brings news, is the last."""
         answer = self._answer()
-        if answer[0] == "last" or answer[3:] != [{}]:
+        if answer[0] == "last" or answer[3:] != [{}, []]:
             self.foreseen.clear()
         return answer
 
@@ -213,15 +213,14 @@ class Session:
             raise self.end(end) from None
 
     def _callback(self, request: list[Any]) -> None:
-        if len(request) != 5 or type(request[3]) is not dict or type(request[4]) is not dict:
+        if [type(each) for each in request[3:]] != [dict, dict, list]:
             raise Ended(Status.ERROR, "a bad callback")
         if self.depth >= _DEPTH:
             self.channel.send(["raised", exceptions.simple(RecursionError("maximum recursion depth exceeded"))])
             return
         self.depth += 1
         try:
-            if request[4]:
-                self._refresh(request[4])
+            self._hear(request[4], request[5])
             function = self.crossing.callbacks[request[1]]
             decoder = self.crossing.decoder()
             operands = decoder.items(request[2])
@@ -263,18 +262,24 @@ class Session:
             raise self.end(Ended(Status.ERROR, str(error))) from None
 
     def _read(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
-        if len(reply) != 4 or type(reply[2]) is not list or type(reply[3]) is not dict:
+        if [type(each) for each in reply[2:]] != [list, dict, list]:
             raise frames.WireError("a bad answer")
         if reply[2] and len(reply[2]) != len(ours):
             raise frames.WireError("a bad answer")
         decoder = self.crossing.decoder(ours)
         for container, form in zip(ours, reply[2], strict=False):
             decoder.fill(container, form)
-        if reply[3]:
-            self._refresh(reply[3])
+        self._hear(reply[3], reply[4])
         if reply[0] in ("value", "last"):
             return decoder.decode(reply[1])
         raise self._exception(reply[1], operation)
+
+    def _hear(self, news: dict[str, Any], changed: list[Any]) -> None:
+        """What names stand for since the last message, and what has changed of the containers that were read."""
+        if news:
+            self._refresh(news)
+        if changed:
+            self.links.hear(changed, self)
 
     def _exception(self, form: Any, operation: str) -> BaseException:
         """What to raise: the program's exception, or the end of the conversation when that is what it comes to."""

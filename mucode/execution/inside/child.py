@@ -9,8 +9,9 @@ Nothing here is trusted by the judge; the program shares this interpreter and ma
   ["refill", read, form]                -> ["value", null, []]: what the judge read by that number, and changed since
   ["output"]                            -> ["value", tail of what was printed, []]
   ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
-Every answer ends with the news: {name: form} for the `names`, when these stand for something else than was told last.
-While it works on a request the child may ask for a callback, ["callback", number, operands, keywords, news], and reads
+Every answer ends with the news, {name: form} for the `names`, when these stand for something else than was told last, and
+with [number, form] of each container that the judge has read and the program has changed since.
+While it works on a request the child may ask for a callback, ["callback", number, operands, keywords, *these two], and reads
 ["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes. Which of
 the program's threads reads and writes, `turns` says.
 """
@@ -35,6 +36,7 @@ _WIRE_RECURSION = 5000
 _OWN_FRAMES = 10  # between the interpreter's start and the program
 _CALLBACK_FRAMES = 9  # of ours, between what asks for a callback and what this calls in turn
 _HIGHEST = 2**31 - 1  # limit of recursion that an interpreter takes
+_TELLING = 1 << 22  # bytes of containers that were read and have changed: each time one is told whole
 _ABSENT = object()
 
 
@@ -50,7 +52,9 @@ class Conversation:
         self.globals: dict[str, Any] = self.module.__dict__
         self.tail = output.Tail()
         self.source = ""
-        self.read: dict[int, Any] = {}  # containers that the judge read from objects and still has, by its numbers
+        # Containers that the judge read from objects and still has, by its numbers, with their prints as last told
+        self.read: dict[int, tuple[Any, Any]] = {}
+        self.telling = _TELLING
         self.server = _thread.get_ident()  # the only thread that changes the recursion limit, which all share
         self.recursion = sys.getrecursionlimit()  # the program's, while our own code has a higher one
         self.report = self.foreseeable = False
@@ -79,12 +83,8 @@ class Conversation:
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
         self.turns.begin()
         try:
-            frames.write_message(self.descriptor, ["callback", number, *forms, self.news_now()])
-            try:
-                message = self.answered()
-            except BaseException:  # a signal handler's; the judge's function goes on, and what it comes to is nobody's
-                self.answered()
-                raise
+            frames.write_message(self.descriptor, ["callback", number, *forms, *self.news_now()])
+            message = self.answered()
         finally:
             self.turns.end()
         if message[0] == "raised":
@@ -93,9 +93,17 @@ class Conversation:
 
     def answered(self) -> Any:
         """The answer to a callback, after requests that the judge's function makes of objects that are here."""
-        while (message := self.receive())[0] not in ("value", "raised"):
+        while True:
+            try:
+                message = self.receive()
+            except frames.Closed:
+                raise
+            except BaseException:  # a signal handler's; the judge's function goes on, and what it comes to is nobody's
+                self.answered()
+                raise
+            if message[0] in ("value", "raised"):
+                return message
             self.answer(message, _CALLBACK_FRAMES)
-        return message
 
     def receive(self) -> Any:
         """The judge's next message. While nothing has come, the limit is the program's, whose threads may be running."""
@@ -147,10 +155,10 @@ class Conversation:
         if serving:
             sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
         try:
-            return frames.pack([*answer, self.news()])
+            return frames.pack([*answer, self.news(), self.changed()])
         except BaseException as error:
             self.foreseeable |= foreseen  # as in `outcome`
-            return frames.pack([*self.raised(error, []), {}])
+            return frames.pack([*self.raised(error, []), {}, []])
         finally:
             if serving:
                 sys.setrecursionlimit(limit)
@@ -211,12 +219,32 @@ class Conversation:
         self.foreseeable = False
         return forms
 
-    def news_now(self) -> dict[str, Any]:
+    def news_now(self) -> list[Any]:
         """The news in the middle of the program's work; what cannot be told there is told with the answer."""
         try:
-            return self.news()
+            return [self.news(), self.changed()]
         except Exception:
-            return {}
+            return [{}, []]
+
+    def changed(self) -> list[Any]:
+        """[number, form] of each container that the judge has read and that has changed since."""
+        told = []
+        for number, (held, before) in list(self.read.items()):
+            with contextlib.suppress(Exception):  # too deep, or the like: the answer itself does not depend on it
+                now = self.print_of(held)
+                if now != before:
+                    self.read[number] = held, now
+                    self.telling -= len(now)  # a print is about as long as a form
+                    if self.telling >= 0:
+                        told.append([number, self.encoder().encode(held)])
+        return told
+
+    def print_of(self, held: Any) -> Any:
+        """What changes with the content of a container."""
+        try:
+            return frames.quick_print(held)
+        except ValueError:
+            return frames.text(self.encoder().encode(held))
 
     def do(self, operation: str, operands: list[Any], keywords: dict[str, Any], *reads: int) -> list[Any]:
         """One operation on decoded operands, and what it changed in those that the judge holds."""
@@ -233,7 +261,7 @@ class Conversation:
         except Exception as error:
             failed = self.raised(error, [])  # the error itself would hold this frame, which would hold the error
         if reads and type(result) in mutable.KINDS:
-            self.read[reads[0]] = result
+            self.read[reads[0]] = result, self.print_of(result)
         encoder = self.encoder(theirs)
         changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
@@ -243,7 +271,9 @@ class Conversation:
 
     def refill(self, read: int, form: Any) -> list[Any]:
         """Change what was read as the judge changed its copy."""
-        operations.refill(self.read[read], self.decoder().decode(form))
+        held = self.read[read][0]
+        operations.refill(held, self.decoder().decode(form))
+        self.read[read] = held, self.print_of(held)
         return ["value", None, []]
 
     def run(self, source: str) -> list[Any]:
