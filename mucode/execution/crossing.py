@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,10 @@ class Crossing:
     def __init__(self, session: Session, raised: Raised) -> None:
         self.raised = raised
         self.handles: dict[int, Handle] = {}  # objects of the program, by its numbers
-        self.arrivals: Counter[int] = Counter()  # how often each of them came, but for the values of names
+        self.arrivals: Counter[int] = Counter()  # by how many ways each of them came, but as the value of a name
+        self.known_ways: dict[Any, set[int]] = {}  # what came by an attribute or as the value of a name before
+        self.before: Collection[int] = ()  # what has come that way before, of what is being decoded
+        self.now: set[int] = set()
         self.callbacks: list[Any] = []  # functions of the tests, by ours
         self.numbers: dict[Any, int] = {}  # the same the other way round
         self.shared: dict[str, type] = {}  # classes whose instances cross as data
@@ -65,6 +68,17 @@ class Crossing:
         """The decoder of one message from the program, which may refer to these containers of ours by number."""
         return Decoder(self.known, containers, self.shared, self.record_class)
 
+    def decode_from(self, way: Any, decoder: Decoder, form: Any) -> Any:
+        """The value of a form that came by this way: as an attribute, which may be read again, or as the value of a name, of
+        which there may be news. What has come that way before does not count as coming once more."""
+        known = self.known_ways.setdefault(way, set())
+        self.before, self.now = known, set()
+        try:
+            return decoder.decode(form)
+        finally:
+            known |= self.now
+            self.before, self.now = (), set()
+
     def given(self, forms: list[Any], named: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Copies of the values of one message to the program."""
         stand_ins = self.handles | self.raised.classes
@@ -83,7 +97,8 @@ class Crossing:
             raise frames.WireError("a bad handle")
         if kind == exports.EXCEPTION:
             return self.raised.stand_in(form[2], form[3])
-        self.arrivals[number] += 1
+        self.now.add(number)
+        self.arrivals[number] += number not in self.before
         if number not in self.handles:
             self.handles[number] = (Function if kind == exports.CALLABLE else Handle)(session, {"h": number})
         return self.handles[number]

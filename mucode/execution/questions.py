@@ -28,6 +28,9 @@ _STATE = {
     "sys": {"getrecursionlimit", "modules", "path"},
     "threading": {"active_count"},
 }
+_INTERPRETER_S = {"__builtins__", "__annotations__", "__file__", "__warningregistry__", HELD} | vars(
+    ModuleType("m")
+).keys()
 _READ_GLOBAL = frozenset({"LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"})
 _TRUSTED_STATEMENTS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 
@@ -119,8 +122,8 @@ def _question(tree: ast.Module, source: str, index: int) -> Question:
 
 
 def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
-    """Every global name that is read, no builtin, and assigned by no trusted code; the entry point whatever it is. None with
-    two underscores on both sides: such a global is the interpreter's, and `__builtins__` decides all others."""
+    """Every global name that is read, no builtin, and assigned by no trusted code; the entry point whatever it is. None that
+    is the interpreter's: `__builtins__` decides all others."""
     read: set[str] = set()
     assigned = _assigned(symtable.symtable(preamble, "<prompt>", "exec"))
     for source in sources:
@@ -129,7 +132,7 @@ def _borrowed(sources: list[str], preamble: str, entry_point: str) -> set[str]:
         read |= {
             symbol.get_name() for table in _tables(top) for symbol in table.get_symbols() if _is_global(table, symbol)
         }
-    borrowed = {name for name in read - assigned if not hasattr(builtins, name) and not name[:2] == "__" == name[-2:]}
+    borrowed = {name for name in read - assigned - _INTERPRETER_S if not hasattr(builtins, name)}
     return borrowed | ({entry_point} if entry_point else set())
 
 

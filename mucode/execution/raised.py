@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from mucode.execution.channel import Ended
@@ -47,7 +48,7 @@ class Raised:
             name, arguments, own, text, attributes = form
             error = exceptions.rebuild([name, arguments])
             kind = self.stand_in(own, name) if own and name not in _FATAL else None
-            attributes = {key: Decoder({}).decode(form) for key, form in attributes.items()}
+            attributes = dict(_decoded(attributes))
         except (ValueError, TypeError, AttributeError, RecursionError, frames.WireError) as problem:
             return Ended(Status.ERROR, f"a bad exception: {problem}")
         text = text if type(text) is str else ""
@@ -111,14 +112,33 @@ class Raised:
         return kind if kind is not None and issubclass(kind, Exception) else None
 
 
+class _Quiet:
+    """Above what is made here, first of all: a trusted class's `__init_subclass__` is for the program's classes."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **_: Any) -> None:
+        pass
+
+
 def _made(number: int, name: str, parents: list[type[Exception]]) -> type[Exception]:
     """A class of the judge's own; the first parent where there can be none of that kind, such as of two layouts."""
     if max(len(parent.__mro__) for parent in parents) > _ANCESTORS:
         return parents[0]
+    first = () if any(issubclass(parent, _Quiet) for parent in parents) else (_Quiet,)
     try:
-        return type(name, tuple(parents), {"__module__": "solution", "_mucode_number": number})
-    except TypeError:
+        return type(name, (*first, *parents), {"__module__": "solution", "_mucode_number": number})
+    except ValueError:  # no name of a class
+        raise
+    except Exception:  # a trusted metaclass's, too
         return parents[0]
+
+
+def _decoded(forms: Any) -> Iterator[tuple[Any, Any]]:
+    """Attributes of an exception; what cannot be read is left out."""
+    for name, form in forms.items():
+        with contextlib.suppress(ValueError, TypeError, RecursionError, frames.WireError):
+            yield name, Decoder({}).decode(form)
 
 
 def _is_made(kind: type) -> bool:

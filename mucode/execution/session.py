@@ -140,7 +140,8 @@ class Session:
         was_class = operation == "call" and self._is_class(forms[0]["h"])
         read = self.links.next_read() if operation in operations.READS else []
         reply = self._foreseen(operation, forms, named) or self._exchange(["do", operation, forms, named, *read])
-        result = self._result(reply, encoder.containers, operation)
+        way = (forms[0]["h"], operands[1]) if operation == "getattr" else None
+        result = self._result(reply, encoder.containers, operation, way)
         if read and type(result) in mutable.KINDS:
             self.links.add(read[0], result, self)
         if operation == "call" and forms[0].get("h") in self.roots:
@@ -182,7 +183,7 @@ class Session:
     def _next_foreseen(self) -> list[Any]:
         """The next answer to a foreseen call; one that is no plain data, or brings news, is the last."""
         answer = self._answer()
-        if answer[0] == "last" or answer[3:] != [{}, []]:
+        if answer[0] == "last" or answer[3:] != [{}]:
             self.foreseen.clear()
         return answer
 
@@ -213,14 +214,18 @@ class Session:
             raise self.end(end) from None
 
     def _callback(self, request: list[Any]) -> None:
-        if [type(each) for each in request[3:]] != [dict, dict, list]:
+        if len(request) != 5 or type(request[3]) is not dict or type(request[4]) is not dict:
             raise Ended(Status.ERROR, "a bad callback")
+        try:
+            if request[4]:
+                self._refresh(request[4])
+        except frames.WireError as error:
+            raise Ended(Status.ERROR, f"a bad callback: {error}") from None
         if self.depth >= _DEPTH:
             self.channel.send(["raised", exceptions.simple(RecursionError("maximum recursion depth exceeded"))])
             return
         self.depth += 1
         try:
-            self._hear(request[4], request[5])
             function = self.crossing.callbacks[request[1]]
             decoder = self.crossing.decoder()
             operands = decoder.items(request[2])
@@ -231,9 +236,9 @@ class Session:
             try:
                 result = function(*operands, **named)
             except Exception:
-                self.links.give_back(self)
+                self.links.give_back_early(self)
                 raise  # but an exit is the test's: nothing that the program answers may come in its place
-            self.links.give_back(self)
+            self.links.give_back_early(self)
             answer = ["value", self.crossing.new_encoder().encode(result)]
         except (Ended, Opaque) as error:  # the program waits for an answer that it will not get
             raise self.end(error if isinstance(error, Ended) else Ended(Status.OPAQUE)) from None
@@ -247,39 +252,38 @@ class Session:
         """What names stand for. Only those that were asked for: a program that answers more must not define names of
         the tests."""
         decoder = self.crossing.decoder()
-        values = {name: decoder.decode(forms[name]) for name in self.names if name in forms}
+        values = {}
+        for name in self.names:
+            if name in forms:
+                way = name, type(forms[name]) is dict and "h" in forms[name]
+                values[name] = self.crossing.decode_from(way, decoder, forms[name])
         for name, value in values.items():
             if isinstance(value, Handle):
                 number = value._mucode_form["h"]
-                self.roots.setdefault(number, set()).add(name)
-                self.crossing.arrivals[number] -= 1  # told again with every news
+                names = self.roots.setdefault(number, set())
+                self.crossing.arrivals[number] -= name not in names  # it is counted by its names
+                names.add(name)
         return values
 
-    def _result(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
+    def _result(self, reply: list[Any], ours: list[Any], operation: str, way: Any = None) -> Any:
         try:
-            return self._read(reply, ours, operation)
+            return self._read(reply, ours, operation, way)
         except frames.WireError as error:
             raise self.end(Ended(Status.ERROR, str(error))) from None
 
-    def _read(self, reply: list[Any], ours: list[Any], operation: str) -> Any:
-        if [type(each) for each in reply[2:]] != [list, dict, list]:
+    def _read(self, reply: list[Any], ours: list[Any], operation: str, way: Any) -> Any:
+        if len(reply) != 4 or type(reply[2]) is not list or type(reply[3]) is not dict:
             raise frames.WireError("a bad answer")
         if reply[2] and len(reply[2]) != len(ours):
             raise frames.WireError("a bad answer")
         decoder = self.crossing.decoder(ours)
         for container, form in zip(ours, reply[2], strict=False):
             decoder.fill(container, form)
-        self._hear(reply[3], reply[4])
+        if reply[3]:
+            self._refresh(reply[3])
         if reply[0] in ("value", "last"):
-            return decoder.decode(reply[1])
+            return decoder.decode(reply[1]) if way is None else self.crossing.decode_from(way, decoder, reply[1])
         raise self._exception(reply[1], operation)
-
-    def _hear(self, news: dict[str, Any], changed: list[Any]) -> None:
-        """What names stand for since the last message, and what has changed of the containers that were read."""
-        if news:
-            self._refresh(news)
-        if changed:
-            self.links.hear(changed, self)
 
     def _exception(self, form: Any, operation: str) -> BaseException:
         """What to raise: the program's exception, or the end of the conversation when that is what it comes to."""

@@ -217,6 +217,42 @@ HONEST = {
     ),
     "a slice as argument": ("def f(x, s): return x[s]", "assert f([1, 2, 3], slice(1, None)) == [2, 3]"),
     "state kept between tests": ("s = []\ndef f(x):\n    s.append(x)\n    return len(s)", "assert f(1) == 1\nassert f(1) == 2"),
+    "an object that an attribute gives twice": (
+        "class Shelf:\n    def __init__(self): self.s = set()\n    def add(self, v): self.s.add(v)\n    def __contains__(self, v): return v in self.s\nclass f:\n    def __init__(self): self.shelf = Shelf()",
+        "l = f()\nl.shelf.add(3)\nassert 3 in l.shelf",
+    ),
+    "an object in a global of which there is news": (
+        "count = 0\nclass Bag:\n    def __init__(self): self.s = set()\n    def add(self, v): self.s.add(v)\n    def __contains__(self, v): return v in self.s\nbags = {'a': Bag()}\ndef f(k, v):\n    global count\n    count += 1\n    bags[k].add(v)",
+        "f('a', 3)\nassert count == 1\nbags['a'].add(4)\nassert 3 in bags['a']",
+    ),
+    "globals with underscores": (
+        "__version__ = '1.0'\n__all__ = ['f']\ndef f(x): return x",
+        "assert f(1) == 1\nassert __version__ == '1.0'\nassert __all__ == ['f']",
+    ),
+    "an iterator that ends by a StopIteration of two bases": (
+        "class E(LookupError, StopIteration): pass\nclass It:\n    def __init__(self): self.n = 0\n    def __iter__(self): return self\n    def __next__(self):\n        self.n += 1\n        if self.n > 2: raise E()\n        return self.n\ndef f(x): return It()",
+        "def g():\n    yield from f(1)\nassert list(g()) == [1, 2]",
+    ),
+    "an exception that holds what cannot cross": (
+        "from collections import namedtuple\nR = namedtuple('R', ['x', 'class'], rename=True)\nclass E(ValueError):\n    def __init__(self, m, row):\n        super().__init__(m)\n        self.row = row\ndef f(x):\n    raise E('bad', R(1, 2))",
+        "try:\n    f(1)\n    ok = False\nexcept ValueError as e:\n    ok = True\nassert ok",
+    ),
+    "an exception of many constants": (
+        "class E(ValueError):\n    for _n in range(120): locals()[f\"C{_n}\"] = _n\n    def __init__(self, code): self.code = code\ndef f(x): raise E(5)",
+        "try:\n    f(1)\n    assert False\nexcept ValueError as error:\n    assert error.code == 5",
+    ),
+    "a named tuple whose class checks what it is given": (
+        "from collections import namedtuple\nP = namedtuple('P', 'x y')\n_new = P.__new__\ndef checked(cls, x, y):\n    if x > y: raise ValueError('order')\n    return _new(cls, x + 1, y + 1)\nP.__new__ = checked\ndef f(x, y): return P(x, y)\ndef g(p): return p.x",
+        "assert g(f(1, 5)) == 2",
+    ),
+    "a global told in a call that is too deep": (
+        "depth = 0\ndef f(cb, n):\n    global depth\n    try:\n        depth = n\n        return cb(n)\n    except RecursionError:\n        return depth",
+        "def a(n): return f(a, n + 1)\nr = f(a, 0)\nassert r == depth",
+    ),
+    "an exception that holds itself": (
+        "class E(ValueError):\n    def __init__(self):\n        self.a = []\n        self.a[:] = [self.a, self.a]\ndef f(x): raise E",
+        "try:\n    f(1)\n    assert False\nexcept ValueError:\n    pass",
+    ),
 }  # fmt: skip
 
 

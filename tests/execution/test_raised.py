@@ -108,7 +108,7 @@ _CAUGHT = "try:\n    {call}\nexcept {kind} as error:\n    assert {told}\nelse:\n
         ("class E(UnicodeError, OSError): pass\ndef f(): raise E('x')", "OSError", "isinstance(error, E)"),
         ("class X(BaseException): pass\nclass E(X, ValueError): pass\ndef f(): raise E('x')", "ValueError", "str(error) == 'x'"),
         ("class E(Exception):\n    def __init__(self, errors): self.errors = errors\ndef f(): raise E([{'a': (1, 2)}])", "E", "error.errors == [{'a': (1, 2)}]"),
-        ("class B(Exception): code, level = 1, [2]\nclass E(B): code = 42\ndef f(): raise E", "B", "error.code == 42 and error.level == [2]"),
+        ("class B(Exception): code, level = 1, 'a'\nclass E(B): code = 42\ndef f(): raise E", "B", "error.code == 42 and error.level == 'a'"),
         ("class E(Exception): pass\ndef f():\n    e = E('x')\n    e.all, e.big, e.me, e.code = {1: [2]}, [0] * 10**7, e, 7\n    raise e", "E", "error.all == {1: [2]} and error.code == 7 and not hasattr(error, 'big')"),
         ("import json\nclass E(json.JSONDecodeError): pass\ndef f(): raise E('x', 'y', 0)", "__import__('json').JSONDecodeError", "isinstance(error, E) and error.pos == 0"),
         ("E = KeyError\ndef f(): raise E('x')", "E", "type(error) is KeyError"),
@@ -126,6 +126,14 @@ def test_a_class_below_one_that_the_prompt_defines_is_caught_by_it_and_has_its_m
     test = _CAUGHT.format(call="f(5)", kind="Bad", told="isinstance(error, Worse) and error.twice() == 10")
     given = "class Bad(Exception):\n    def __init__(self, code): self.code = code\n    def twice(self): return 2 * self.code"
     assert verdict_on(sandbox, job(below, test, preamble=given)).passed
+
+
+def test_a_hook_for_subclasses_is_called_for_the_program_s_own_and_not_for_what_stands_for_them(sandbox: Pool) -> None:
+    given = "class Bad(Exception):\n    def __init_subclass__(cls): assert cls.code is not None"
+    below = "class Worse(Bad): code = 404\ndef f(x): raise Worse(x)"
+    test = _CAUGHT.format(call="f(5)", kind="Bad", told="error.args == (5,)")
+    for known in ({"preamble": given}, {"setup": given}):
+        assert verdict_on(sandbox, job(below, test, **known)).passed
 
 
 _FORMS = [

@@ -92,3 +92,9 @@ def test_an_exception_that_was_told_is_freed_at_once(sandbox: Pool) -> None:
     program = "import gc, weakref\ngc.disable()\nclass E(Exception): pass\ndef f(xs):\n    global ref\n    error = E()\n    ref = weakref.ref(error)\n    try: raise error\n    finally: del error\ndef freed(): return ref() is None"
     test = "try: f([1])\nexcept Exception: pass\nassert freed()"
     assert verdict_on(sandbox, job(program, test)).status is Status.PASSED
+
+
+def test_an_answer_too_deep_for_a_thread_that_recurses_is_not_waited_for_again(sandbox: Pool) -> None:
+    program = "import threading\ndef f(g):\n    out = []\n    def r(n): return len(g(n)) if n == 0 else r(n - 1)\n    def run():\n        for d in range(850, 1000, 7):\n            try: out.append(r(d))\n            except BaseException: out.append('deep')\n    t = threading.Thread(target=run)\n    t.start()\n    t.join()\n    return out"
+    test = "def nest(n):\n    r = []\n    for _ in range(n): r = [r]\n    return r\nassert 'deep' in f(lambda n: nest(100))"
+    assert verdict_on(sandbox, job(program, test)).status is not Status.TIMEOUT

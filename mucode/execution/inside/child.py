@@ -9,9 +9,8 @@ Nothing here is trusted by the judge; the program shares this interpreter and ma
   ["refill", read, form]                -> ["value", null, []]: what the judge read by that number, and changed since
   ["output"]                            -> ["value", tail of what was printed, []]
   ["run", source]                       -> ["value", null, []] or ["raised", ...]: a program that reads its stdin
-Every answer ends with the news, {name: form} for the `names`, when these stand for something else than was told last, and
-with [number, form] of each container that the judge has read and the program has changed since.
-While it works on a request the child may ask for a callback, ["callback", number, operands, keywords, *these two], and reads
+Every answer ends with the news: {name: form} for the `names`, when these stand for something else than was told last.
+While it works on a request the child may ask for a callback, ["callback", number, operands, keywords, news], and reads
 ["value", form] or ["raised", exception] as the answer, perhaps after requests that the callback itself makes. Which of
 the program's threads reads and writes, `turns` says.
 """
@@ -20,6 +19,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import functools
 import gc
 import operator
 import os
@@ -36,7 +36,6 @@ _WIRE_RECURSION = 5000
 _OWN_FRAMES = 10  # between the interpreter's start and the program
 _CALLBACK_FRAMES = 9  # of ours, between what asks for a callback and what this calls in turn
 _HIGHEST = 2**31 - 1  # limit of recursion that an interpreter takes
-_TELLING = 1 << 22  # bytes of containers that were read and have changed: each time one is told whole
 _ABSENT = object()
 
 
@@ -52,9 +51,7 @@ class Conversation:
         self.globals: dict[str, Any] = self.module.__dict__
         self.tail = output.Tail()
         self.source = ""
-        # Containers that the judge read from objects and still has, by its numbers, with their prints as last told
-        self.read: dict[int, tuple[Any, Any]] = {}
-        self.telling = _TELLING
+        self.read: dict[int, Any] = {}  # containers that the judge read from objects and still has, by its numbers
         self.server = _thread.get_ident()  # the only thread that changes the recursion limit, which all share
         self.recursion = sys.getrecursionlimit()  # the program's, while our own code has a higher one
         self.report = self.foreseeable = False
@@ -75,7 +72,7 @@ class Conversation:
         """The class of a named tuple: the program's own of that name and these fields, if there is one."""
         own = self.globals.get(name)
         is_own = type(own) is type and own.__bases__ == (tuple,) and getattr(own, "_fields", None) == fields
-        return own if is_own else self.record_class(name, fields)
+        return functools.partial(_record_of, own) if is_own else self.record_class(name, fields)
 
     def callback(self, number: int, operands: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Ask the judge to call one of its own functions."""
@@ -83,7 +80,7 @@ class Conversation:
         forms = encoder.items(operands), {name: encoder.encode(value) for name, value in keywords.items()}
         self.turns.begin()
         try:
-            frames.write_message(self.descriptor, ["callback", number, *forms, *self.news_now()])
+            frames.write_message(self.descriptor, ["callback", number, *forms, self.news_now()])
             message = self.answered()
         finally:
             self.turns.end()
@@ -95,19 +92,19 @@ class Conversation:
         """The answer to a callback, after requests that the judge's function makes of objects that are here."""
         while True:
             try:
-                message = self.receive()
+                body = frames.read_turn_body(self.descriptor)
             except frames.Closed:
                 raise
             except BaseException:  # a signal handler's; the judge's function goes on, and what it comes to is nobody's
                 self.answered()
                 raise
+            message = self.unpacked(body)
             if message[0] in ("value", "raised"):
                 return message
             self.answer(message, _CALLBACK_FRAMES)
 
-    def receive(self) -> Any:
-        """The judge's next message. While nothing has come, the limit is the program's, whose threads may be running."""
-        body = frames.read_turn_body(self.descriptor)
+    def unpacked(self, body: bytes) -> Any:
+        """A message. While none had come, the limit was the program's, whose threads may have been running."""
         limit = sys.getrecursionlimit()
         if _thread.get_ident() != self.server or limit >= _WIRE_RECURSION:
             return frames.unpack(body)
@@ -155,10 +152,10 @@ class Conversation:
         if serving:
             sys.setrecursionlimit(max(limit, _WIRE_RECURSION))
         try:
-            return frames.pack([*answer, self.news(), self.changed()])
+            return frames.pack([*answer, self.news()])
         except BaseException as error:
             self.foreseeable |= foreseen  # as in `outcome`
-            return frames.pack([*self.raised(error, []), {}, []])
+            return frames.pack([*self.raised(error, []), {}])
         finally:
             if serving:
                 sys.setrecursionlimit(limit)
@@ -219,32 +216,18 @@ class Conversation:
         self.foreseeable = False
         return forms
 
-    def news_now(self) -> list[Any]:
-        """The news in the middle of the program's work; what cannot be told there is told with the answer."""
-        try:
-            return [self.news(), self.changed()]
-        except Exception:
-            return [{}, []]
-
-    def changed(self) -> list[Any]:
-        """[number, form] of each container that the judge has read and that has changed since."""
-        told = []
-        for number, (held, before) in list(self.read.items()):
-            with contextlib.suppress(Exception):  # too deep, or the like: the answer itself does not depend on it
-                now = self.print_of(held)
-                if now != before:
-                    self.read[number] = held, now
-                    self.telling -= len(now)  # a print is about as long as a form
-                    if self.telling >= 0:
-                        told.append([number, self.encoder().encode(held)])
-        return told
-
-    def print_of(self, held: Any) -> Any:
-        """What changes with the content of a container."""
-        try:
-            return frames.quick_print(held)
-        except ValueError:
-            return frames.text(self.encoder().encode(held))
+    def news_now(self) -> dict[str, Any]:
+        """The news in the middle of the program's work: other numbers, texts and objects that names stand for. What would
+        have to be looked into, or cannot be told here, is told with the answer."""
+        forms = {}
+        for place, (name, told) in enumerate(zip(self.names, self.lent, strict=False)):
+            value = self.globals.get(name, _ABSENT)
+            if value is not told and value is not _ABSENT:
+                with contextlib.suppress(Exception):
+                    if exports.is_settled(form := self.encoder().encode(value)):
+                        self.lent[place], forms[name] = value, form
+        self.foreseeable &= not forms
+        return forms
 
     def do(self, operation: str, operands: list[Any], keywords: dict[str, Any], *reads: int) -> list[Any]:
         """One operation on decoded operands, and what it changed in those that the judge holds."""
@@ -261,7 +244,7 @@ class Conversation:
         except Exception as error:
             failed = self.raised(error, [])  # the error itself would hold this frame, which would hold the error
         if reads and type(result) in mutable.KINDS:
-            self.read[reads[0]] = result, self.print_of(result)
+            self.read[reads[0]] = result
         encoder = self.encoder(theirs)
         changed = theirs and (named or not frames.same(self.encoder().items(values[1:]), forms))
         changes = [encoder.content(container) for container in theirs] if changed else []
@@ -271,9 +254,7 @@ class Conversation:
 
     def refill(self, read: int, form: Any) -> list[Any]:
         """Change what was read as the judge changed its copy."""
-        held = self.read[read][0]
-        operations.refill(held, self.decoder().decode(form))
-        self.read[read] = held, self.print_of(held)
+        operations.refill(self.read[read], self.decoder().decode(form))
         return ["value", None, []]
 
     def run(self, source: str) -> list[Any]:
@@ -297,6 +278,11 @@ _REQUESTS: dict[str, Any] = {
 }
 
 
+def _record_of(kind: Any, *values: Any) -> Any:
+    """A named tuple of the program's class, made by nothing of the program's: it has made this one before."""
+    return tuple.__new__(kind, values)
+
+
 def serve(conversation: Conversation, descriptor: int, stdio: list[int]) -> None:
     """Answer requests until the judge hangs up. The conversation was made before the fork."""
     for number, replacement in enumerate(stdio):
@@ -307,7 +293,7 @@ def serve(conversation: Conversation, descriptor: int, stdio: list[int]) -> None
     gc.enable()
     while True:
         try:
-            request = conversation.receive()
+            request = conversation.unpacked(frames.read_turn_body(descriptor))
         except frames.Closed:
             os._exit(0)
         conversation.answer(request)

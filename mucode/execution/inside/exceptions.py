@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .frames import WireError, text
+from .frames import WireError
 from .plain import Decoder, Encoder
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ NAMES = {kind: kind.__name__ for kind in CLASSES.values()}
 PLAIN = frozenset({str, int, float, bool, type(None)})
 _SHOWN = 8  # frames
 _ARGUMENTS = 8
-_ATTRIBUTES = 100
-_LONGEST = 1 << 16  # characters of a container's JSON
+_ATTRIBUTES = 100  # of its own, and as many constants of its classes
+_ITEMS, _LONGEST = 256, 4096  # in an attribute that is a container, and in each text there: told whenever one is raised
 
 
 def nearest(kind: type) -> str:
@@ -36,10 +36,10 @@ def flatten(error: BaseException, shown: str, exports: Exports) -> list[Any]:
     own = lineage(kind, exports)
     try:
         name, arguments = simple(error)
-        attributes = dict(itertools.islice(_attributes(error), _ATTRIBUTES + 1))
+        constants, attributes = _bounded(_constants(kind)), _bounded(_attributes(error))
     except BaseException:
-        name, arguments, attributes = nearest(kind), [], {}
-    return [name, arguments, own, shown, attributes if len(attributes) <= _ATTRIBUTES else {}]
+        name, arguments, constants, attributes = nearest(kind), [], {}, {}
+    return [name, arguments, own, shown, constants | attributes]
 
 
 def lineage(kind: type, exports: Exports) -> list[list[Any]]:
@@ -54,15 +54,40 @@ def _bases(kind: type, exports: Exports) -> list[Any]:
     return [NAMES[each] if each in NAMES else exports.number_of(each) for each in bases]
 
 
-def _attributes(error: BaseException) -> Iterator[tuple[str, Any]]:
-    """The forms of its own, and of its classes' constants, as far as they are plain."""
-    own = (vars(each) for each in type.mro(type(error)) if each not in NAMES and issubclass(each, BaseException))
+def _bounded(found: Iterator[tuple[str, Any]]) -> dict[str, Any]:
+    """None of them where there are too many: which ones would be chance."""
+    forms = dict(itertools.islice(found, _ATTRIBUTES + 1))
+    return forms if len(forms) <= _ATTRIBUTES else {}
+
+
+def _constants(kind: type) -> Iterator[tuple[str, Any]]:
+    """The forms of what the classes of an exception have of numbers and texts."""
+    own = (vars(each) for each in type.mro(kind) if each not in NAMES and issubclass(each, BaseException))
     found = {name: value for one in reversed(list(own)) for name, value in one.items() if name[:2] != "__"}
-    for name, value in (found | vars(error)).items():
+    return ((name, Encoder(_refuse).encode(value)) for name, value in found.items() if type(value) in PLAIN)
+
+
+def _attributes(error: BaseException) -> Iterator[tuple[str, Any]]:
+    """The forms of what an exception holds itself, as far as it is plain and short."""
+    for name, value in vars(error).items():
         with contextlib.suppress(Exception):
-            form = Encoder(_refuse).encode(value)
-            if type(value) in PLAIN or len(text(form)) <= _LONGEST:
-                yield name, form
+            if type(value) in PLAIN or _is_short(value):
+                yield name, Encoder(_refuse).encode(value)
+
+
+def _is_short(value: Any) -> bool:
+    """Whether a container holds few things, what is in its containers counted each time that it is there."""
+    waiting, count = [value], 0
+    while waiting:
+        each = waiting.pop()
+        count += 1
+        if count > _ITEMS or (hasattr(each, "__len__") and len(each) > (_LONGEST if type(each) is str else _ITEMS)):
+            return False
+        if type(each) is dict:
+            waiting += [*each, *each.values()]
+        elif type(each) in (list, tuple, set, frozenset):
+            waiting += each
+    return True
 
 
 def _refuse(value: Any) -> Any:
@@ -97,22 +122,21 @@ def rebuild(form: Any) -> BaseException:
 
 
 def made(kind: type[BaseException], arguments: Iterable[Any]) -> BaseException | None:
-    """One of `kind` as its first built-in ancestor that can makes it, for an `__init__` of its own may want other
-    arguments; None when these do not fit."""
+    """One of `kind`, as its built-in ancestor makes it, for an `__init__` of its own may want other arguments; None when
+    these do not fit. Of several it is the one whose layout `kind` has: another would leave parts of it unset, at which
+    the interpreter looks."""
     given = list(arguments)
-    for base in (each for each in type.mro(kind) if each in NAMES):
-        try:
-            error = base.__new__(kind, *given)
-        except Exception:  # of two built-in parents the second alone may do
-            continue
-        try:
-            if issubclass(base, UnicodeError) and base is not UnicodeError:
-                _require_within(*given)
-            base.__init__(error, *given)
-        except Exception:
-            return None
-        return error
-    return None
+    base: Any = kind
+    while base not in NAMES:
+        base = base.__base__
+    try:
+        error: BaseException = base.__new__(kind, *given)
+        if issubclass(base, UnicodeError) and base is not UnicodeError:
+            _require_within(*given)
+        base.__init__(error, *given)
+    except Exception:
+        return None
+    return error
 
 
 def _require_within(*arguments: Any) -> None:

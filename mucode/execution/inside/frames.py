@@ -50,15 +50,6 @@ def same(one: Any, other: Any) -> bool:
         return text(one) == text(other)
 
 
-def quick_print(value: Any) -> bytes:
-    """What differs between two contents of one container.
-
-    Raises:
-        ValueError: it holds more than data of Python's own types, or is nested too deeply.
-    """
-    return marshal.dumps(value, _NO_REFERENCES)
-
-
 def pack(message: Any) -> bytes:
     """One message as bytes, header included; lone surrogates survive."""
     body = text(message).encode("utf-8", "surrogatepass")

@@ -20,7 +20,7 @@ def _delete_item(container: Any, key: Any) -> None:
 
 
 def refill(held: Any, content: Any) -> None:
-    """A container that was read (`READS`) and has changed on the other side: the same object here gets its content."""
+    """A container that the judge read (`READS`) and changed: the same object here gets its content."""
     if isinstance(held, (list, bytearray)):
         held[:] = content
     else:

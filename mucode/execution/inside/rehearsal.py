@@ -39,7 +39,7 @@ def rehearse() -> None:
             conversation.descriptor = theirs.fileno()
             for request in _REQUESTS:
                 frames.write_message(ours.fileno(), request)
-                conversation.answer(conversation.receive())
+                conversation.answer(conversation.unpacked(frames.read_turn_body(theirs.fileno())))
                 os.read(ours.fileno(), 1 << 16)
     sys.stdout = keep
     sys.setrecursionlimit(limit)
