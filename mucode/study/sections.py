@@ -17,6 +17,7 @@ from mucode.study.pieces import PIECES
 from mucode.study.tables import by_n_table, methods_table, selectors_table, training_table
 from mucode.study.turns import by_turn_table
 from mucode.study.verdict import primary_words
+from mucode.study.widest import first_turn_table
 
 CELL = (
     "A cell is an accuracy with its interval (bootstrap over problems, each with all its searches; the "
@@ -72,7 +73,7 @@ def sections(pieces: Sequence[Collected]) -> list[Section]:
         _section("training", "Table 2: variants of the expert", training_table(pieces)),
         _section("selectors", "Table 3: who picks", _if_run(pieces, selectors_table, "selectors")),
         _section("first", "Who picks at the first turn, by N", *_first(pieces), *_drawn(drawn, "first")),
-        _section("n", "By N", _if_run(pieces, by_n_table, "candidates", "loss"), *_drawn(drawn, "n", "loss")),
+        _section("n", "By N", *_by_n(pieces), *_drawn(drawn, "n", "loss")),
         _section("data", "The training data", data_table(pieces)),
         _section("trainings", "Trainings: losses and demonstrations", trainings_table(pieces), imitated_table(pieces)),
         _section("verifiers", "How well the verifiers rank", verifiers_table(pieces)),
@@ -136,6 +137,12 @@ def _first(pieces: Sequence[Collected]) -> list[Block]:
     found, bootstrap = picks(pieces), bootstrap_of(pieces)
     worth = worth_table(found, bootstrap)
     return [picks_table(found, bootstrap), *([worth] if worth.rows else [])]
+
+
+def _by_n(pieces: Sequence[Collected]) -> list[Block]:
+    names = ("candidates", "loss")
+    first = [first_turn_table(pieces)] if any(piece.name in names for piece in pieces) else []
+    return [_if_run(pieces, by_n_table, *names), *first]
 
 
 def _if_run(pieces: Sequence[Collected], table: Callable[[Sequence[Collected]], Table], *names: str) -> Block:

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 
-from mucode.metrics import Outcomes, first_turn_passes
+from mucode.metrics import Outcomes, estimate, first_turn_passes
 from mucode.policies import SELECTORS
 from mucode.records import SearchSample, read_rows
 from mucode.report.panels import ranked_rewards
@@ -16,6 +16,8 @@ from mucode.report.sources import Origin
 from mucode.study.cells import MBPP, Spec, bootstrap_of, find
 from mucode.study.collected import Collected, first_turns, read_study
 from mucode.study.first import Picks, picks, picks_figure, picks_table, worth_table
+from mucode.study.widest import first_turn_table
+from mucode.study.words import share
 from mucode.types import MucodeError
 
 
@@ -39,6 +41,18 @@ def test_the_pick_among_all_samples_is_what_the_search_had_chosen_after_turn_1(
     assert chosen is not None
     found = of(own, method)
     assert found.by["pt+lv"][found.most] == chosen.outcomes()
+
+
+def test_every_n_up_to_the_largest_that_was_searched_stands_in_a_row_of_its_own(pieces: list[Collected]) -> None:
+    own = [each for each in pieces if each.name in ("candidates", "loss")]
+    table = first_turn_table(own)
+    assert [row[0] for row in table.rows] == [str(n) for n in range(1, 9)]
+    for column, piece in enumerate(own, start=1):
+        config = piece.material.config
+        wide = find([piece], Spec("mucode", n=8, turns=1, loss=config.verifier.loss))
+        assert wide is not None
+        assert table.rows[-1][column] == share(estimate(wide.outcomes(), bootstrap_of(own)))
+        assert f"n = {len(wide.outcomes())}" in table.caption
 
 
 def test_another_loss_or_a_verifier_trained_anew_is_no_plain_first_turn(pieces: list[Collected]) -> None:
